@@ -1,0 +1,1 @@
+"""Common ground: values, errors, resources and outside tools. Imports nothing above itself."""

@@ -1,0 +1,234 @@
+"""The values handed between stages: frozen, arrays read-only, each naming what it was made from.
+
+``WAV + manifest -> Dataset -> FeatureSet -> TrainedModel -> QuantizedModel -> Calibration -> FirmwareProject ->
+BuildArtifact -> DeviceIdentity -> HilReport``. `core.store` writes and reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyaudio.core.spec import FrontendSpec, KernelId
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+Int8Array = npt.NDArray[np.int8]
+Int16Array = npt.NDArray[np.int16]
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One labelled recording of the manifest."""
+
+    filename: str  # as in the manifest, relative to it
+    label: str
+    group: str  # clips of one source share it; a group is never in two splits
+    split: Split
+    samples: int  # at the project's sample rate
+    pcm_sha256: str  # of the int16 samples at the project's sample rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """The checked manifest. Where the files lie is not part of it: the content hashes are."""
+
+    labels: tuple[str, ...]  # class order of the model, sorted
+    sample_rate_hz: int
+    clips: tuple[Clip, ...]  # in the manifest's order
+
+    def of_split(self, split: Split) -> tuple[Clip, ...]:
+        """Return the clips of `split`, in order."""
+        return tuple(clip for clip in self.clips if clip.split == split)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureSet:
+    """Log-mel features of all clips, as the integer twin computes them."""
+
+    spec: FrontendSpec
+    kernel: KernelId
+    frontend_fingerprint: str
+    log_fraction_bits: int  # Q format of log_mel: value = log_mel / 2**log_fraction_bits, natural logarithm
+    dataset: Dataset
+    log_mel: Int32Array  # [frames of all clips, mel_bands]
+    frame_offsets: Int64Array  # [clips + 1]; frames of clip i are frame_offsets[i] : frame_offsets[i + 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """A float model."""
+
+    architecture: str
+    labels: tuple[str, ...]
+    spec: FrontendSpec
+    kernel: KernelId
+    frontend_fingerprint: str
+    keras: bytes  # the .keras file
+    parameters: int
+    epochs: int  # trained, early stopping included
+    best_epoch: int  # counted from 1; its weights are kept
+    train_loss: tuple[float, ...]  # by epoch
+    validation_loss: tuple[float, ...]
+    validation_accuracy: tuple[float, ...]  # of patches, by epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedModel:
+    """A full-integer INT8 model. The fingerprint of the front end and the labels are inside the file, too."""
+
+    tflite: bytes
+    sha256: str  # of `tflite`; what the firmware reports as model fingerprint
+    labels: tuple[str, ...]
+    spec: FrontendSpec
+    kernel: KernelId
+    frontend_fingerprint: str
+    input_scale: float  # log-mel (natural logarithm) = input_scale * (int8 - input_zero_point)
+    input_zero_point: int
+    output_scale: float
+    output_zero_point: int
+    ops: tuple[str, ...]  # builtin operator names in execution order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedOutputs:
+    """What the oracle computes for the test split, kept so that HIL needs no interpreter."""
+
+    model_sha256: str
+    oracle: str  # name and version of the interpreter
+    filenames: tuple[str, ...]  # clips, in order
+    logits: Int8Array  # [patches of all clips, labels]; the tensor before the final softmax
+    outputs: Int8Array  # [patches of all clips, labels]
+    patch_offsets: Int64Array  # [clips + 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Clip-level results of one predictor on one split; a clip's score is the mean over its patches."""
+
+    predictor: Literal["float", "int8", "device"]
+    split: Split
+    labels: tuple[str, ...]
+    filenames: tuple[str, ...]
+    label_indices: Int64Array  # [clips], the truth
+    scores: Float64Array  # [clips, labels], dequantized
+    accuracy: float
+    confusion: Int64Array  # [labels (truth), labels (predicted)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How patch scores become decisions on the device, in integers."""
+
+    smoothing_patches: int  # moving sum over this many patches
+    detection_threshold: int  # of an int8 output, -128 to 127; the smoothed mean must reach it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareProject:
+    """A rendered PlatformIO project: text only, the same bytes for the same inputs."""
+
+    board: str
+    runtime: str
+    files: dict[str, str]  # relative POSIX path -> text
+    fingerprint: str  # compiled in and reported in Hello
+    frontend_fingerprint: str
+    model_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionUse:
+    """Bytes used in one memory region."""
+
+    used_bytes: int
+    length_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildArtifact:
+    """A linked image and its sizes."""
+
+    board: str
+    runtime: str
+    elf: str  # path; not part of any fingerprint
+    elf_sha256: str
+    firmware_fingerprint: str
+    flash_bytes: int  # vectors, code, constants and the initial values of .data
+    ram_bytes: int  # .data, .bss and the reserved stack
+    regions: dict[str, RegionUse]
+    budget_problems: tuple[str, ...]  # empty if the image fits the board's budget
+    toolchain: str  # compiler and version
+    seconds: float
+
+    @property
+    def budget_ok(self) -> bool:
+        """Whether the image fits the board's budget."""
+        return not self.budget_problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceIdentity:
+    """What a device says of itself in Hello."""
+
+    board: str
+    chip_id: str
+    runtime: str
+    kernel: str
+    protocol_version: int
+    frontend_fingerprint: str
+    model_sha256: str
+    firmware_fingerprint: str
+    counter_unit: Literal["instructions", "cycles", "nanoseconds"]
+    counter_frequency_hz: int
+    arena_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """The first element that differs in one stage of one clip."""
+
+    stage: str  # of core.spec.STAGES, or "logits" or "outputs"
+    filename: str
+    frame_index: int  # frame, or patch for features, logits and outputs
+    element_index: int
+    expected: int
+    actual: int
+    elements: int  # that differ in this clip and stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the device spent, in its own unit; medians over frames or inferences."""
+
+    unit: Literal["instructions", "cycles", "nanoseconds"]
+    frontend_per_frame: int
+    model_per_inference: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HilReport:
+    """What a device computed for a split, compared element by element with what it should have."""
+
+    board: str
+    depth: Literal["fake", "virtual", "serial"]
+    link: str  # human-readable: "semihosting FIFOs", "/dev/ttyACM0", ...
+    identity: DeviceIdentity
+    clips: int
+    frames: int
+    patches: int
+    frontend_mismatches: int  # elements, all stages
+    model_mismatches: int  # elements of logits and outputs
+    first_mismatches: tuple[Mismatch, ...]
+    evaluation: Evaluation
+    cost: Cost
+    dropped_frames: int  # link frames that were damaged or lost and sent again
+    resumed: int  # device resets survived
+    overruns: int  # samples the device had no room for
+    log: tuple[str, ...] = field(default=())  # messages of the device
