@@ -204,6 +204,15 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageComparison:
+    """How much of one stage was compared, and how much of it differed."""
+
+    stage: str  # of core.spec.STAGES, or "logits" or "outputs"
+    elements: int  # compared, over all clips
+    mismatches: int  # elements that differ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What the device spent, in its own unit; medians over frames or inferences."""
 
@@ -225,7 +234,8 @@ class HilReport:
     patches: int
     frontend_mismatches: int  # elements, all stages
     model_mismatches: int  # elements of logits and outputs
-    first_mismatches: tuple[Mismatch, ...]
+    stages: tuple[StageComparison, ...]  # in the order of the line
+    first_mismatches: tuple[Mismatch, ...]  # at most one for each clip and stage
     evaluation: Evaluation
     cost: Cost
     dropped_frames: int  # link frames that were damaged or lost and sent again

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ def code_and_data_name_regions(board: Board) -> Iterator[str]:
 def regions_do_not_overlap(board: Board) -> Iterator[str]:
     """No address belongs to two regions."""
     ordered = sorted(board.memory.regions.items(), key=lambda item: item[1].origin)
-    for (name, region), (next_name, next_region) in zip(ordered, ordered[1:], strict=False):
+    for (name, region), (next_name, next_region) in pairwise(ordered):
         if region.origin + region.length_bytes > next_region.origin:
             yield f"memory.regions.{name} ends behind the start of memory.regions.{next_name} (0x{next_region.origin:08x})"
 

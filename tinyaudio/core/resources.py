@@ -22,7 +22,11 @@ def resource_root(name: str) -> Path:
     for candidate in (installed, checkout):
         if candidate.is_dir():
             return candidate
-    raise ToolError(f"the folder {name}/ of tinyaudio is missing", hint="install tinyaudio again: pip install --force-reinstall tinyaudio", where=str(checkout))
+    raise ToolError(
+        f"the folder {name}/ of tinyaudio is missing",
+        hint="install tinyaudio again: pip install --force-reinstall tinyaudio",
+        where=str(checkout),
+    )
 
 
 def read_text_tree(root: Path, *, suffixes: tuple[str, ...]) -> dict[str, str]:

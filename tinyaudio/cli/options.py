@@ -1,0 +1,19 @@
+"""The options that commands share: one spelling, one help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ProjectOption = Annotated[Path, typer.Option("--project", help="Folder that holds tinyaudio.toml.", file_okay=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout; all else goes to stderr.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Also what compilers and emulators print.")]
+BoardOption = Annotated[str, typer.Option("--board", help="Board type; see `tinyaudio boards list`.")]
+DepthOption = Annotated[
+    str | None,
+    typer.Option("--depth", help="fake (no firmware), virtual (emulated) or serial (a real board). Default: virtual where the board is emulated."),
+]
+PortOption = Annotated[str | None, typer.Option("--port", help="Serial port of the board, any pyserial URL; used with --depth serial.")]

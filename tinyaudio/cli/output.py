@@ -1,0 +1,126 @@
+"""What a command says: people read stderr, machines read one JSON object on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import typer
+
+from tinyaudio.core.errors import StorageError, TinyaudioError
+from tinyaudio.core.files import storage_error
+
+EXIT_ERROR = 1
+EXIT_CHECK_FAILED = 3
+EXIT_INTERRUPTED = 130
+
+
+class Output:
+    """One command's voice.
+
+    Parameters
+    ----------
+    as_json
+        Print exactly one JSON object on stdout; everything else goes to stderr.
+    quiet
+        No progress and no notes; results and errors only.
+    verbose
+        Also what outside programs print.
+    """
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.verbose = verbose
+
+    def note(self, text: str) -> None:
+        """Say something in passing."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def detail(self, text: str) -> None:
+        """Say what only a reader of ``--verbose`` wants."""
+        if self.verbose:
+            print(text, file=sys.stderr, flush=True)
+
+    def warning(self, text: str) -> None:
+        """Warn."""
+        print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    @contextlib.contextmanager
+    def task(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show a progress bar on stderr; the yielded function takes how much of `total` is done."""
+        if self.quiet or not sys.stderr.isatty():
+            self.note(f"{description} ...")
+            yield lambda done: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            identifier = progress.add_task(description, total=total)
+            yield lambda done: progress.update(identifier, completed=done)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show a table to a person: on stdout, or on stderr beside a JSON object."""
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*columns, title=title or None, title_justify="left", header_style="bold")
+        for row in rows:
+            table.add_row(*row)
+        console = Console(stderr=self.as_json)
+        if not (self.as_json and self.quiet):
+            console.print(table)
+
+    def result(self, values: Mapping[str, Any], *, text: str = "") -> None:
+        """End with the result: the JSON object, or `text` for a person."""
+        if self.as_json:
+            print(json.dumps(values), flush=True)
+        elif text:
+            print(text, flush=True)
+
+
+@contextlib.contextmanager
+def speaking(*, as_json: bool, quiet: bool = False, verbose: bool = False) -> Iterator[Output]:
+    """Give a command its `Output`, and turn errors that a user can mend into two lines and exit code 1."""
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    try:
+        yield output
+    except TinyaudioError as error:
+        _report_error(error, as_json=as_json)
+        raise typer.Exit(EXIT_ERROR) from error
+    except KeyboardInterrupt as error:
+        print("interrupted; finished stages are kept, the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(EXIT_INTERRUPTED) from error
+    except BrokenPipeError as error:
+        raise typer.Exit(EXIT_ERROR) from error
+    except OSError as error:
+        refused = _disk_refusal(error)
+        if refused is None:
+            raise
+        _report_error(refused, as_json=as_json)
+        raise typer.Exit(EXIT_ERROR) from error
+
+
+def _disk_refusal(error: OSError) -> StorageError | None:
+    """Return the clear form of a disk that is full or read-only; None for what is a bug."""
+    import errno
+    from pathlib import Path
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return storage_error(Path(str(error.filename or "disk")), error)
+    return None
+
+
+def _report_error(error: TinyaudioError, *, as_json: bool) -> None:
+    print(f"error: {error}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)
+    if as_json:
+        fields = {"type": type(error).__name__, "message": error.message, "hint": error.hint, "where": error.where}
+        print(json.dumps({"error": fields}), flush=True)
