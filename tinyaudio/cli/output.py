@@ -55,7 +55,7 @@ class Output:
         """Show a progress bar on stderr; the yielded function takes how much of `total` is done."""
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{description} ...")
-            yield lambda done: None
+            yield lambda _: None
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -133,7 +133,7 @@ class RunStore:
             return tuple(self._decode(kind, item) for kind, item in zip(arguments, plain, strict=True))
         if origin is dict:
             return {key: self._decode(arguments[1], item) for key, item in plain.items()}
-        if dataclasses.is_dataclass(value_type):
+        if isinstance(value_type, type) and dataclasses.is_dataclass(value_type):
             hints = typing.get_type_hints(value_type)
             return value_type(**{item.name: self._decode(hints[item.name], plain[item.name]) for item in dataclasses.fields(value_type)})
         if value_type is bytes:

@@ -1,0 +1,47 @@
+"""The report's facts as plain values: what ``--json`` prints and what lies beside the page."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tinyaudio.report.values import ReportInputs
+
+
+def report_facts(inputs: ReportInputs) -> dict[str, Any]:
+    """Return the facts of a report, keys as documented in the command line's contract."""
+    hil = inputs.hil
+    facts: dict[str, Any] = {
+        "board": hil.board,
+        "runtime": hil.identity.runtime,
+        "depth": hil.depth,
+        "clips": hil.clips,
+        "frames": hil.frames,
+        "patches": hil.patches,
+        "accuracy": {
+            "float": inputs.float_evaluation.accuracy,
+            "int8": inputs.int8_evaluation.accuracy,
+            "device": hil.evaluation.accuracy,
+        },
+        "mismatches": {"frontend": hil.frontend_mismatches, "model": hil.model_mismatches},
+        hil.cost.unit: {"frontend_per_frame": hil.cost.frontend_per_frame, "model_per_inference": hil.cost.model_per_inference},
+        "stages": [dataclasses.asdict(stage) for stage in hil.stages],
+        "first_mismatches": [dataclasses.asdict(mismatch) for mismatch in hil.first_mismatches],
+        "dropped": hil.dropped_frames,
+        "resumed": hil.resumed,
+        "overruns": hil.overruns,
+        "arena_bytes": hil.identity.arena_bytes,
+        "parameters": inputs.parameters,
+        "labels": list(inputs.dataset.labels),
+        "device": dataclasses.asdict(hil.identity),
+        "fingerprints": dict(inputs.fingerprints),
+    }
+    if inputs.build is not None:
+        facts |= {
+            "flash_bytes": inputs.build.flash_bytes,
+            "ram_bytes": inputs.build.ram_bytes,
+            "budget_ok": inputs.build.budget_ok,
+            "elf_sha256": inputs.build.elf_sha256,
+            "toolchain": inputs.build.toolchain,
+        }
+    return facts

@@ -1,0 +1,110 @@
+"""Pictures as self-contained data URIs (matplotlib, its Agg and SVG back ends; no display, no global state)."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinyaudio.core.artifacts import Evaluation, Float64Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ACCENT = "#2563a8"
+_RIGHT = "#2e8b57"
+_WRONG = "#c0392b"
+
+
+def confusion_figure(evaluation: Evaluation, title: str) -> str:
+    """Return the confusion matrix of `evaluation` (truth down, prediction across) as an SVG data URI."""
+    labels = evaluation.labels
+    side = 1.6 + 0.48 * len(labels)
+    figure = _figure(side + 0.4, side)
+    axes = figure.subplots()
+    counts = evaluation.confusion
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(counts > 0):
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color="white" if share[row, column] > 0.5 else "#222", fontsize=9)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(title, fontsize=11)
+    return _svg(figure)
+
+
+def spectrogram_figure(log_mel: Float64Array, *, hop_seconds: float, mel_edges_hz: tuple[float, float]) -> str:
+    """Return log-mel features [frames, mel_bands] over time as a PNG data URI."""
+    figure = _figure(6.4, 2.6)
+    axes = figure.subplots()
+    picture = axes.imshow(
+        log_mel.T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest", extent=(0, len(log_mel) * hop_seconds, 0, log_mel.shape[1])
+    )
+    axes.set_xlabel("time / s")
+    axes.set_ylabel(f"mel band\n{mel_edges_hz[0]:g} to {mel_edges_hz[1]:g} Hz")
+    figure.colorbar(picture, label="ln(mel + offset)", pad=0.02)
+    return _png(figure)
+
+
+def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: str) -> str:
+    """Return a clip's scores [labels] as bars: the true class green, a wrong winner red; SVG data URI."""
+    figure = _figure(3.6, 0.7 + 0.27 * len(labels))
+    axes = figure.subplots()
+    winner = int(np.argmax(scores))
+    colours = [_RIGHT if label == true_label else _WRONG if index == winner else "#b8c4d0" for index, label in enumerate(labels)]
+    positions = np.arange(len(labels))
+    axes.barh(positions, scores, color=colours)
+    axes.set_yticks(positions, labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("score")
+    _open_frame(axes)
+    return _svg(figure)
+
+
+def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
+    """Return used against available memory for rows of (name, used_bytes, available_bytes) as an SVG data URI."""
+    figure = _figure(6.4, 0.7 + 0.42 * len(rows))
+    axes = figure.subplots()
+    positions = np.arange(len(rows))
+    shares = [100 * used / available for _, used, available in rows]
+    axes.barh(positions, [100] * len(rows), color="#e6ebf0")
+    axes.barh(positions, shares, color=[_WRONG if share > 100 else _ACCENT for share in shares])
+    for position, (_, used, available) in enumerate(rows):
+        axes.text(min(shares[position], 100) + 1, position, f"{used:,} of {available:,} bytes", va="center", fontsize=9)
+    axes.set_yticks(positions, [name for name, _, _ in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("percent of the board's budget")
+    _open_frame(axes)
+    return _svg(figure)
+
+
+def _figure(width_inches: float, height_inches: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_inches, height_inches), layout="constrained")
+
+
+def _open_frame(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _svg(figure: Figure) -> str:
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "tinyaudio", "svg.fonttype": "path"}):  # the same bytes each time
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _png(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,83 @@
+"""Lay the facts and the pictures out on one page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+from tinyaudio.core.artifacts import Int16Array
+from tinyaudio.core.files import write_text_atomically
+from tinyaudio.core.templating import render_template
+from tinyaudio.report.facts import report_facts
+from tinyaudio.report.figures import budget_figure, confusion_figure, scores_figure, spectrogram_figure
+from tinyaudio.report.values import ExampleClip, ReportInputs
+
+
+def write_report(inputs: ReportInputs, directory: Path) -> Path:
+    """Write ``report.html`` and ``report.json`` into `directory`; return the page's path."""
+    page = directory / "report.html"
+    write_text_atomically(directory / "report.json", json.dumps(report_facts(inputs), indent=1, sort_keys=True) + "\n")
+    write_text_atomically(page, render_page(inputs))
+    return page
+
+
+def render_page(inputs: ReportInputs) -> str:
+    """Return the HTML text; it names no other file and no network address."""
+    hil = inputs.hil
+    mismatches = hil.frontend_mismatches + hil.model_mismatches
+    context = {
+        "title": f"{inputs.project_name} on {inputs.board.name}",
+        "proven": mismatches == 0,
+        "mismatches": mismatches,
+        "compared": sum(stage.elements for stage in hil.stages),
+        "facts": report_facts(inputs),
+        "inputs": inputs,
+        "accuracies": [
+            ("float", inputs.float_evaluation.accuracy, "TensorFlow, float32 weights, integer features"),
+            ("INT8", inputs.int8_evaluation.accuracy, "reference interpreter, integer features"),
+            ("device", hil.evaluation.accuracy, f"the firmware itself, {hil.link}"),
+        ],
+        "confusions": [
+            confusion_figure(inputs.float_evaluation, f"float: {inputs.float_evaluation.accuracy:.3f}"),
+            confusion_figure(inputs.int8_evaluation, f"INT8: {inputs.int8_evaluation.accuracy:.3f}"),
+            confusion_figure(hil.evaluation, f"device: {hil.evaluation.accuracy:.3f}"),
+        ],
+        "budget": budget_figure(_budget_rows(inputs)) if inputs.build is not None else "",
+        "examples": [_example(inputs, example) for example in inputs.examples],
+    }
+    return render_template("report/report.html.j2", context)
+
+
+def _budget_rows(inputs: ReportInputs) -> list[tuple[str, int, int]]:
+    build, budget = inputs.build, inputs.board.budget
+    assert build is not None
+    return [("flash", build.flash_bytes, budget.flash_bytes), ("RAM", build.ram_bytes, budget.ram_bytes)]
+
+
+def _example(inputs: ReportInputs, example: ExampleClip) -> dict[str, Any]:
+    spec = inputs.quantized.spec
+    return {
+        "title": example.title,
+        "filename": example.filename,
+        "label": example.label,
+        "predicted": example.predicted,
+        "spectrogram": spectrogram_figure(
+            example.log_mel, hop_seconds=spec.hop_samples / spec.sample_rate_hz, mel_edges_hz=(spec.mel_low_hz, spec.mel_high_hz)
+        ),
+        "scores": scores_figure(inputs.dataset.labels, example.scores, true_label=example.label),
+        "sound": _wav_data_uri(example.pcm, spec.sample_rate_hz),
+    }
+
+
+def _wav_data_uri(pcm: Int16Array, sample_rate_hz: int) -> str:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(sample_rate_hz)
+        stream.writeframes(pcm.astype("<i2").tobytes())
+    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,38 @@
+"""What a report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyaudio.core.artifacts import BuildArtifact, Dataset, Evaluation, Float64Array, HilReport, Int16Array, QuantizedModel
+from tinyaudio.core.board import Board
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleClip:
+    """A clip to look at and listen to."""
+
+    title: str  # "classified right" or "classified wrong"
+    filename: str
+    label: str
+    predicted: str
+    pcm: Int16Array  # at the project's sample rate
+    log_mel: Float64Array  # [frames, mel_bands], natural logarithm, as the integer twin computes it
+    scores: Float64Array  # [labels], as the device reported them, dequantized
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInputs:
+    """Everything the page shows."""
+
+    project_name: str
+    board: Board
+    dataset: Dataset
+    quantized: QuantizedModel
+    parameters: int  # of the float model
+    float_evaluation: Evaluation
+    int8_evaluation: Evaluation
+    hil: HilReport
+    build: BuildArtifact | None  # None for depth "fake", where no firmware runs
+    examples: tuple[ExampleClip, ...]
+    fingerprints: dict[str, str]  # value -> SHA-256, in the order of the line
