@@ -1,0 +1,36 @@
+"""``tinyaudio doctor``: which tools are here, which are missing, and how to get them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tinyaudio.cli.options import JsonOption, QuietOption
+from tinyaudio.cli.output import speaking
+
+
+def doctor(json: JsonOption = False, quiet: QuietOption = False) -> None:
+    """Look for every tool tinyaudio uses: its version, what needs it, how to get it.
+
+    Exits with 0 whether or not something is missing: most work needs only some of them.
+
+    Example: tinyaudio doctor
+    """
+    with speaking(as_json=json, quiet=quiet) as output:
+        from tinyaudio.core.tools import describe_tools
+
+        with output.task("looking for tools", 1):
+            reports = describe_tools()
+        if json:
+            output.result({"tools": [dataclasses.asdict(report) for report in reports]})
+            return
+        rows = [
+            (
+                "[green]yes[/green]" if report.found else "[red]no[/red]",
+                report.name,
+                report.version or "-",
+                report.needed_for,
+                "" if report.found else report.how,
+            )
+            for report in reports
+        ]
+        output.table("", ("here", "tool", "version", "needed for", "how to get it"), rows)

@@ -1,0 +1,191 @@
+"""The stages of the line as commands: each parses, calls one function of the pipeline, prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tinyaudio.cli.options import BoardOption, DepthOption, JsonOption, PortOption, ProjectOption, QuietOption, VerboseOption
+from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
+
+_HERE = Path()
+
+
+def train(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+    """Train the float model on the features of the target board's integer front end.
+
+    Example: tinyaudio train --project doorbell
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import open_line, train_stage
+
+        result = train_stage(open_line(project, output))
+        model = result.value
+        metrics = {
+            "epochs": model.epochs,
+            "best_epoch": model.best_epoch,
+            "parameters": model.parameters,
+            "validation_accuracy": model.validation_accuracy[model.best_epoch - 1],
+            "validation_loss": model.validation_loss[model.best_epoch - 1],
+        }
+        share = model.validation_accuracy[model.best_epoch - 1]
+        text = f"{model.parameters:,} parameters, best epoch {model.best_epoch} of {model.epochs}: {share:.1%} of validation patches right"
+        output.result(result.describe(**metrics), text=text)
+
+
+def quantize(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+    """Quantize the trained model to full-integer INT8, with representative audio of the training split.
+
+    Example: tinyaudio quantize --project doorbell
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import open_line, quantize_stage
+
+        result = quantize_stage(open_line(project, output))
+        model = result.value
+        metrics = {"tflite_bytes": len(model.tflite), "sha256": model.sha256, "ops": list(model.ops), "input_scale": model.input_scale}
+        output.result(result.describe(**metrics), text=f"{len(model.tflite):,} bytes of INT8 model, SHA-256 {model.sha256[:16]}")
+
+
+def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+    """Turn the project's smoothing and threshold into the integers that the device uses.
+
+    Example: tinyaudio calibrate --project doorbell
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import calibrate_stage, open_line
+
+        result = calibrate_stage(open_line(project, output))
+        value = result.value
+        metrics = {"smoothing_patches": value.smoothing_patches, "detection_threshold": value.detection_threshold}
+        output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, threshold {value.detection_threshold} (int8)")
+
+
+def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+    """Measure the float and the INT8 model on the test split.
+
+    Example: tinyaudio evaluate --project doorbell --json
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, open_line
+
+        result = evaluate_stage(open_line(project, output))
+        metrics = evaluation_metrics(result.value)
+        if not json:
+            rows = [(name, f"{metrics['accuracy'][name]:.1%}", "{:.1%} to {:.1%}".format(*metrics["interval"][name])) for name in metrics["accuracy"]]
+            output.table(f"clip accuracy on {metrics['clips']} test clips", ("model", "accuracy", "95 % interval"), rows)
+        output.result(result.describe(**metrics))
+
+
+def render(
+    board: BoardOption,
+    project: ProjectOption = _HERE,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; default: the project's runs folder.", file_okay=False)] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write the firmware project as text: tables, model code, glue, PlatformIO configuration.
+
+    Example: tinyaudio render --board mps2_an500 --out firmware_project
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import open_line, render_stage
+
+        rendered, directory = render_stage(open_line(project, output), board, out=out)
+        values = {"board": rendered.board, "files": sorted(rendered.files), "fingerprint": rendered.fingerprint, "directory": str(directory)}
+        output.result(values, text=f"{len(rendered.files)} files in {directory}, fingerprint {rendered.fingerprint[:16]}")
+
+
+def build(
+    board: BoardOption,
+    project: ProjectOption = _HERE,
+    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Build the firmware with PlatformIO, read its sizes from the ELF and check the board's budget.
+
+    Example: tinyaudio build --board mps2_an500
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import build_facts, build_stage, open_line
+
+        artifact = build_stage(open_line(project, output), board, offline=offline)
+        _say_sizes(output, build_facts(artifact))
+        output.result(build_facts(artifact))
+        if not artifact.budget_ok:
+            for problem in artifact.budget_problems:
+                output.warning(problem)
+            raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def hil(
+    board: BoardOption,
+    project: ProjectOption = _HERE,
+    depth: DepthOption = None,
+    port: PortOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Stream the test split through the firmware and compare every stage with the Python twin, bit for bit.
+
+    Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board mps2_an500 --depth serial --port socket://127.0.0.1:5555
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import hil_stage, open_line
+
+        say_proof(output, hil_stage(open_line(project, output), board, depth=depth, port=port))
+
+
+def run(
+    board: BoardOption,
+    project: ProjectOption = _HERE,
+    depth: DepthOption = None,
+    port: PortOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run all stages from the WAV files to the report; stages whose inputs did not change are reused.
+
+    Example: tinyaudio run --board mps2_an500
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import open_line, run_line
+
+        say_proof(output, run_line(open_line(project, output), board, depth=depth, port=port))
+
+
+def say_proof(output: Output, proof: Any) -> None:
+    """Print the outcome of a HIL run; exit with 3 if anything differs or does not fit."""
+    facts = proof.facts
+    if not output.as_json:
+        accuracy, mismatches = facts["accuracy"], facts["mismatches"]
+        unit = next(key for key in ("instructions", "cycles", "nanoseconds") if key in facts)
+        rows = [
+            ("clips, frames", f"{facts['clips']:,}, {facts['frames']:,}"),
+            ("accuracy float / INT8 / device", f"{accuracy['float']:.1%} / {accuracy['int8']:.1%} / {accuracy['device']:.1%}"),
+            ("mismatches front end / model", f"{mismatches['frontend']:,} / {mismatches['model']:,}"),
+            (f"{unit} per frame / inference", f"{facts[unit]['frontend_per_frame']:,} / {facts[unit]['model_per_inference']:,}"),
+        ]
+        if "flash_bytes" in facts:
+            rows.append(("flash / RAM", f"{facts['flash_bytes']:,} / {facts['ram_bytes']:,} bytes"))
+        rows.append(("report", facts["report"]))
+        output.table(f"{facts['board']}, runtime {facts['runtime']}, depth {facts['depth']}", ("", ""), rows)
+    output.result(
+        facts, text="0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
+    )
+    if not proof.passed:
+        raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _say_sizes(output: Output, facts: dict[str, Any]) -> None:
+    if output.as_json:
+        return
+    rows = [(name, f"{use['used_bytes']:,}", f"{use['length_bytes']:,}") for name, use in facts["regions"].items()]
+    output.table(f"{facts['elf']} ({facts['seconds']:.1f} s)", ("region", "used bytes", "of"), rows)

@@ -1,0 +1,97 @@
+"""The line's frame: a project, where its values are stored, and the rule that a stage runs only if its inputs changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from tinyaudio.core.canonical import fingerprint
+from tinyaudio.core.project import Project, load_project
+from tinyaudio.core.store import RunStore, Stored
+
+T = TypeVar("T")
+
+#: Called with how much of the announced total is done.
+Advance = Callable[[int], None]
+
+
+class Progress(Protocol):
+    """Whoever shows the user how far the work is."""
+
+    def note(self, text: str) -> None:
+        """Say something in passing."""
+
+    def detail(self, text: str) -> None:
+        """Say something that only few want to read."""
+
+    def warning(self, text: str) -> None:
+        """Warn."""
+
+    def task(self, description: str, total: int) -> AbstractContextManager[Advance]:
+        """Announce work of `total` steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A project with its store."""
+
+    project: Project
+    store: RunStore
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult(Generic[T]):
+    """A stage's value and how it came about."""
+
+    stage: str
+    stored: Stored[T]
+    inputs: Mapping[str, Any]
+    reused: bool
+
+    @property
+    def value(self) -> T:
+        """The value itself."""
+        return self.stored.value
+
+    def describe(self, **metrics: Any) -> dict[str, Any]:
+        """Return the stage as the command line's JSON shows it."""
+        return {
+            "stage": self.stage,
+            "fingerprint": self.stored.fingerprint,
+            "inputs": {name: value if isinstance(value, str) else fingerprint(value) for name, value in self.inputs.items()},
+            "metrics": metrics,
+            "seconds": round(self.stored.seconds, 3),
+            "reused": self.reused,
+        }
+
+
+def open_line(directory: Path, progress: Progress) -> Line:
+    """Return the line of the project in `directory`.
+
+    Raises
+    ------
+    ProjectError
+        If there is no ``tinyaudio.toml`` there, or it is wrong.
+    """
+    project = load_project(directory)
+    return Line(project=project, store=RunStore(directory / "runs" / project.name), progress=progress)
+
+
+def reuse_or_make(
+    line: Line, stage: str, value_type: type[T], *, inputs: Mapping[str, Any], description: str, total: int, make: Callable[[Advance], T]
+) -> StageResult[T]:
+    """Return the stored value of `stage` if it was made from the same `inputs`; otherwise make and store it."""
+    stored = line.store.load(stage, value_type, inputs)
+    if stored is not None:
+        line.progress.note(f"{stage}: unchanged, reused")
+        return StageResult(stage, stored, inputs, reused=True)
+    started = time.monotonic()
+    with line.progress.task(description, total) as advance:
+        value = make(advance)
+    stored = line.store.save(stage, value, inputs, seconds=time.monotonic() - started)
+    return StageResult(stage, stored, inputs, reused=False)
