@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import html.parser
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.report.values import report_inputs
+from tinyaudio.report import report_facts, write_report
+from tinyaudio.report.page import render_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class _Page(html.parser.HTMLParser):
+    """Collects tags that must balance, and every address the page would load."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "input"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_loads_nothing() -> None:
+    text = render_page(report_inputs())
+    page = _Page()
+    page.feed(text)
+    assert page.open == []
+    assert len(page.addresses) == 3 + 1 + 2 + 1  # confusions, budget, one example with its sound
+    assert all(address.startswith("data:") for address in page.addresses)
+    assert "birdsong <chirps>" not in text
+    assert "doorbell &amp; co" in text
+
+
+def test_the_same_values_give_the_same_bytes() -> None:
+    assert render_page(report_inputs()) == render_page(report_inputs())
+
+
+def test_a_failure_is_shown_where_it_is() -> None:
+    text = render_page(report_inputs(failed=True))
+    assert "3 of 128,090 values differ" in text
+    assert "knock.wav" in text
+    assert "What was trained is what runs" not in text
+
+
+def test_the_facts_lie_beside_the_page(tmp_path: Path) -> None:
+    inputs = report_inputs()
+    page = write_report(inputs, tmp_path)
+    assert page == tmp_path / "report.html"
+    facts = json.loads((tmp_path / "report.json").read_text())
+    assert facts == json.loads(json.dumps(report_facts(inputs)))
+    assert facts["mismatches"] == {"frontend": 0, "model": 0}
+    assert facts["instructions"] == {"frontend_per_frame": 50_000, "model_per_inference": 12_000_000}
+    assert facts["accuracy"]["int8"] == facts["accuracy"]["device"] == 11 / 12
+    assert facts["flash_bytes"] == 300_000
+
+
+def test_without_a_build_no_size_is_claimed() -> None:
+    facts = report_facts(replace(report_inputs(), build=None))
+    assert "flash_bytes" not in facts
+    assert "percent of the board" not in render_page(replace(report_inputs(), build=None))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; install Debian's chromium to look at the report in a real browser")
+def test_a_real_browser_draws_it(tmp_path: Path) -> None:
+    page = write_report(report_inputs(), tmp_path)
+    picture = tmp_path / "report.png"
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    command = [str(CHROMIUM), *flags, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,2600", f"--screenshot={picture}", page.as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert picture.exists(), result.stderr
+    pixels = _pixels(picture)
+    assert pixels.shape[:2] == (2600, 1200)
+    colours = {tuple(colour) for colour in pixels[::7, ::7, :3].reshape(-1, 3).tolist()}
+    assert len(colours) > 500, "a page with spectrogram and charts has many colours"
+
+
+def _pixels(picture: Path):  # type: ignore[no-untyped-def]
+    import matplotlib.image
+
+    return (matplotlib.image.imread(picture) * 255).astype(int)

@@ -1,0 +1,130 @@
+"""A small but complete set of report inputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tinyaudio.core.artifacts import (
+    BuildArtifact,
+    Clip,
+    Cost,
+    Dataset,
+    DeviceIdentity,
+    Evaluation,
+    HilReport,
+    Mismatch,
+    QuantizedModel,
+    RegionUse,
+    StageComparison,
+)
+from tinyaudio.core.board import load_board
+from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.report import ExampleClip, ReportInputs
+
+LABELS = ("birdsong <chirps>", "knocking", "siren")
+
+
+def evaluation(predictor: str, confusion: list[list[int]]) -> Evaluation:
+    counts = np.array(confusion, dtype=np.int64)
+    return Evaluation(
+        predictor=predictor,  # type: ignore[arg-type]
+        split="test",
+        labels=LABELS,
+        filenames=tuple(f"{index}.wav" for index in range(counts.sum())),
+        label_indices=np.repeat(np.arange(3), counts.sum(axis=1)),
+        scores=np.full((counts.sum(), 3), 1 / 3),
+        accuracy=float(np.trace(counts) / counts.sum()),
+        confusion=counts,
+    )
+
+
+def report_inputs(*, failed: bool = False) -> ReportInputs:
+    int8 = evaluation("int8", [[4, 0, 0], [1, 3, 0], [0, 0, 4]])
+    spec = FrontendSpec()
+    identity = DeviceIdentity(
+        board="mps2_an500",
+        chip_id="an500",
+        runtime="aot",
+        kernel="cmsis_q31",
+        protocol_version=1,
+        frontend_fingerprint="1" * 64,
+        model_sha256="2" * 64,
+        firmware_fingerprint="3" * 64,
+        counter_unit="instructions",
+        counter_frequency_hz=25_000_000,
+        arena_bytes=40_000,
+    )
+    mismatch = Mismatch(stage="mel", filename="knock.wav", frame_index=17, element_index=5, expected=100, actual=101, elements=3)
+    hil = HilReport(
+        board="mps2_an500",
+        depth="virtual",
+        link="semihosting FIFOs",
+        identity=identity,
+        clips=12,
+        frames=2_000,
+        patches=30,
+        frontend_mismatches=3 if failed else 0,
+        model_mismatches=0,
+        stages=(
+            StageComparison(stage="mel", elements=128_000, mismatches=3 if failed else 0),
+            StageComparison(stage="logits", elements=90, mismatches=0),
+        ),
+        first_mismatches=(mismatch,) if failed else (),
+        evaluation=replace(int8, predictor="device"),
+        cost=Cost(unit="instructions", frontend_per_frame=50_000, model_per_inference=12_000_000),
+        dropped_frames=0,
+        resumed=0,
+        overruns=0,
+    )
+    build = BuildArtifact(
+        board="mps2_an500",
+        runtime="aot",
+        elf="firmware.elf",
+        elf_sha256="4" * 64,
+        firmware_fingerprint="3" * 64,
+        flash_bytes=300_000,
+        ram_bytes=90_000,
+        regions={"ssram1": RegionUse(used_bytes=300_000, length_bytes=4_194_304)},
+        budget_problems=(),
+        toolchain="arm-none-eabi-gcc 12.2.1",
+        seconds=3.0,
+    )
+    quantized = QuantizedModel(
+        tflite=b"TFL3" * 100,
+        sha256="2" * 64,
+        labels=LABELS,
+        spec=spec,
+        kernel="cmsis_q31",
+        frontend_fingerprint="1" * 64,
+        input_scale=0.05,
+        input_zero_point=10,
+        output_scale=1 / 256,
+        output_zero_point=-128,
+        ops=("CONV_2D",),
+    )
+    clip = Clip(filename="siren.wav", label="siren", group="1", split="test", samples=16_000, pcm_sha256="5" * 64)
+    generator = np.random.default_rng(1)
+    example = ExampleClip(
+        title="classified right",
+        filename="siren.wav",
+        label="siren",
+        predicted="siren",
+        pcm=generator.integers(-3000, 3000, 16_000).astype(np.int16),
+        log_mel=generator.normal(size=(98, 64)),
+        scores=np.array([0.1, 0.2, 0.7]),
+    )
+    return ReportInputs(
+        project_name="doorbell & co",
+        board=load_board("mps2_an500"),
+        dataset=Dataset(labels=LABELS, sample_rate_hz=16_000, clips=(clip,)),
+        quantized=quantized,
+        parameters=200_000,
+        float_evaluation=evaluation("float", [[4, 0, 0], [0, 4, 0], [0, 0, 4]]),
+        int8_evaluation=int8,
+        hil=hil,
+        build=build,
+        examples=(example,),
+        fingerprints={"front end": "1" * 64, "model": "2" * 64},
+    )
