@@ -1,0 +1,1 @@
+"""The second wing: a model and a specification become firmware."""
