@@ -1,0 +1,1 @@
+"""Signal processing: PCM on one side, integer front ends on the other. Imports `core` only."""

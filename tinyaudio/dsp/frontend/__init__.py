@@ -1,0 +1,35 @@
+"""Front ends: integer tables designed from a `FrontendSpec`, their bit-exact NumPy twin, and the float64 reference.
+
+The twin computes the very integers that the firmware computes; training features come from it. docs/front_end.md
+derives every shift and Q format.
+"""
+
+from __future__ import annotations
+
+from tinyaudio.dsp.frontend.exactness import floor_log_mel, log_mel_snr_db
+from tinyaudio.dsp.frontend.framing import frame_view, patches
+from tinyaudio.dsp.frontend.mel import mel_matrix
+from tinyaudio.dsp.frontend.quantization import FeatureQuantization, design_feature_quantization, quantize_features
+from tinyaudio.dsp.frontend.reference import reference_log_mel, reference_mel
+from tinyaudio.dsp.frontend.tables import LOG_FRACTION_BITS, FrontendTables, design_frontend
+from tinyaudio.dsp.frontend.twin import FrontendStages, compute_log_mel, compute_stages, stage_dtypes
+
+__all__ = [
+    "LOG_FRACTION_BITS",
+    "FeatureQuantization",
+    "FrontendStages",
+    "FrontendTables",
+    "compute_log_mel",
+    "compute_stages",
+    "design_feature_quantization",
+    "design_frontend",
+    "floor_log_mel",
+    "frame_view",
+    "log_mel_snr_db",
+    "mel_matrix",
+    "patches",
+    "quantize_features",
+    "reference_log_mel",
+    "reference_mel",
+    "stage_dtypes",
+]

@@ -1,0 +1,139 @@
+"""Design the integer tables of a front end, once, from its spec. docs/front_end.md derives every format named here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyaudio.core.canonical import fingerprint
+from tinyaudio.core.errors import SpecError
+from tinyaudio.core.spec import FrontendSpec, KernelId
+from tinyaudio.dsp.frontend.cmsis_q31 import SUPPORTED_FFT_SAMPLES, split_coefficients
+from tinyaudio.dsp.frontend.mel import MelSegments, mel_segments
+from tinyaudio.dsp.frontend.window import periodic_hann
+
+#: Raised whenever the integers change for an unchanged spec; part of the fingerprint.
+TABLES_VERSION = 1
+#: The log-mel is in nepers, Q16: every value fits in 22 bits, so float32 holds it exactly.
+LOG_FRACTION_BITS = 16
+#: The window's peak, 2^31 (1 - 2^-20): 2^11 below full scale, so that the FFT's rounding cannot overflow bin 0.
+WINDOW_PEAK_Q31 = (1 << 31) - (1 << 11)
+#: Mel weights are Q32 on the 64-bit power, of which the product's lower half is dropped, and Q21 on the 32-bit magnitude.
+POWER_WEIGHT_FRACTION_BITS = 32
+MAGNITUDE_WEIGHT_FRACTION_BITS = 21
+#: The logarithm's table has this many segments for one octave, in Q24.
+LOG_TABLE_SEGMENTS = 128
+LOG_TABLE_FRACTION_BITS = 24
+LN2_Q24 = round(0.6931471805599453 * 2**LOG_TABLE_FRACTION_BITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendTables:
+    """Everything the integer front end needs, in Python and in C++. Arrays are read-only."""
+
+    spec: FrontendSpec
+    kernel: KernelId
+    fingerprint: str  # of spec, kernel and tables version, 64 hexadecimal digits
+    window_q31: NDArray[np.int32]  # [window_samples]
+    split_q31: NDArray[np.int32]  # [fft_samples / 4, 3], coefficients A1, A2, B1 of bins 1 to fft_samples / 4
+    first_bin: int  # first bin of the energy stage
+    segment_bins: NDArray[np.uint16]  # [mel_bands + 1], bins in each mel segment
+    rising_weights: NDArray[np.uint32]  # [energy_bins], Q(weight_fraction_bits)
+    weight_fraction_bits: int
+    log_offset: int  # spec.log_offset, Q(accumulator_fraction_bits)
+    accumulator_fraction_bits: int  # of the mel stage, spectrum at full scale 1.0
+    log_table_q24: NDArray[np.int32]  # [LOG_TABLE_SEGMENTS + 1], ln(1 + i / LOG_TABLE_SEGMENTS)
+    log_fraction_bits: int = LOG_FRACTION_BITS
+
+    @property
+    def energy_bins(self) -> int:
+        """Number of bins of the energy stage: those that some mel band uses."""
+        return len(self.rising_weights)
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the tables in an image, without the FFT kernel's own."""
+        arrays = (self.window_q31, self.split_q31, self.segment_bins, self.rising_weights, self.log_table_q24)
+        return sum(array.nbytes for array in arrays)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of RAM that the C++ front end works in: the spectrum and the mel accumulators."""
+        return 8 * self.spec.bins + 8 * self.spec.mel_bands
+
+
+def design_frontend(spec: FrontendSpec, *, kernel: KernelId) -> FrontendTables:
+    """Return the integer tables that compute `spec` with the FFT `kernel`.
+
+    Raises
+    ------
+    SpecError
+        If the kernel or its FFT length does not exist, or if a mel band catches no FFT bin; every such band is named.
+    """
+    if kernel not in get_args(KernelId):
+        raise SpecError(f"there is no FFT kernel {kernel!r}", hint=f"kernels: {', '.join(get_args(KernelId))}", where="fft_kernel")
+    if spec.fft_samples not in SUPPORTED_FFT_SAMPLES:
+        raise SpecError(
+            f"{kernel} has no FFT of {spec.fft_samples} samples",
+            hint=f"lengths: {', '.join(map(str, SUPPORTED_FFT_SAMPLES))}",
+            where="frontend.fft_samples",
+        )
+    segments = mel_segments(spec)
+    is_power = spec.spectrum == "power"
+    weight_bits = POWER_WEIGHT_FRACTION_BITS if is_power else MAGNITUDE_WEIGHT_FRACTION_BITS
+    weights = _rising_weights(segments, weight_bits)
+    _refuse_empty_bands(segments, weights, weight_bits)
+    fft_bits = 31 - (spec.fft_samples.bit_length() - 1)  # the FFT divides by its length
+    accumulator_bits = 2 * fft_bits if is_power else fft_bits + 1 + weight_bits
+    return FrontendTables(
+        spec=spec,
+        kernel=kernel,
+        fingerprint=fingerprint({"frontend": spec.fingerprint(kernel), "tables_version": TABLES_VERSION}),
+        window_q31=_frozen(np.rint(periodic_hann(spec.window_samples) * WINDOW_PEAK_Q31), np.int32),
+        split_q31=_frozen(split_coefficients(spec.fft_samples // 2)[:, : spec.fft_samples // 4].T, np.int32),
+        first_bin=segments.first_bin,
+        segment_bins=_frozen(segments.segment_bins, np.uint16),
+        rising_weights=_frozen(weights, np.uint32),
+        weight_fraction_bits=weight_bits,
+        log_offset=round(spec.log_offset * 2**accumulator_bits),
+        accumulator_fraction_bits=accumulator_bits,
+        log_table_q24=_frozen(_log_table(), np.int32),
+    )
+
+
+def _rising_weights(segments: MelSegments, fraction_bits: int) -> NDArray[np.int64]:
+    """Round the rising weights. In Q32 a weight of 1.0 would need 33 bits and becomes 1 - 2^-32."""
+    weights = np.rint(segments.rising * 2.0**fraction_bits).astype(np.int64)
+    return np.minimum(weights, 2**32 - 1)
+
+
+def _refuse_empty_bands(segments: MelSegments, weights: NDArray[np.int64], fraction_bits: int) -> None:
+    segment = np.repeat(np.arange(len(segments.segment_bins)), segments.segment_bins)
+    rising = np.bincount(segment, weights=weights, minlength=len(segments.segment_bins))
+    falling = np.bincount(segment, weights=2**fraction_bits - weights, minlength=len(segments.segment_bins))
+    empty = np.flatnonzero(rising[:-1] + falling[1:] == 0)
+    if len(empty) == 0:
+        return
+    edges = segments.edges_hz
+    bands = ", ".join(f"{band} ({edges[band]:.1f} to {edges[band + 2]:.1f} Hz)" for band in empty)
+    raise SpecError(
+        f"{'these mel bands catch' if len(empty) > 1 else 'this mel band catches'} no FFT bin: {bands}",
+        hint="use fewer mel_bands, a higher mel_low_hz, or more fft_samples",
+        where="frontend.mel_bands",
+    )
+
+
+def _log_table() -> NDArray[np.float64]:
+    """Nodes of ln on [1, 2], lifted by half of the chord's greatest error h^2 / (8 x^2), so that the error is centred: below 3.9e-6."""
+    width = 1.0 / LOG_TABLE_SEGMENTS
+    nodes = 1.0 + width * np.arange(LOG_TABLE_SEGMENTS + 1)
+    return np.rint((np.log(nodes) + width**2 / (16.0 * nodes**2)) * 2.0**LOG_TABLE_FRACTION_BITS)
+
+
+def _frozen(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    result = np.ascontiguousarray(values, dtype=dtype)
+    result.flags.writeable = False
+    return result

@@ -1,0 +1,154 @@
+"""The integer twin: the very integers of the C++ front end, in NumPy, vectorised over frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinyaudio.dsp.frontend.cmsis_q31 import rfft_q31
+from tinyaudio.dsp.frontend.framing import frame_view
+from tinyaudio.dsp.frontend.tables import (
+    LN2_Q24,
+    LOG_FRACTION_BITS,
+    LOG_TABLE_FRACTION_BITS,
+    LOG_TABLE_SEGMENTS,
+    POWER_WEIGHT_FRACTION_BITS,
+    FrontendTables,
+)
+
+_BLOCK_FRAMES = 96  # the arrays of one block fit in a second-level cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendStages:
+    """Every stage of some frames, laid out as in the C++ memory; see `stage_dtypes`."""
+
+    window: NDArray[np.int32]  # [frames, fft_samples], Q31, zeros behind the window
+    fft: NDArray[np.int32]  # [frames, 2 * bins], real and imaginary parts in turn, Q(31 - log2 fft_samples)
+    energy: NDArray[np.uint32] | NDArray[np.uint64]  # [frames, energy_bins], magnitude or power
+    mel: NDArray[np.uint64]  # [frames, mel_bands], Q(accumulator_fraction_bits)
+    log: NDArray[np.int32]  # [frames, mel_bands], nepers, Q(log_fraction_bits)
+
+
+def stage_dtypes(tables: FrontendTables) -> dict[str, tuple[np.dtype[Any], int]]:
+    """Return {stage: (element type, elements in a frame)} for the stages of `compute_stages`, in their order."""
+    spec = tables.spec
+    energy: DTypeLike = np.uint64 if spec.spectrum == "power" else np.uint32
+    layout: dict[str, tuple[DTypeLike, int]] = {
+        "window": (np.int32, spec.fft_samples),
+        "fft": (np.int32, 2 * spec.bins),
+        "energy": (energy, tables.energy_bins),
+        "mel": (np.uint64, spec.mel_bands),
+        "log": (np.int32, spec.mel_bands),
+    }
+    return {stage: (np.dtype(dtype).newbyteorder("<"), elements) for stage, (dtype, elements) in layout.items()}
+
+
+def compute_log_mel(tables: FrontendTables, pcm: NDArray[np.int16]) -> NDArray[np.int32]:
+    """Return the log-mel of `pcm` (int16 [samples]) in nepers, int32 [frames, mel_bands], Q(log_fraction_bits).
+
+    Raises
+    ------
+    TypeError
+        If `pcm` is not a one-dimensional int16 array.
+    """
+    return _join(tables, [block["log"] for block in _blocks(tables, pcm)], "log")
+
+
+def compute_stages(tables: FrontendTables, pcm: NDArray[np.int16]) -> FrontendStages:
+    """Return every stage of all frames of `pcm` (int16 [samples]).
+
+    Raises
+    ------
+    TypeError
+        If `pcm` is not a one-dimensional int16 array.
+    """
+    blocks = list(_blocks(tables, pcm))
+    return FrontendStages(**{stage: _join(tables, [block[stage] for block in blocks], stage) for stage in stage_dtypes(tables)})
+
+
+def _blocks(tables: FrontendTables, pcm: NDArray[np.int16]) -> Iterator[dict[str, NDArray[Any]]]:
+    frames = frame_view(pcm, tables.spec)
+    for start in range(0, len(frames), _BLOCK_FRAMES):
+        yield _compute_block(tables, frames[start : start + _BLOCK_FRAMES])
+
+
+def _join(tables: FrontendTables, blocks: list[NDArray[Any]], stage: str) -> NDArray[Any]:
+    """Concatenate blocks [elements, frames] to [frames, elements] of the stage's type."""
+    dtype, elements = stage_dtypes(tables)[stage]
+    result = np.empty((sum(block.shape[1] for block in blocks), elements), dtype=dtype)
+    start = 0
+    for block in blocks:
+        result[start : start + block.shape[1]] = block.T
+        start += block.shape[1]
+    return result
+
+
+def _compute_block(tables: FrontendTables, frames: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
+    """Return {stage: [elements, frames]}: frames last, so that every operation runs along contiguous memory."""
+    window = _window(tables, frames)
+    real, imaginary = rfft_q31(window)
+    used = slice(tables.first_bin, tables.first_bin + tables.energy_bins)
+    power = (real[used] * real[used] + imaginary[used] * imaginary[used]).view(np.uint64)
+    energy = power if tables.spec.spectrum == "power" else floor_square_root(power << np.uint64(2))
+    mel = _mel(tables, energy)
+    interleaved = np.stack([real, imaginary], axis=1).reshape(-1, real.shape[1])
+    return {"window": window, "fft": interleaved, "energy": energy, "mel": mel, "log": _log(tables, mel + np.uint64(tables.log_offset))}
+
+
+def _window(tables: FrontendTables, frames: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Q15 x Q31 -> Q46, of which SMULWB keeps the bits from 16 up: Q30, doubled to Q31."""
+    spec = tables.spec
+    result = np.zeros((spec.fft_samples, len(frames)), dtype=np.int64)
+    product = frames.T.astype(np.int64) * tables.window_q31[:, np.newaxis]
+    result[: spec.window_samples] = (product >> 16) << 1
+    return result
+
+
+def floor_square_root(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return ``floor(sqrt(values))`` exactly for values below 2^63."""
+    root = np.sqrt(values.astype(np.float64)).astype(np.uint64)  # off by one at most, next to a perfect square
+    root -= root * root > values
+    root += (root + np.uint64(1)) ** np.uint64(2) <= values
+    return root
+
+
+def _mel(tables: FrontendTables, energy: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sum the segments, then the two segments of each band."""
+    weights = tables.rising_weights.astype(np.uint64)[:, np.newaxis]
+    if tables.spec.spectrum == "power":
+        low, high = energy & np.uint64(0xFFFF_FFFF), energy >> np.uint64(32)
+        rising = _segment_sums(tables, weights * high + ((weights * low) >> np.uint64(POWER_WEIGHT_FRACTION_BITS)))
+        total = _segment_sums(tables, energy)
+    else:
+        rising = _segment_sums(tables, weights * energy)
+        total = _segment_sums(tables, energy) << np.uint64(tables.weight_fraction_bits)
+    return rising[:-1] + (total[1:] - rising[1:])
+
+
+def _segment_sums(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """[energy_bins, frames] -> [mel_bands + 1, frames]; through running sums, since a segment may be empty."""
+    running = np.zeros((len(values) + 1, values.shape[1]), dtype=np.uint64)
+    np.cumsum(values, axis=0, out=running[1:])
+    ends = np.cumsum(tables.segment_bins, dtype=np.int64)
+    return running[ends] - running[ends - tables.segment_bins]
+
+
+def _log(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """ln of Q(accumulator_fraction_bits) values of at least 1: exponent by leading zeros, mantissa by table and chord."""
+    exponent = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
+    exponent -= (values >> exponent.astype(np.uint64)) == 0  # the conversion to float64 rounded up to a power of two
+    mantissa = ((values << (63 - exponent).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)  # [2^31, 2^32)
+    segment_bits = 31 - (LOG_TABLE_SEGMENTS.bit_length() - 1)
+    segment = (mantissa >> segment_bits) - LOG_TABLE_SEGMENTS
+    fraction = mantissa & ((1 << segment_bits) - 1)
+    table = tables.log_table_q24.astype(np.int64)
+    logarithm = table[segment] + ((np.diff(table)[segment] * fraction) >> segment_bits)
+    logarithm += (exponent - tables.accumulator_fraction_bits) * LN2_Q24
+    drop = LOG_TABLE_FRACTION_BITS - LOG_FRACTION_BITS
+    result: NDArray[np.int64] = (logarithm + (1 << (drop - 1))) >> drop
+    return result
