@@ -1,0 +1,147 @@
+"""tinyaudio.toml: what is read, and that every mistake is named by its path, all at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from tinyaudio.core.canonical import fingerprint
+from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.new_project import new_project_files
+from tinyaudio.core.project import FrontendTable, load_project, parse_project, require_events
+from tinyaudio.core.spec import FrontendSpec
+
+MINIMAL = '[project]\nname = "doorbell"\n'
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(ProjectError) as caught:
+        parse_project(text, directory=Path())
+    assert caught.value.hint
+    return caught.value.message.split("; ")
+
+
+def test_a_minimal_project_has_all_defaults(tmp_path: Path) -> None:
+    project = parse_project(MINIMAL, directory=tmp_path)
+    assert (project.name, project.task, project.board) == ("doorbell", "events", "mps2_an500")
+    assert project.frontend == FrontendSpec()
+    assert project.manifest_path == tmp_path / "manifest.csv"
+    assert project.model.width_multiplier == 0.25
+    require_events(project)
+
+
+def test_sections_are_frozen_and_have_a_fingerprint(tmp_path: Path) -> None:
+    project = parse_project(MINIMAL, directory=tmp_path)
+    with pytest.raises(Exception, match="frozen"):
+        project.train.epochs = 3  # type: ignore[misc]
+    other = parse_project(MINIMAL + "[train]\nepochs = 3\n", directory=tmp_path)
+    assert fingerprint(project.train.model_dump()) != fingerprint(other.train.model_dump())
+
+
+def test_esc10_columns_are_mapped(tmp_path: Path) -> None:
+    text = (
+        MINIMAL
+        + '[data]\nmanifest = "esc10/manifest.csv"\n[data.columns]\ngroup = "fold"\nsplit = "fold"\n[data.split]\ntrain = [1, "2", 3]\ntest = ["4"]\n'
+    )
+    data = parse_project(text, directory=tmp_path).data
+    assert (data.columns.group, data.columns.split) == ("fold", "fold")
+    assert (data.split.train, data.split.test) == (("1", "2", "3"), ("4",))
+
+
+def test_all_mistakes_are_reported_at_once_each_with_its_path() -> None:
+    problems = problems_of(
+        '[project]\ntask = "events"\n[data]\nmanifset = "x.csv"\n[data.columns]\nlabel = 3\n'
+        '[train]\nepochs = 0\nbatch_size = "32"\n[train.augmentation]\ngain = 3.0\n[modell]\nx = 1\n[frontend]\nfft_samples = 500\nmel_bands = 0\n'
+    )
+    text = "\n".join(problems)
+    assert "project.name: is missing" in text
+    assert "data.manifset: unknown key\ndid you mean 'manifest'?" in text
+    assert "data.columns.label: input should be a valid string (it is 3)" in text
+    assert "train.epochs: input should be greater than or equal to 1 (it is 0)" in text
+    assert "train.batch_size: input should be a valid integer (it is '32')" in text
+    assert "train.augmentation.gain: unknown key\ndid you mean 'gain_db'?" in text
+    assert "modell: unknown section\ndid you mean 'model'?" in text
+    assert "frontend.fft_samples: is 500" in text
+    assert "frontend.mel_bands: is 0" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[project]\nname = "a b"\n', "project.name: string should match pattern"),
+        ('[project]\nname = "a"\ntask = "speech"\n', "project.task: input should be 'events' or 'anomaly' (it is 'speech')"),
+        (MINIMAL + "[data]\ncolumns = 3\n", "data.columns: must be a table"),
+        (MINIMAL + '[data.columns]\ngroup = "label"\n', "data.columns.group: is the label's column, too"),
+        (MINIMAL + '[data.split]\ntrain = ["1"]\ntest = ["1"]\n', "data.split.test: '1' is in split.train, too"),
+        (MINIMAL + "[data.split]\ntest = []\n", "data.split.test: is empty"),
+        (MINIMAL + "[data.split]\ntrain = []\n", "data.split.train: is empty"),
+        (MINIMAL + "[data.split]\nvalidation_fraction = 1.5\n", "data.split.validation_fraction: input should be less than 0.9"),
+        (MINIMAL + '[data]\nlabels = ["a", "b", "a"]\n', "data.labels: 'a' is listed twice"),
+        (MINIMAL + '[data]\nchannels = "left"\n', "data.channels: input should be 'mix' or 'refuse'"),
+        (MINIMAL + '[model]\narchitecture = "resnet"\n', "model.architecture: input should be 'mobilenet_v1'"),
+        (MINIMAL + "[train]\nlearning_rate = nan\n", "train.learning_rate"),
+        (MINIMAL + '[frontend]\nspectrum = "phase"\n', "frontend.spectrum: input should be 'magnitude' or 'power'"),
+        (MINIMAL + "[frontend]\nhop_samples = 500\n", "frontend.hop_samples: is 500"),
+        ("train = 3\n" + MINIMAL, "train: must be a table"),
+        (MINIMAL + "[firmware]\nsmoothing_patches = 0\n", "firmware.smoothing_patches: input should be greater than or equal to 1"),
+        (MINIMAL + "[quantize]\nrepresentative_clips = true\n", "quantize.representative_clips: input should be a valid integer"),
+    ],
+)
+def test_each_mistake_names_its_path(text: str, expected: str) -> None:
+    assert expected in "; ".join(problems_of(text))
+
+
+def test_bad_toml_names_the_line() -> None:
+    assert "line 2" in "; ".join(problems_of('[project]\nname = "x\n'))
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"there is no tinyaudio\.toml") as caught:
+        load_project(tmp_path)
+    assert "tinyaudio new" in caught.value.hint
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tinyaudio.toml").write_bytes(b'[project]\nname = "\xff"\n')
+    with pytest.raises(ProjectError, match="not UTF-8"):
+        load_project(tmp_path)
+
+
+def test_the_frontend_table_has_the_fields_and_defaults_of_the_spec() -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(FrontendSpec)}
+    assert {name: field.default for name, field in FrontendTable.model_fields.items()} == defaults
+
+
+def test_anomaly_is_known_but_not_there_yet() -> None:
+    project = parse_project('[project]\nname = "pump"\ntask = "anomaly"\n', directory=Path())
+    with pytest.raises(NotYetSupportedError, match="anomaly detection is not there yet"):
+        require_events(project)
+    with pytest.raises(NotYetSupportedError):
+        new_project_files("anomaly", "pump")
+
+
+def test_a_new_project_loads_with_the_defaults(tmp_path: Path) -> None:
+    files = new_project_files("events", "my door bell")
+    assert sorted(files) == ["README.md", "manifest.csv", "tinyaudio.toml"]
+    assert parse_project(files["tinyaudio.toml"], directory=tmp_path) == parse_project('[project]\nname = "my_door_bell"\n', directory=tmp_path)
+
+
+def test_the_comments_of_a_new_project_are_valid_and_hold_the_defaults(tmp_path: Path) -> None:
+    text = new_project_files("events", "x")["tinyaudio.toml"]
+    uncommented = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", text).replace('labels = ["dog", "rain"]', "labels = []")
+    assert parse_project(uncommented, directory=tmp_path) == parse_project('[project]\nname = "x"\n', directory=tmp_path)
+
+
+def test_a_new_project_can_point_at_an_existing_manifest(tmp_path: Path) -> None:
+    files = new_project_files("events", "x", manifest="../data/clips.csv")
+    assert sorted(files) == ["README.md", "tinyaudio.toml"]
+    assert parse_project(files["tinyaudio.toml"], directory=tmp_path).data.manifest == "../data/clips.csv"
+
+
+@pytest.mark.parametrize(("name", "manifest"), [("///", ""), ("x", 'a".csv')])
+def test_names_that_cannot_be_written_are_refused(name: str, manifest: str) -> None:
+    with pytest.raises(ProjectError):
+        new_project_files("events", name, manifest=manifest)

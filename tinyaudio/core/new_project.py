@@ -1,0 +1,141 @@
+"""The text of a new project: a commented ``tinyaudio.toml``, a README and an example manifest."""
+
+from __future__ import annotations
+
+import re
+
+from tinyaudio.core.errors import ProjectError
+from tinyaudio.core.project import PROJECT_FILE, Task, anomaly_not_yet
+
+_TOML = """\
+# A tinyaudio project. Every key may be left out: what stands here behind "#" is the default.
+
+[project]
+name = "{name}"
+task = "{task}"
+# board = "mps2_an500"           # features are computed as on this board; `tinyaudio boards list` shows all
+
+[data]
+manifest = "{manifest}"          # CSV; the files it lists are relative to its folder
+# labels = ["dog", "rain"]       # labels that must occur; default: those of the manifest
+# minimum_clips_per_class = 4
+# channels = "mix"               # files with several channels: "mix" averages them, "refuse" calls them an error
+# resample = true                # files of another rate: resample them, or (false) call them an error
+
+[data.columns]                   # what the manifest's columns are called
+# filename = "filename"
+# label = "label"
+# group = "group"                # clips of one source (recording, device, place); a group is never in two splits
+# split = "split"                # a manifest without this column is split by group
+
+[data.split]                     # which values of the split column mean what
+# train = ["train"]
+# validation = ["validation"]    # none of these in the manifest: validation groups are drawn from the training split
+# test = ["test"]
+# validation_fraction = 0.2
+# test_fraction = 0.2            # only for a manifest without a split column
+# seed = 1
+
+[frontend]                       # lengths in samples and frames, never in milliseconds; the defaults are YAMNet's
+# sample_rate_hz = 16000
+# window_samples = 400
+# hop_samples = 160
+# fft_samples = 512
+# mel_bands = 64
+# mel_low_hz = 125.0
+# mel_high_hz = 7500.0
+# spectrum = "magnitude"         # or "power"
+# log_offset = 0.001
+# patch_frames = 96
+# patch_hop_frames = 48
+
+[model]
+# architecture = "mobilenet_v1"
+# width_multiplier = 0.25
+# blocks = 13
+# dropout = 0.2
+
+[train]
+# epochs = 40
+# batch_size = 32
+# learning_rate = 0.002
+# patience = 12                  # epochs without a better validation loss
+# seed = 1
+# class_balance = true
+# label_smoothing = 0.05
+
+[train.augmentation]             # 0 switches one off
+# time_shift_frames = 24
+# gain_db = 10.0
+# time_mask_frames = 12
+# frequency_mask_bands = 8
+
+[quantize]
+# representative_clips = 120
+# seed = 1
+
+[firmware]
+# smoothing_patches = 3          # decisions are made on the mean over this many patches
+# detection_threshold = 0.5
+"""
+
+_README = """\
+# {name}
+
+An audio event classifier for a microcontroller, made with tinyaudio.
+
+1. Put recordings (WAV or FLAC) into this folder and list them in `{manifest}`, one row a clip:
+   `filename,label,group,split`. Clips that come from one source (a recording, a device, a place) get the same
+   `group`, so that no source is both trained on and tested. The column `split` (train, validation, test) may be left out.
+2. `tinyaudio data check` names every fault of the data by its row.
+3. `tinyaudio run` trains, quantizes, builds the firmware, runs it on an emulated board and compares every
+   stage with what was trained. The report is one HTML file under `runs/`.
+
+`{project_file}` holds all settings, with their defaults in comments.
+"""
+
+_MANIFEST = """\
+filename,label,group,split
+audio/example_dog_1.wav,dog,recording_1,train
+audio/example_dog_2.wav,dog,recording_2,test
+audio/example_rain_1.wav,rain,recording_3,train
+audio/example_rain_2.wav,rain,recording_4,test
+"""
+
+
+def new_project_files(task: Task, name: str, *, manifest: str = "") -> dict[str, str]:
+    """Return the files of a new project.
+
+    Parameters
+    ----------
+    task
+        ``"events"``; ``"anomaly"`` is refused so far.
+    name
+        Of the project; characters that a name may not have become ``_``.
+    manifest
+        An existing manifest to point at, relative to the project or absolute. Empty: an example manifest is written.
+
+    Returns
+    -------
+    dict
+        Relative POSIX path -> text.
+
+    Raises
+    ------
+    NotYetSupportedError
+        For the task ``"anomaly"``.
+    ProjectError
+        If nothing usable remains of `name`, or `manifest` cannot stand in a TOML string.
+    """
+    if task != "events":
+        raise anomaly_not_yet()
+    clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-")[:64]
+    if not clean_name:
+        raise ProjectError(f"{name!r} is no name for a project", hint="use letters, digits, '_', '-' and '.'", where="project.name")
+    if any(character in manifest for character in '"\\\n\r'):
+        raise ProjectError(
+            f"the manifest's path {manifest!r} has characters that a TOML string would need to escape", hint="rename it", where="data.manifest"
+        )
+    names = {"name": clean_name, "task": task, "manifest": manifest or "manifest.csv", "project_file": PROJECT_FILE}
+    files = {PROJECT_FILE: _TOML.format(**names), "README.md": _README.format(**names)}
+    return files if manifest else {**files, "manifest.csv": _MANIFEST}

@@ -1,0 +1,286 @@
+"""A user's project: ``tinyaudio.toml``, checked whole, all mistakes reported at once, each with its path."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+
+from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.spec import FrontendSpec, spec_problems
+
+PROJECT_FILE = "tinyaudio.toml"
+
+Task = Literal["events", "anomaly"]
+Architecture = Literal["mobilenet_v1"]
+
+_Texts = Annotated[
+    tuple[Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value)], ...],
+    Field(strict=False),
+]
+
+
+class _Section(BaseModel):
+    """A table of the file: frozen, strict about types, refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ProjectTable(_Section):
+    """``[project]``: what it is."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)
+    task: Task = "events"
+    board: str = Field(default="mps2_an500", pattern="^[a-z][a-z0-9_]*$")  # features are computed as on this board
+
+
+class Columns(_Section):
+    """``[data.columns]``: what the manifest's columns are called."""
+
+    filename: str = Field(default="filename", min_length=1)
+    label: str = Field(default="label", min_length=1)
+    group: str = Field(default="group", min_length=1)  # clips of one source; never in two splits
+    split: str = Field(default="split", min_length=1)  # may be missing in the manifest: then splits are drawn by group
+
+
+class SplitTable(_Section):
+    """``[data.split]``: which values of the split column mean what, and how to draw what the manifest leaves open."""
+
+    train: _Texts = ("train",)
+    validation: _Texts = ("validation",)  # none of these in the manifest: validation groups are drawn from train
+    test: _Texts = ("test",)
+    validation_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)  # of the training clips, about
+    test_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)  # of all clips, about; only without a split column
+    seed: int = Field(default=1, ge=0, lt=2**32)
+
+
+class DataTable(_Section):
+    """``[data]``: the recordings."""
+
+    manifest: str = Field(default="manifest.csv", min_length=1)  # relative to the project's folder
+    labels: _Texts = ()  # the labels that must occur; empty: those of the manifest
+    minimum_clips_per_class: int = Field(default=4, ge=1)
+    channels: Literal["mix", "refuse"] = "mix"  # of a file with several channels: average them, or call it an error
+    resample: bool = True  # files of another rate are resampled; false: they are an error
+    columns: Columns = Columns()
+    split: SplitTable = SplitTable()
+
+
+class ModelTable(_Section):
+    """``[model]``: the network."""
+
+    architecture: Architecture = "mobilenet_v1"
+    width_multiplier: float = Field(default=0.25, ge=0.05, le=1.0)
+    blocks: int = Field(default=13, ge=1, le=13)  # depthwise-separable blocks, as many as YAMNet's body has at 13
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)  # in front of the classifier
+
+
+class AugmentationTable(_Section):
+    """``[train.augmentation]``: random changes of the training patches; 0 switches one off."""
+
+    time_shift_frames: int = Field(default=24, ge=0)  # a patch may start this many frames earlier or later
+    gain_db: float = Field(default=10.0, ge=0.0, le=60.0)  # louder or softer by up to this
+    time_mask_frames: int = Field(default=12, ge=0)  # longest stretch that is blanked
+    frequency_mask_bands: int = Field(default=8, ge=0)  # most neighbouring bands that are blanked
+
+
+class TrainTable(_Section):
+    """``[train]``: the training."""
+
+    epochs: int = Field(default=40, ge=1, le=10_000)
+    batch_size: int = Field(default=32, ge=1, le=4_096)
+    learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0)
+    patience: int = Field(default=12, ge=1)  # epochs without a better validation loss before it stops
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    class_balance: bool = True  # classes with few patches weigh more
+    label_smoothing: float = Field(default=0.05, ge=0.0, lt=1.0)
+    augmentation: AugmentationTable = AugmentationTable()
+
+
+class QuantizeTable(_Section):
+    """``[quantize]``: the way to INT8."""
+
+    representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
+    seed: int = Field(default=1, ge=0, lt=2**32)
+
+
+class FirmwareTable(_Section):
+    """``[firmware]``: how the device turns patch scores into decisions."""
+
+    smoothing_patches: int = Field(default=3, ge=1, le=64)
+    detection_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)  # of the smoothed score
+
+
+#: ``[frontend]`` has exactly the fields of `FrontendSpec`, so it is made from them.
+FrontendTable: type[_Section] = create_model(
+    "FrontendTable",
+    __base__=_Section,
+    __module__=__name__,
+    **cast(Any, {field.name: (get_type_hints(FrontendSpec)[field.name], field.default) for field in dataclasses.fields(FrontendSpec)}),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A checked project. The sections enter fingerprints; the folder does not."""
+
+    directory: Path
+    name: str
+    task: Task
+    board: str
+    frontend: FrontendSpec
+    data: DataTable
+    model: ModelTable
+    train: TrainTable
+    quantize: QuantizeTable
+    firmware: FirmwareTable
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest lies; the files it lists are relative to its folder."""
+        return self.directory / self.data.manifest
+
+
+def load_project(directory: Path) -> Project:
+    """Read and check ``tinyaudio.toml`` in `directory`.
+
+    Raises
+    ------
+    ProjectError
+        If the file is missing, is not TOML (the line is named) or breaks a rule (all mistakes in one message).
+    """
+    path = directory / PROJECT_FILE
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        raise ProjectError(
+            f"there is no {PROJECT_FILE}", hint="`tinyaudio new DIR --task events` makes one; --project DIR names its folder", where=str(directory)
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"not UTF-8: byte {error.start}", hint="save the file as UTF-8", where=str(path)) from error
+    except OSError as error:
+        raise ProjectError(f"cannot read: {error.strerror or error}", hint="check the file and its rights", where=str(path)) from error
+    return parse_project(text, directory=directory)
+
+
+def parse_project(text: str, *, directory: Path) -> Project:
+    """Return the project that the TOML `text` describes; see `load_project`."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"not TOML: {error}", hint="mend the line it names", where=PROJECT_FILE) from error
+    sections: dict[str, BaseModel] = {}
+    problems = [f"{name}: unknown section{_suggestion(name, _SECTIONS)}" for name in tables if name not in _SECTIONS]
+    for name, model in _SECTIONS.items():
+        try:
+            sections[name] = model.model_validate(tables.get(name, {}))
+        except ValidationError as error:
+            problems += [_sentence(name, model, cast(Mapping[str, Any], item)) for item in error.errors()]
+    for rule, section in _RULES.items():
+        if section in sections:
+            problems += [f"{section}.{problem}" for problem in rule(sections[section])]
+    if problems:
+        raise ProjectError(
+            "; ".join(problems), hint=f"mend {PROJECT_FILE}; `tinyaudio new DIR --task events` writes a commented one", where=PROJECT_FILE
+        )
+    return _assemble(directory, cast(Any, sections))
+
+
+def require_events(project: Project) -> None:
+    """Raise unless the project's task is supported.
+
+    Raises
+    ------
+    NotYetSupportedError
+        For ``task = "anomaly"``.
+    """
+    if project.task != "events":
+        raise anomaly_not_yet()
+
+
+def anomaly_not_yet() -> NotYetSupportedError:
+    """Return the error for ``anomaly``."""
+    return NotYetSupportedError("anomaly detection is not there yet", hint='use task = "events"', where="project.task")
+
+
+_SECTIONS: dict[str, type[_Section]] = {
+    "project": ProjectTable,
+    "data": DataTable,
+    "frontend": FrontendTable,
+    "model": ModelTable,
+    "train": TrainTable,
+    "quantize": QuantizeTable,
+    "firmware": FirmwareTable,
+}
+
+
+def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
+    about = sections["project"]
+    return Project(
+        directory=directory,
+        name=about.name,
+        task=about.task,
+        board=about.board,
+        frontend=FrontendSpec(**sections["frontend"].model_dump()),
+        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
+    )
+
+
+def _frontend_rules(section: Any) -> Iterator[str]:
+    """Yield what `FrontendSpec` would refuse; the table has the same fields."""
+    for problem in spec_problems(section):
+        name, _, rest = problem.partition(" ")
+        yield f"{name}: {rest}"
+
+
+def _data_rules(section: Any) -> Iterator[str]:
+    columns: dict[str, str] = section.columns.model_dump()
+    label_column = columns["label"]
+    for name in ("filename", "group", "split"):
+        if columns[name] == label_column:
+            yield f"columns.{name}: is the label's column, too ({label_column!r})"
+    parts = {name: getattr(section.split, name) for name in ("train", "validation", "test")}
+    for name in ("train", "test"):
+        if not parts[name]:
+            yield f"split.{name}: is empty, so nothing could be {'trained on' if name == 'train' else 'tested'}"
+    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        common = sorted(set(parts[first]) & set(parts[second]))
+        if common:
+            yield f"split.{second}: {', '.join(map(repr, common))} is in split.{first}, too"
+    repeated = sorted({label for label in section.labels if section.labels.count(label) > 1})
+    if repeated:
+        yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
+
+
+_RULES = {_frontend_rules: "frontend", _data_rules: "data"}
+
+
+def _sentence(section: str, model: type[BaseModel], item: Mapping[str, Any]) -> str:
+    """Return one mistake as ``path: what is wrong``."""
+    location = [str(part) for part in item["loc"]]
+    path = ".".join([section, *location])
+    if item["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_suggestion(location[-1], _fields_at(model, location[:-1]))}"
+    if item["type"] == "missing":
+        return f"{path}: is missing"
+    if item["type"] == "model_type":
+        return f"{path}: must be a table"
+    return f"{path}: {item['msg'][0].lower()}{item['msg'][1:]} (it is {item['input']!r})"
+
+
+def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    for part in location:
+        inner = model.model_fields[part].annotation
+        model = cast(type[BaseModel], inner)
+    return list(model.model_fields)
+
+
+def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]!r}?" if nearest else f"; known: {', '.join(known)}"

@@ -1,0 +1,20 @@
+"""Sound files as PCM, and a synthetic set of sound events.
+
+The public face: `read_audio` and `read_pcm` (WAV or FLAC to int16 mono at the project's rate), `write_wav`, and
+`synthesize_set` with `SYNTHETIC_LABELS`.
+"""
+
+from tinyaudio.dsp.audio.files import Audio, ChannelPolicy, read_audio, read_pcm, write_wav
+from tinyaudio.dsp.audio.synthesis import SYNTHETIC_LABELS, SyntheticSet, synthesize_clip, synthesize_set
+
+__all__ = [
+    "SYNTHETIC_LABELS",
+    "Audio",
+    "ChannelPolicy",
+    "SyntheticSet",
+    "read_audio",
+    "read_pcm",
+    "synthesize_clip",
+    "synthesize_set",
+    "write_wav",
+]
