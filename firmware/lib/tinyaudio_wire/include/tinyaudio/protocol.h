@@ -1,0 +1,577 @@
+// Message types of the serial protocol, version 1.
+//
+// Generated from tinyaudio/wire/protocol.toml by `python -m tinyaudio.wire.generate`; change that, not this.
+//
+// Every message is a plain struct with two functions:
+//   uint32_t encode(const M& message, uint8_t* payload, uint32_t capacity_bytes);
+//       writes the payload and returns its length; 0 if it does not fit or a count is out of bounds. Enough for all: kMaxPayloadBytes.
+//   bool decode(const uint8_t* payload, uint32_t bytes, M* message);
+//       false unless `payload` is exactly one such message with all counts and enumerations within bounds.
+// A bounded array `x` comes with its count `x_count`; a string's count is in bytes and no zero ends it.
+
+#ifndef TINYAUDIO_PROTOCOL_H
+#define TINYAUDIO_PROTOCOL_H
+
+#include <stdint.h>
+
+#include "tinyaudio/wire_codec.h"
+
+namespace tinyaudio {
+namespace wire {
+
+constexpr uint16_t kProtocolVersion = 1;
+constexpr uint32_t kMaxPayloadBytes = 522;
+
+enum class MessageType : uint8_t {
+    kHelloRequest = 0x01,  // to device
+    kLinkPoll = 0x02,  // to device
+    kLinkStatus = 0x03,  // both
+    kSessionNotice = 0x04,  // to host
+    kClipBegin = 0x10,  // to device
+    kPcm = 0x11,  // to device
+    kResetRequest = 0x12,  // to device
+    kHello = 0x40,  // to host
+    kStageTrace = 0x41,  // to host
+    kStageData = 0x42,  // to host
+    kPatchResult = 0x43,  // to host
+    kDetection = 0x44,  // to host
+    kClipResult = 0x45,  // to host
+    kLog = 0x46,  // to host
+    kDeviceFault = 0x47,  // to host
+};
+
+// What the device tells about each frame of the front end.
+enum class TraceMode : uint8_t {
+    kNone = 0,  // Nothing.
+    kCrc = 1,  // One StageTrace a frame.
+};
+
+// A stage of the front end, in the order of computation.
+enum class Stage : uint8_t {
+    kWindow = 0,  // Windowed samples, zero-padded to the FFT's length.
+    kFft = 1,  // Spectrum, real and imaginary parts interleaved.
+    kEnergy = 2,  // Magnitude or power of each bin.
+    kMel = 3,  // Energy in each mel band.
+    kLog = 4,  // Logarithm of each mel band.
+    kFeatures = 5,  // Features as the model reads them.
+};
+
+// What the device's counter counts.
+enum class CounterUnit : uint8_t {
+    kInstructions = 0,  // Instructions of an emulator's deterministic clock.
+    kCycles = 1,  // Clock cycles of a core.
+    kNanoseconds = 2,  // Time of the computer the firmware runs on.
+};
+
+// How serious a line of the device's log is.
+enum class LogLevel : uint8_t {
+    kDebug = 0,  // Of interest to whoever works on the firmware.
+    kInfo = 1,  // Normal operation.
+    kWarning = 2,  // Unexpected, but results hold.
+    kError = 3,  // Results may not hold.
+};
+
+// Why the device cannot go on with what it was asked to do.
+enum class FaultCode : uint8_t {
+    kBadRequest = 0,  // A message did not decode, or came out of place.
+    kOverrun = 1,  // Samples had to be dropped.
+    kSelfCheck = 2,  // Tables or model failed the checks at start.
+    kHardware = 3,  // A peripheral or the processor reported a fault.
+};
+
+// What the firmware can do beyond the basics.
+constexpr uint32_t kCapabilityStageTrace = 1u;  // Sends StageTrace.
+constexpr uint32_t kCapabilityStageCapture = 2u;  // Sends StageData.
+constexpr uint32_t kCapabilitySelfTest = 4u;  // Carries the golden vectors of every operator.
+constexpr uint32_t kCapabilityReset = 8u;  // Obeys ResetRequest.
+
+// Opens a session: the device forgets its link state and what it was doing, and answers with Hello.
+struct HelloRequest {
+    static constexpr MessageType kType = MessageType::kHelloRequest;
+    static constexpr uint32_t kMaxBytes = 6;
+    uint16_t protocol_version;  // Version the host speaks.
+    uint32_t nonce;  // Any number; Hello repeats it. The same session and nonce again is a repetition, not a new session.
+};
+
+inline uint32_t encode(const HelloRequest& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.protocol_version);
+    put(writer, message.nonce);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, HelloRequest* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->protocol_version);
+    get(reader, &message->nonce);
+    return reader.ok && reader.position == bytes;
+}
+
+// Asks for LinkStatus. Only the host has a clock, so only the host asks.
+struct LinkPoll {
+    static constexpr MessageType kType = MessageType::kLinkPoll;
+    static constexpr uint32_t kMaxBytes = 3;
+    uint16_t token;  // Repeated in LinkStatus: what was sent before the poll has then been received or is lost.
+    uint8_t resend;  // 1: send again everything from the acknowledged frame on, before LinkStatus.
+};
+
+inline uint32_t encode(const LinkPoll& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.token);
+    put(writer, message.resend);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, LinkPoll* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->token);
+    get(reader, &message->resend);
+    return reader.ok && reader.position == bytes;
+}
+
+// Carries an acknowledge and credit when no other frame is there to carry them.
+struct LinkStatus {
+    static constexpr MessageType kType = MessageType::kLinkStatus;
+    static constexpr uint32_t kMaxBytes = 3;
+    uint16_t token;  // Token of the LinkPoll it answers; 0 when it answers none.
+    uint8_t gap;  // 1: a frame came ahead of the one expected, so something was lost.
+};
+
+inline uint32_t encode(const LinkStatus& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.token);
+    put(writer, message.gap);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, LinkStatus* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->token);
+    get(reader, &message->gap);
+    return reader.ok && reader.position == bytes;
+}
+
+// The frame just received belongs to no open session: the device was reset. Its header repeats that frame's session.
+struct SessionNotice {
+    static constexpr MessageType kType = MessageType::kSessionNotice;
+    static constexpr uint32_t kMaxBytes = 1;
+    uint8_t open_session;  // Session the device has open; 0 for none.
+};
+
+inline uint32_t encode(const SessionNotice& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.open_session);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SessionNotice* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->open_session);
+    return reader.ok && reader.position == bytes;
+}
+
+// Starts a clip: the front end, the patches, the smoothing and the scores start afresh.
+struct ClipBegin {
+    static constexpr MessageType kType = MessageType::kClipBegin;
+    static constexpr uint32_t kMaxBytes = 18;
+    uint32_t clip_id;  // Number that all messages about the clip repeat.
+    uint32_t total_samples;  // [samples] Length of the clip; ClipResult follows when so many were processed.
+    TraceMode trace_mode;  // What to tell about each frame.
+    uint8_t capture_stages;  // Bit i: send the arrays of stage i (see Stage) as StageData.
+    uint32_t capture_first_frame;  // [frames] First frame to capture.
+    uint32_t capture_frame_count;  // [frames] Number of frames to capture.
+};
+
+inline uint32_t encode(const ClipBegin& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.total_samples);
+    put(writer, static_cast<uint8_t>(message.trace_mode));
+    put(writer, message.capture_stages);
+    put(writer, message.capture_first_frame);
+    put(writer, message.capture_frame_count);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ClipBegin* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->total_samples);
+    get_enum(reader, &message->trace_mode, 2u);
+    get(reader, &message->capture_stages);
+    get(reader, &message->capture_first_frame);
+    get(reader, &message->capture_frame_count);
+    return reader.ok && reader.position == bytes;
+}
+
+// Consecutive samples of the clip.
+struct Pcm {
+    static constexpr MessageType kType = MessageType::kPcm;
+    static constexpr uint32_t kMaxBytes = 522;
+    static constexpr uint32_t kMaxSamples = 256;
+    uint32_t clip_id;  // Clip they belong to.
+    uint32_t offset_samples;  // [samples] Position of the first one in the clip.
+    uint16_t samples_count;
+    int16_t samples[256];  // [full scale = 32768] Mono PCM.
+};
+
+inline uint32_t encode(const Pcm& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.offset_samples);
+    put_bounded(writer, message.samples, message.samples_count, 256u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, Pcm* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->offset_samples);
+    get_bounded(reader, message->samples, &message->samples_count, 256u);
+    return reader.ok && reader.position == bytes;
+}
+
+// Reboots the device, as if its power had failed; nothing is answered.
+struct ResetRequest {
+    static constexpr MessageType kType = MessageType::kResetRequest;
+    static constexpr uint32_t kMaxBytes = 2;
+    uint16_t delay_ms;  // [ms] Time to wait before.
+};
+
+inline uint32_t encode(const ResetRequest& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.delay_ms);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ResetRequest* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->delay_ms);
+    return reader.ok && reader.position == bytes;
+}
+
+// The first frame of a session: what runs there.
+struct Hello {
+    static constexpr MessageType kType = MessageType::kHello;
+    static constexpr uint32_t kMaxBytes = 229;
+    static constexpr uint32_t kMaxBoardId = 32;
+    static constexpr uint32_t kMaxChipId = 16;
+    static constexpr uint32_t kMaxRuntime = 16;
+    static constexpr uint32_t kMaxKernel = 16;
+    uint16_t protocol_version;  // Version the device speaks.
+    uint32_t nonce;  // That of HelloRequest.
+    uint32_t boot_id;  // Differs from boot to boot where the port can tell boots apart, else 0.
+    uint32_t retransmit_bytes;  // [bytes] How much the device keeps until it is acknowledged.
+    uint16_t board_id_count;
+    char board_id[32];  // Name of the board type, as in boards/.
+    uint16_t chip_id_count;
+    uint8_t chip_id[16];  // Unique id of the chip, as it lies in memory; empty if it has none.
+    uint8_t firmware_fingerprint[32];  // SHA-256 of the rendered project.
+    uint8_t frontend_fingerprint[32];  // SHA-256 of the front end's specification, kernel and tables.
+    uint8_t model_sha256[32];  // SHA-256 of the .tflite file.
+    uint16_t runtime_count;
+    char runtime[16];  // aot or tflm.
+    uint16_t kernel_count;
+    char kernel[16];  // FFT kernel.
+    uint32_t sample_rate_hz;  // [Hz] Of the PCM.
+    uint16_t window_samples;  // [samples] Length of a window.
+    uint16_t hop_samples;  // [samples] Distance of two windows.
+    uint16_t fft_samples;  // [samples] Length of the FFT.
+    uint16_t mel_bands;  // Number of mel bands.
+    uint16_t patch_frames;  // [frames] Frames a model input spans.
+    uint16_t patch_hop_frames;  // [frames] Distance of two model inputs.
+    uint16_t label_count;  // Number of classes.
+    uint32_t counter_frequency_hz;  // [Hz] Ticks of the counter in a second.
+    CounterUnit counter_unit;  // What a tick stands for.
+    uint32_t arena_bytes;  // [bytes] RAM of the model.
+    uint32_t capabilities;  // What the firmware can do.
+};
+
+inline uint32_t encode(const Hello& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.protocol_version);
+    put(writer, message.nonce);
+    put(writer, message.boot_id);
+    put(writer, message.retransmit_bytes);
+    put_bounded(writer, message.board_id, message.board_id_count, 32u);
+    put_bounded(writer, message.chip_id, message.chip_id_count, 16u);
+    put_array(writer, message.firmware_fingerprint, 32u);
+    put_array(writer, message.frontend_fingerprint, 32u);
+    put_array(writer, message.model_sha256, 32u);
+    put_bounded(writer, message.runtime, message.runtime_count, 16u);
+    put_bounded(writer, message.kernel, message.kernel_count, 16u);
+    put(writer, message.sample_rate_hz);
+    put(writer, message.window_samples);
+    put(writer, message.hop_samples);
+    put(writer, message.fft_samples);
+    put(writer, message.mel_bands);
+    put(writer, message.patch_frames);
+    put(writer, message.patch_hop_frames);
+    put(writer, message.label_count);
+    put(writer, message.counter_frequency_hz);
+    put(writer, static_cast<uint8_t>(message.counter_unit));
+    put(writer, message.arena_bytes);
+    put(writer, message.capabilities);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, Hello* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->protocol_version);
+    get(reader, &message->nonce);
+    get(reader, &message->boot_id);
+    get(reader, &message->retransmit_bytes);
+    get_bounded(reader, message->board_id, &message->board_id_count, 32u);
+    get_bounded(reader, message->chip_id, &message->chip_id_count, 16u);
+    get_array(reader, message->firmware_fingerprint, 32u);
+    get_array(reader, message->frontend_fingerprint, 32u);
+    get_array(reader, message->model_sha256, 32u);
+    get_bounded(reader, message->runtime, &message->runtime_count, 16u);
+    get_bounded(reader, message->kernel, &message->kernel_count, 16u);
+    get(reader, &message->sample_rate_hz);
+    get(reader, &message->window_samples);
+    get(reader, &message->hop_samples);
+    get(reader, &message->fft_samples);
+    get(reader, &message->mel_bands);
+    get(reader, &message->patch_frames);
+    get(reader, &message->patch_hop_frames);
+    get(reader, &message->label_count);
+    get(reader, &message->counter_frequency_hz);
+    get_enum(reader, &message->counter_unit, 3u);
+    get(reader, &message->arena_bytes);
+    get(reader, &message->capabilities);
+    return reader.ok && reader.position == bytes;
+}
+
+// One frame of the front end: the CRC-32 of each stage's array as it lies in memory.
+struct StageTrace {
+    static constexpr MessageType kType = MessageType::kStageTrace;
+    static constexpr uint32_t kMaxBytes = 32;
+    uint32_t clip_id;  // Clip it belongs to.
+    uint32_t frame_index;  // [frames] Frame of the clip.
+    uint32_t stage_crc32[5];  // Of window, fft, energy, mel and log.
+    uint32_t counter_ticks;  // [ticks] Cost of the frame's front end, without that of the trace.
+};
+
+inline uint32_t encode(const StageTrace& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.frame_index);
+    put_array(writer, message.stage_crc32, 5u);
+    put(writer, message.counter_ticks);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, StageTrace* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->frame_index);
+    get_array(reader, message->stage_crc32, 5u);
+    get(reader, &message->counter_ticks);
+    return reader.ok && reader.position == bytes;
+}
+
+// A piece of a stage's array.
+struct StageData {
+    static constexpr MessageType kType = MessageType::kStageData;
+    static constexpr uint32_t kMaxBytes = 499;
+    static constexpr uint32_t kMaxData = 480;
+    uint32_t clip_id;  // Clip it belongs to.
+    uint32_t frame_index;  // [frames] Frame of the clip.
+    Stage stage;  // Which stage.
+    uint32_t offset_bytes;  // [bytes] Position of this piece in the array.
+    uint32_t total_bytes;  // [bytes] Length of the whole array.
+    uint16_t data_count;
+    uint8_t data[480];  // The piece, as it lies in memory.
+};
+
+inline uint32_t encode(const StageData& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.frame_index);
+    put(writer, static_cast<uint8_t>(message.stage));
+    put(writer, message.offset_bytes);
+    put(writer, message.total_bytes);
+    put_bounded(writer, message.data, message.data_count, 480u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, StageData* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->frame_index);
+    get_enum(reader, &message->stage, 6u);
+    get(reader, &message->offset_bytes);
+    get(reader, &message->total_bytes);
+    get_bounded(reader, message->data, &message->data_count, 480u);
+    return reader.ok && reader.position == bytes;
+}
+
+// One inference.
+struct PatchResult {
+    static constexpr MessageType kType = MessageType::kPatchResult;
+    static constexpr uint32_t kMaxBytes = 279;
+    static constexpr uint32_t kMaxLogits = 64;
+    static constexpr uint32_t kMaxScores = 64;
+    static constexpr uint32_t kMaxSmoothedScoreSums = 64;
+    uint32_t clip_id;  // Clip it belongs to.
+    uint32_t patch_index;  // Patch of the clip.
+    uint32_t features_crc32;  // CRC-32 of the model's input.
+    uint32_t counter_ticks;  // [ticks] Cost of the inference.
+    uint16_t logits_count;
+    int8_t logits[64];  // The tensor before a final softmax; the output where there is none.
+    uint16_t scores_count;
+    int8_t scores[64];  // The model's output.
+    uint8_t smoothing_count;  // Patches that smoothed_score_sums add up.
+    uint16_t smoothed_score_sums_count;
+    int16_t smoothed_score_sums[64];  // Sum of the scores of the last smoothing_count patches.
+};
+
+inline uint32_t encode(const PatchResult& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.patch_index);
+    put(writer, message.features_crc32);
+    put(writer, message.counter_ticks);
+    put_bounded(writer, message.logits, message.logits_count, 64u);
+    put_bounded(writer, message.scores, message.scores_count, 64u);
+    put(writer, message.smoothing_count);
+    put_bounded(writer, message.smoothed_score_sums, message.smoothed_score_sums_count, 64u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, PatchResult* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->patch_index);
+    get(reader, &message->features_crc32);
+    get(reader, &message->counter_ticks);
+    get_bounded(reader, message->logits, &message->logits_count, 64u);
+    get_bounded(reader, message->scores, &message->scores_count, 64u);
+    get(reader, &message->smoothing_count);
+    get_bounded(reader, message->smoothed_score_sums, &message->smoothed_score_sums_count, 64u);
+    return reader.ok && reader.position == bytes;
+}
+
+// The smoothed top label changed, or its score crossed the threshold.
+struct Detection {
+    static constexpr MessageType kType = MessageType::kDetection;
+    static constexpr uint32_t kMaxBytes = 13;
+    uint32_t clip_id;  // Clip it belongs to.
+    uint32_t frame_index;  // [frames] Last frame of the patch that told.
+    int16_t label_index;  // The class; -1: none is above the threshold any more.
+    int16_t smoothed_score_sum;  // Sum of the class's scores over the last smoothing_count patches.
+    uint8_t smoothing_count;  // Patches in the sum.
+};
+
+inline uint32_t encode(const Detection& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.frame_index);
+    put(writer, message.label_index);
+    put(writer, message.smoothed_score_sum);
+    put(writer, message.smoothing_count);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, Detection* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->frame_index);
+    get(reader, &message->label_index);
+    get(reader, &message->smoothed_score_sum);
+    get(reader, &message->smoothing_count);
+    return reader.ok && reader.position == bytes;
+}
+
+// The clip was processed to its end; the last message about it.
+struct ClipResult {
+    static constexpr MessageType kType = MessageType::kClipResult;
+    static constexpr uint32_t kMaxBytes = 280;
+    static constexpr uint32_t kMaxScoreSums = 64;
+    uint32_t clip_id;  // Which clip.
+    uint32_t samples_received;  // [samples] Samples taken in.
+    uint32_t frames;  // [frames] Frames computed.
+    uint32_t patches;  // Inferences made.
+    uint32_t overruns;  // [samples] Samples that were dropped.
+    int16_t label_index;  // Class with the greatest sum of scores, the first of equals; -1 when no patch was whole.
+    uint16_t score_sums_count;
+    int32_t score_sums[64];  // Sum of the scores over all patches, a class each.
+};
+
+inline uint32_t encode(const ClipResult& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.samples_received);
+    put(writer, message.frames);
+    put(writer, message.patches);
+    put(writer, message.overruns);
+    put(writer, message.label_index);
+    put_bounded(writer, message.score_sums, message.score_sums_count, 64u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ClipResult* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->samples_received);
+    get(reader, &message->frames);
+    get(reader, &message->patches);
+    get(reader, &message->overruns);
+    get(reader, &message->label_index);
+    get_bounded(reader, message->score_sums, &message->score_sums_count, 64u);
+    return reader.ok && reader.position == bytes;
+}
+
+// A line of the device's log.
+struct Log {
+    static constexpr MessageType kType = MessageType::kLog;
+    static constexpr uint32_t kMaxBytes = 203;
+    static constexpr uint32_t kMaxText = 200;
+    LogLevel level;  // How serious it is.
+    uint16_t text_count;
+    char text[200];  // The line, without an end of line.
+};
+
+inline uint32_t encode(const Log& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, static_cast<uint8_t>(message.level));
+    put_bounded(writer, message.text, message.text_count, 200u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, Log* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get_enum(reader, &message->level, 4u);
+    get_bounded(reader, message->text, &message->text_count, 200u);
+    return reader.ok && reader.position == bytes;
+}
+
+// The device cannot go on with the clip, or at all.
+struct DeviceFault {
+    static constexpr MessageType kType = MessageType::kDeviceFault;
+    static constexpr uint32_t kMaxBytes = 203;
+    static constexpr uint32_t kMaxText = 200;
+    FaultCode code;  // Why.
+    uint16_t text_count;
+    char text[200];  // The same in words.
+};
+
+inline uint32_t encode(const DeviceFault& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, static_cast<uint8_t>(message.code));
+    put_bounded(writer, message.text, message.text_count, 200u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, DeviceFault* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get_enum(reader, &message->code, 4u);
+    get_bounded(reader, message->text, &message->text_count, 200u);
+    return reader.ok && reader.position == bytes;
+}
+
+}  // namespace wire
+}  // namespace tinyaudio
+
+#endif  // TINYAUDIO_PROTOCOL_H

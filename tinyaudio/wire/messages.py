@@ -1,0 +1,806 @@
+"""Message types of the serial protocol, version 1.
+
+Generated from ``tinyaudio/wire/protocol.toml`` by ``python -m tinyaudio.wire.generate``; change that, not this.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import ClassVar, Final
+
+from tinyaudio.core.errors import ProtocolError
+from tinyaudio.wire.codec import Reader, pack, pack_array, pack_string
+
+PROTOCOL_VERSION: Final = 1
+MAX_PAYLOAD_BYTES: Final = 522
+
+
+class TraceMode(IntEnum):
+    """What the device tells about each frame of the front end."""
+
+    NONE = 0  # Nothing.
+    CRC = 1  # One StageTrace a frame.
+
+
+class Stage(IntEnum):
+    """A stage of the front end, in the order of computation."""
+
+    WINDOW = 0  # Windowed samples, zero-padded to the FFT's length.
+    FFT = 1  # Spectrum, real and imaginary parts interleaved.
+    ENERGY = 2  # Magnitude or power of each bin.
+    MEL = 3  # Energy in each mel band.
+    LOG = 4  # Logarithm of each mel band.
+    FEATURES = 5  # Features as the model reads them.
+
+
+class CounterUnit(IntEnum):
+    """What the device's counter counts."""
+
+    INSTRUCTIONS = 0  # Instructions of an emulator's deterministic clock.
+    CYCLES = 1  # Clock cycles of a core.
+    NANOSECONDS = 2  # Time of the computer the firmware runs on.
+
+
+class LogLevel(IntEnum):
+    """How serious a line of the device's log is."""
+
+    DEBUG = 0  # Of interest to whoever works on the firmware.
+    INFO = 1  # Normal operation.
+    WARNING = 2  # Unexpected, but results hold.
+    ERROR = 3  # Results may not hold.
+
+
+class FaultCode(IntEnum):
+    """Why the device cannot go on with what it was asked to do."""
+
+    BAD_REQUEST = 0  # A message did not decode, or came out of place.
+    OVERRUN = 1  # Samples had to be dropped.
+    SELF_CHECK = 2  # Tables or model failed the checks at start.
+    HARDWARE = 3  # A peripheral or the processor reported a fault.
+
+
+class Capability(IntFlag):
+    """What the firmware can do beyond the basics."""
+
+    STAGE_TRACE = 1  # Sends StageTrace.
+    STAGE_CAPTURE = 2  # Sends StageData.
+    SELF_TEST = 4  # Carries the golden vectors of every operator.
+    RESET = 8  # Obeys ResetRequest.
+
+
+_HELLO_REQUEST_0 = struct.Struct("<HI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloRequest:
+    """Opens a session: the device forgets its link state and what it was doing, and answers with Hello."""
+
+    ID: ClassVar[int] = 0x01
+    SEQUENCED: ClassVar[bool] = False
+    MAX_BYTES: ClassVar[int] = 6
+
+    protocol_version: int  # Version the host speaks.
+    nonce: int  # Any number; Hello repeats it. The same session and nonce again is a repetition, not a new session.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_HELLO_REQUEST_0, "HelloRequest", self.protocol_version, self.nonce)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> HelloRequest:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "HelloRequest")
+        protocol_version, nonce = reader.integers(_HELLO_REQUEST_0)
+        reader.finish()
+        return cls(
+            protocol_version=protocol_version,
+            nonce=nonce,
+        )
+
+
+_LINK_POLL_0 = struct.Struct("<HB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPoll:
+    """Asks for LinkStatus. Only the host has a clock, so only the host asks."""
+
+    ID: ClassVar[int] = 0x02
+    SEQUENCED: ClassVar[bool] = False
+    MAX_BYTES: ClassVar[int] = 3
+
+    token: int  # Repeated in LinkStatus: what was sent before the poll has then been received or is lost.
+    resend: int  # 1: send again everything from the acknowledged frame on, before LinkStatus.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_LINK_POLL_0, "LinkPoll", self.token, self.resend)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> LinkPoll:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "LinkPoll")
+        token, resend = reader.integers(_LINK_POLL_0)
+        reader.finish()
+        return cls(
+            token=token,
+            resend=resend,
+        )
+
+
+_LINK_STATUS_0 = struct.Struct("<HB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStatus:
+    """Carries an acknowledge and credit when no other frame is there to carry them."""
+
+    ID: ClassVar[int] = 0x03
+    SEQUENCED: ClassVar[bool] = False
+    MAX_BYTES: ClassVar[int] = 3
+
+    token: int  # Token of the LinkPoll it answers; 0 when it answers none.
+    gap: int  # 1: a frame came ahead of the one expected, so something was lost.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_LINK_STATUS_0, "LinkStatus", self.token, self.gap)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> LinkStatus:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "LinkStatus")
+        token, gap = reader.integers(_LINK_STATUS_0)
+        reader.finish()
+        return cls(
+            token=token,
+            gap=gap,
+        )
+
+
+_SESSION_NOTICE_0 = struct.Struct("<B")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionNotice:
+    """The frame just received belongs to no open session: the device was reset. Its header repeats that frame's session."""
+
+    ID: ClassVar[int] = 0x04
+    SEQUENCED: ClassVar[bool] = False
+    MAX_BYTES: ClassVar[int] = 1
+
+    open_session: int  # Session the device has open; 0 for none.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_SESSION_NOTICE_0, "SessionNotice", self.open_session)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SessionNotice:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SessionNotice")
+        (open_session,) = reader.integers(_SESSION_NOTICE_0)
+        reader.finish()
+        return cls(
+            open_session=open_session,
+        )
+
+
+_CLIP_BEGIN_0 = struct.Struct("<IIBBII")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipBegin:
+    """Starts a clip: the front end, the patches, the smoothing and the scores start afresh."""
+
+    ID: ClassVar[int] = 0x10
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 18
+
+    clip_id: int  # Number that all messages about the clip repeat.
+    total_samples: int  # [samples] Length of the clip; ClipResult follows when so many were processed.
+    trace_mode: TraceMode  # What to tell about each frame.
+    capture_stages: int  # Bit i: send the arrays of stage i (see Stage) as StageData.
+    capture_first_frame: int  # [frames] First frame to capture.
+    capture_frame_count: int  # [frames] Number of frames to capture.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(
+            _CLIP_BEGIN_0,
+            "ClipBegin",
+            self.clip_id,
+            self.total_samples,
+            self.trace_mode,
+            self.capture_stages,
+            self.capture_first_frame,
+            self.capture_frame_count,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ClipBegin:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ClipBegin")
+        clip_id, total_samples, trace_mode, capture_stages, capture_first_frame, capture_frame_count = reader.integers(_CLIP_BEGIN_0)
+        reader.finish()
+        try:
+            return cls(
+                clip_id=clip_id,
+                total_samples=total_samples,
+                trace_mode=TraceMode(trace_mode),
+                capture_stages=capture_stages,
+                capture_first_frame=capture_first_frame,
+                capture_frame_count=capture_frame_count,
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="ClipBegin") from error
+
+
+_PCM_0 = struct.Struct("<II")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pcm:
+    """Consecutive samples of the clip."""
+
+    ID: ClassVar[int] = 0x11
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 522
+    MAX_SAMPLES: ClassVar[int] = 256
+
+    clip_id: int  # Clip they belong to.
+    offset_samples: int  # [samples] Position of the first one in the clip.
+    samples: tuple[int, ...]  # [full scale = 32768] Mono PCM.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_PCM_0, "Pcm", self.clip_id, self.offset_samples),
+                pack_array("h", "Pcm.samples", self.samples, max_length=256),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Pcm:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "Pcm")
+        clip_id, offset_samples = reader.integers(_PCM_0)
+        samples = reader.array("h", max_length=256)
+        reader.finish()
+        return cls(
+            clip_id=clip_id,
+            offset_samples=offset_samples,
+            samples=samples,
+        )
+
+
+_RESET_REQUEST_0 = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetRequest:
+    """Reboots the device, as if its power had failed; nothing is answered."""
+
+    ID: ClassVar[int] = 0x12
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 2
+
+    delay_ms: int  # [ms] Time to wait before.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_RESET_REQUEST_0, "ResetRequest", self.delay_ms)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ResetRequest:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ResetRequest")
+        (delay_ms,) = reader.integers(_RESET_REQUEST_0)
+        reader.finish()
+        return cls(
+            delay_ms=delay_ms,
+        )
+
+
+_HELLO_0 = struct.Struct("<HIII")
+_HELLO_1 = struct.Struct("<IHHHHHHHIBII")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """The first frame of a session: what runs there."""
+
+    ID: ClassVar[int] = 0x40
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 229
+    MAX_BOARD_ID: ClassVar[int] = 32
+    MAX_CHIP_ID: ClassVar[int] = 16
+    MAX_RUNTIME: ClassVar[int] = 16
+    MAX_KERNEL: ClassVar[int] = 16
+
+    protocol_version: int  # Version the device speaks.
+    nonce: int  # That of HelloRequest.
+    boot_id: int  # Differs from boot to boot where the port can tell boots apart, else 0.
+    retransmit_bytes: int  # [bytes] How much the device keeps until it is acknowledged.
+    board_id: str  # Name of the board type, as in boards/.
+    chip_id: bytes  # Unique id of the chip, as it lies in memory; empty if it has none.
+    firmware_fingerprint: bytes  # SHA-256 of the rendered project.
+    frontend_fingerprint: bytes  # SHA-256 of the front end's specification, kernel and tables.
+    model_sha256: bytes  # SHA-256 of the .tflite file.
+    runtime: str  # aot or tflm.
+    kernel: str  # FFT kernel.
+    sample_rate_hz: int  # [Hz] Of the PCM.
+    window_samples: int  # [samples] Length of a window.
+    hop_samples: int  # [samples] Distance of two windows.
+    fft_samples: int  # [samples] Length of the FFT.
+    mel_bands: int  # Number of mel bands.
+    patch_frames: int  # [frames] Frames a model input spans.
+    patch_hop_frames: int  # [frames] Distance of two model inputs.
+    label_count: int  # Number of classes.
+    counter_frequency_hz: int  # [Hz] Ticks of the counter in a second.
+    counter_unit: CounterUnit  # What a tick stands for.
+    arena_bytes: int  # [bytes] RAM of the model.
+    capabilities: Capability  # What the firmware can do.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_HELLO_0, "Hello", self.protocol_version, self.nonce, self.boot_id, self.retransmit_bytes),
+                pack_string("Hello.board_id", self.board_id, max_length=32),
+                pack_array("B", "Hello.chip_id", self.chip_id, max_length=16),
+                pack_array("B", "Hello.firmware_fingerprint", self.firmware_fingerprint, length=32),
+                pack_array("B", "Hello.frontend_fingerprint", self.frontend_fingerprint, length=32),
+                pack_array("B", "Hello.model_sha256", self.model_sha256, length=32),
+                pack_string("Hello.runtime", self.runtime, max_length=16),
+                pack_string("Hello.kernel", self.kernel, max_length=16),
+                pack(
+                    _HELLO_1,
+                    "Hello",
+                    self.sample_rate_hz,
+                    self.window_samples,
+                    self.hop_samples,
+                    self.fft_samples,
+                    self.mel_bands,
+                    self.patch_frames,
+                    self.patch_hop_frames,
+                    self.label_count,
+                    self.counter_frequency_hz,
+                    self.counter_unit,
+                    self.arena_bytes,
+                    self.capabilities,
+                ),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Hello:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "Hello")
+        protocol_version, nonce, boot_id, retransmit_bytes = reader.integers(_HELLO_0)
+        board_id = reader.string(max_length=32)
+        chip_id = reader.bytes_(max_length=16)
+        firmware_fingerprint = reader.bytes_(length=32)
+        frontend_fingerprint = reader.bytes_(length=32)
+        model_sha256 = reader.bytes_(length=32)
+        runtime = reader.string(max_length=16)
+        kernel = reader.string(max_length=16)
+        (
+            sample_rate_hz,
+            window_samples,
+            hop_samples,
+            fft_samples,
+            mel_bands,
+            patch_frames,
+            patch_hop_frames,
+            label_count,
+            counter_frequency_hz,
+            counter_unit,
+            arena_bytes,
+            capabilities,
+        ) = reader.integers(_HELLO_1)
+        reader.finish()
+        try:
+            return cls(
+                protocol_version=protocol_version,
+                nonce=nonce,
+                boot_id=boot_id,
+                retransmit_bytes=retransmit_bytes,
+                board_id=board_id,
+                chip_id=chip_id,
+                firmware_fingerprint=firmware_fingerprint,
+                frontend_fingerprint=frontend_fingerprint,
+                model_sha256=model_sha256,
+                runtime=runtime,
+                kernel=kernel,
+                sample_rate_hz=sample_rate_hz,
+                window_samples=window_samples,
+                hop_samples=hop_samples,
+                fft_samples=fft_samples,
+                mel_bands=mel_bands,
+                patch_frames=patch_frames,
+                patch_hop_frames=patch_hop_frames,
+                label_count=label_count,
+                counter_frequency_hz=counter_frequency_hz,
+                counter_unit=CounterUnit(counter_unit),
+                arena_bytes=arena_bytes,
+                capabilities=Capability(capabilities),
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="Hello") from error
+
+
+_STAGE_TRACE_0 = struct.Struct("<II")
+_STAGE_TRACE_1 = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTrace:
+    """One frame of the front end: the CRC-32 of each stage's array as it lies in memory."""
+
+    ID: ClassVar[int] = 0x41
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 32
+
+    clip_id: int  # Clip it belongs to.
+    frame_index: int  # [frames] Frame of the clip.
+    stage_crc32: tuple[int, ...]  # Of window, fft, energy, mel and log.
+    counter_ticks: int  # [ticks] Cost of the frame's front end, without that of the trace.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_STAGE_TRACE_0, "StageTrace", self.clip_id, self.frame_index),
+                pack_array("I", "StageTrace.stage_crc32", self.stage_crc32, length=5),
+                pack(_STAGE_TRACE_1, "StageTrace", self.counter_ticks),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> StageTrace:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "StageTrace")
+        clip_id, frame_index = reader.integers(_STAGE_TRACE_0)
+        stage_crc32 = reader.array("I", length=5)
+        (counter_ticks,) = reader.integers(_STAGE_TRACE_1)
+        reader.finish()
+        return cls(
+            clip_id=clip_id,
+            frame_index=frame_index,
+            stage_crc32=stage_crc32,
+            counter_ticks=counter_ticks,
+        )
+
+
+_STAGE_DATA_0 = struct.Struct("<IIBII")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageData:
+    """A piece of a stage's array."""
+
+    ID: ClassVar[int] = 0x42
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 499
+    MAX_DATA: ClassVar[int] = 480
+
+    clip_id: int  # Clip it belongs to.
+    frame_index: int  # [frames] Frame of the clip.
+    stage: Stage  # Which stage.
+    offset_bytes: int  # [bytes] Position of this piece in the array.
+    total_bytes: int  # [bytes] Length of the whole array.
+    data: bytes  # The piece, as it lies in memory.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_STAGE_DATA_0, "StageData", self.clip_id, self.frame_index, self.stage, self.offset_bytes, self.total_bytes),
+                pack_array("B", "StageData.data", self.data, max_length=480),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> StageData:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "StageData")
+        clip_id, frame_index, stage, offset_bytes, total_bytes = reader.integers(_STAGE_DATA_0)
+        data = reader.bytes_(max_length=480)
+        reader.finish()
+        try:
+            return cls(
+                clip_id=clip_id,
+                frame_index=frame_index,
+                stage=Stage(stage),
+                offset_bytes=offset_bytes,
+                total_bytes=total_bytes,
+                data=data,
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="StageData") from error
+
+
+_PATCH_RESULT_0 = struct.Struct("<IIII")
+_PATCH_RESULT_1 = struct.Struct("<B")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchResult:
+    """One inference."""
+
+    ID: ClassVar[int] = 0x43
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 279
+    MAX_LOGITS: ClassVar[int] = 64
+    MAX_SCORES: ClassVar[int] = 64
+    MAX_SMOOTHED_SCORE_SUMS: ClassVar[int] = 64
+
+    clip_id: int  # Clip it belongs to.
+    patch_index: int  # Patch of the clip.
+    features_crc32: int  # CRC-32 of the model's input.
+    counter_ticks: int  # [ticks] Cost of the inference.
+    logits: tuple[int, ...]  # The tensor before a final softmax; the output where there is none.
+    scores: tuple[int, ...]  # The model's output.
+    smoothing_count: int  # Patches that smoothed_score_sums add up.
+    smoothed_score_sums: tuple[int, ...]  # Sum of the scores of the last smoothing_count patches.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_PATCH_RESULT_0, "PatchResult", self.clip_id, self.patch_index, self.features_crc32, self.counter_ticks),
+                pack_array("b", "PatchResult.logits", self.logits, max_length=64),
+                pack_array("b", "PatchResult.scores", self.scores, max_length=64),
+                pack(_PATCH_RESULT_1, "PatchResult", self.smoothing_count),
+                pack_array("h", "PatchResult.smoothed_score_sums", self.smoothed_score_sums, max_length=64),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> PatchResult:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "PatchResult")
+        clip_id, patch_index, features_crc32, counter_ticks = reader.integers(_PATCH_RESULT_0)
+        logits = reader.array("b", max_length=64)
+        scores = reader.array("b", max_length=64)
+        (smoothing_count,) = reader.integers(_PATCH_RESULT_1)
+        smoothed_score_sums = reader.array("h", max_length=64)
+        reader.finish()
+        return cls(
+            clip_id=clip_id,
+            patch_index=patch_index,
+            features_crc32=features_crc32,
+            counter_ticks=counter_ticks,
+            logits=logits,
+            scores=scores,
+            smoothing_count=smoothing_count,
+            smoothed_score_sums=smoothed_score_sums,
+        )
+
+
+_DETECTION_0 = struct.Struct("<IIhhB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The smoothed top label changed, or its score crossed the threshold."""
+
+    ID: ClassVar[int] = 0x44
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 13
+
+    clip_id: int  # Clip it belongs to.
+    frame_index: int  # [frames] Last frame of the patch that told.
+    label_index: int  # The class; -1: none is above the threshold any more.
+    smoothed_score_sum: int  # Sum of the class's scores over the last smoothing_count patches.
+    smoothing_count: int  # Patches in the sum.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_DETECTION_0, "Detection", self.clip_id, self.frame_index, self.label_index, self.smoothed_score_sum, self.smoothing_count)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Detection:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "Detection")
+        clip_id, frame_index, label_index, smoothed_score_sum, smoothing_count = reader.integers(_DETECTION_0)
+        reader.finish()
+        return cls(
+            clip_id=clip_id,
+            frame_index=frame_index,
+            label_index=label_index,
+            smoothed_score_sum=smoothed_score_sum,
+            smoothing_count=smoothing_count,
+        )
+
+
+_CLIP_RESULT_0 = struct.Struct("<IIIIIh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipResult:
+    """The clip was processed to its end; the last message about it."""
+
+    ID: ClassVar[int] = 0x45
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 280
+    MAX_SCORE_SUMS: ClassVar[int] = 64
+
+    clip_id: int  # Which clip.
+    samples_received: int  # [samples] Samples taken in.
+    frames: int  # [frames] Frames computed.
+    patches: int  # Inferences made.
+    overruns: int  # [samples] Samples that were dropped.
+    label_index: int  # Class with the greatest sum of scores, the first of equals; -1 when no patch was whole.
+    score_sums: tuple[int, ...]  # Sum of the scores over all patches, a class each.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(
+                    _CLIP_RESULT_0,
+                    "ClipResult",
+                    self.clip_id,
+                    self.samples_received,
+                    self.frames,
+                    self.patches,
+                    self.overruns,
+                    self.label_index,
+                ),
+                pack_array("i", "ClipResult.score_sums", self.score_sums, max_length=64),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ClipResult:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ClipResult")
+        clip_id, samples_received, frames, patches, overruns, label_index = reader.integers(_CLIP_RESULT_0)
+        score_sums = reader.array("i", max_length=64)
+        reader.finish()
+        return cls(
+            clip_id=clip_id,
+            samples_received=samples_received,
+            frames=frames,
+            patches=patches,
+            overruns=overruns,
+            label_index=label_index,
+            score_sums=score_sums,
+        )
+
+
+_LOG_0 = struct.Struct("<B")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """A line of the device's log."""
+
+    ID: ClassVar[int] = 0x46
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 203
+    MAX_TEXT: ClassVar[int] = 200
+
+    level: LogLevel  # How serious it is.
+    text: str  # The line, without an end of line.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_LOG_0, "Log", self.level),
+                pack_string("Log.text", self.text, max_length=200),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Log:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "Log")
+        (level,) = reader.integers(_LOG_0)
+        text = reader.string(max_length=200)
+        reader.finish()
+        try:
+            return cls(
+                level=LogLevel(level),
+                text=text,
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="Log") from error
+
+
+_DEVICE_FAULT_0 = struct.Struct("<B")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFault:
+    """The device cannot go on with the clip, or at all."""
+
+    ID: ClassVar[int] = 0x47
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 203
+    MAX_TEXT: ClassVar[int] = 200
+
+    code: FaultCode  # Why.
+    text: str  # The same in words.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_DEVICE_FAULT_0, "DeviceFault", self.code),
+                pack_string("DeviceFault.text", self.text, max_length=200),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> DeviceFault:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "DeviceFault")
+        (code,) = reader.integers(_DEVICE_FAULT_0)
+        text = reader.string(max_length=200)
+        reader.finish()
+        try:
+            return cls(
+                code=FaultCode(code),
+                text=text,
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="DeviceFault") from error
+
+
+Message = (
+    HelloRequest
+    | LinkPoll
+    | LinkStatus
+    | SessionNotice
+    | ClipBegin
+    | Pcm
+    | ResetRequest
+    | Hello
+    | StageTrace
+    | StageData
+    | PatchResult
+    | Detection
+    | ClipResult
+    | Log
+    | DeviceFault
+)
+
+_DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
+    0x01: HelloRequest.decode,
+    0x02: LinkPoll.decode,
+    0x03: LinkStatus.decode,
+    0x04: SessionNotice.decode,
+    0x10: ClipBegin.decode,
+    0x11: Pcm.decode,
+    0x12: ResetRequest.decode,
+    0x40: Hello.decode,
+    0x41: StageTrace.decode,
+    0x42: StageData.decode,
+    0x43: PatchResult.decode,
+    0x44: Detection.decode,
+    0x45: ClipResult.decode,
+    0x46: Log.decode,
+    0x47: DeviceFault.decode,
+}
+
+
+def decode_message(type_id: int, payload: bytes) -> Message:
+    """Decode the payload of a frame of type `type_id`.
+
+    Raises
+    ------
+    ProtocolError
+        If there is no such message, or the payload is not exactly one.
+    """
+    decoder = _DECODERS.get(type_id)
+    if decoder is None:
+        raise ProtocolError(f"there is no message of type {type_id}", hint="the firmware is newer than this tinyaudio", where="frame")
+    return decoder(payload)
