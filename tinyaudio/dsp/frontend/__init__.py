@@ -11,6 +11,7 @@ from tinyaudio.dsp.frontend.framing import frame_view, patches
 from tinyaudio.dsp.frontend.mel import mel_matrix
 from tinyaudio.dsp.frontend.quantization import FeatureQuantization, design_feature_quantization, quantize_features
 from tinyaudio.dsp.frontend.reference import reference_log_mel, reference_mel
+from tinyaudio.dsp.frontend.rendering import template_context, template_context_quantization
 from tinyaudio.dsp.frontend.tables import LOG_FRACTION_BITS, FrontendTables, design_frontend
 from tinyaudio.dsp.frontend.twin import FrontendStages, compute_log_mel, compute_stages, stage_dtypes
 
@@ -32,4 +33,6 @@ __all__ = [
     "reference_log_mel",
     "reference_mel",
     "stage_dtypes",
+    "template_context",
+    "template_context_quantization",
 ]

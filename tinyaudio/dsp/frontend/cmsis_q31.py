@@ -152,9 +152,7 @@ def _split(real: Int64Array, imaginary: Int64Array) -> tuple[Int64Array, Int64Ar
     x, y = real[1:], imaginary[1:]
     mirrored_x, mirrored_y = x[::-1], y[::-1]
     out_real, out_imaginary = np.zeros((2, points + 1, real.shape[1]), dtype=np.int64)
-    out_real[1:-1] = (
-        _multiply_rounded(x, a1) + _multiply_rounded(-y, a2) + _multiply_rounded(-mirrored_y, a2) + _multiply_rounded(mirrored_x, b1)
-    )
+    out_real[1:-1] = _multiply_rounded(x, a1) + _multiply_rounded(-y, a2) + _multiply_rounded(-mirrored_y, a2) + _multiply_rounded(mirrored_x, b1)
     out_imaginary[1:-1] = (
         _multiply_rounded(x, a2) + _multiply_rounded(y, a1) + _multiply_rounded(-mirrored_y, b1) + _multiply_rounded(-mirrored_x, a2)
     )

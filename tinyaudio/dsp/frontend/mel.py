@@ -47,7 +47,7 @@ def mel_segments(spec: FrontendSpec) -> MelSegments:
     """
     low, high = htk_mel(np.array([spec.mel_low_hz, spec.mel_high_hz]))
     edges = np.linspace(low, high, spec.mel_bands + 2)
-    bins_mel = htk_mel(np.arange(spec.bins) * (spec.sample_rate_hz / spec.fft_samples))
+    bins_mel = htk_mel(np.arange(spec.bins, dtype=np.float64) * spec.sample_rate_hz / spec.fft_samples)
     used = np.flatnonzero((bins_mel > edges[0]) & (bins_mel < edges[-1]))
     segment = np.searchsorted(edges, bins_mel[used], side="right") - 1
     rising = (bins_mel[used] - edges[segment]) / (edges[segment + 1] - edges[segment])

@@ -55,4 +55,5 @@ def quantize_features(log_mel: NDArray[np.int32], quantization: FeatureQuantizat
     """Return the int8 features of `log_mel` (any shape): rounded to nearest, ties upwards, saturated."""
     product = log_mel.astype(np.int64) * quantization.multiplier  # below 2^62 for every int32
     rounded = (product + (1 << (quantization.shift - 1))) >> quantization.shift
-    return np.clip(rounded + quantization.zero_point, -128, 127).astype(np.int8)
+    features: NDArray[np.int8] = np.clip(rounded + quantization.zero_point, -128, 127).astype(np.int8)
+    return features

@@ -130,7 +130,8 @@ def _log_table() -> NDArray[np.float64]:
     """Nodes of ln on [1, 2], lifted by half of the chord's greatest error h^2 / (8 x^2), so that the error is centred: below 3.9e-6."""
     width = 1.0 / LOG_TABLE_SEGMENTS
     nodes = 1.0 + width * np.arange(LOG_TABLE_SEGMENTS + 1)
-    return np.rint((np.log(nodes) + width**2 / (16.0 * nodes**2)) * 2.0**LOG_TABLE_FRACTION_BITS)
+    table: NDArray[np.float64] = np.rint((np.log(nodes) + width**2 / (16.0 * nodes**2)) * 2.0**LOG_TABLE_FRACTION_BITS)
+    return table
 
 
 def _frozen(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:

@@ -111,10 +111,11 @@ def _window(tables: FrontendTables, frames: NDArray[np.int16]) -> NDArray[np.int
 
 def floor_square_root(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return ``floor(sqrt(values))`` exactly for values below 2^63."""
-    root = np.sqrt(values.astype(np.float64)).astype(np.uint64)  # off by one at most, next to a perfect square
+    root: NDArray[np.uint64] = np.sqrt(values.astype(np.float64)).astype(np.uint64)  # off by one at most, next to a perfect square
     root -= root * root > values
-    root += (root + np.uint64(1)) ** np.uint64(2) <= values
-    return root
+    following = root + np.uint64(1)
+    exact: NDArray[np.uint64] = root + (following * following <= values)
+    return exact
 
 
 def _mel(tables: FrontendTables, energy: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -127,7 +128,8 @@ def _mel(tables: FrontendTables, energy: NDArray[np.uint64]) -> NDArray[np.uint6
     else:
         rising = _segment_sums(tables, weights * energy)
         total = _segment_sums(tables, energy) << np.uint64(tables.weight_fraction_bits)
-    return rising[:-1] + (total[1:] - rising[1:])
+    bands: NDArray[np.uint64] = rising[:-1] + (total[1:] - rising[1:])
+    return bands
 
 
 def _segment_sums(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -135,11 +137,12 @@ def _segment_sums(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray
     running = np.zeros((len(values) + 1, values.shape[1]), dtype=np.uint64)
     np.cumsum(values, axis=0, out=running[1:])
     ends = np.cumsum(tables.segment_bins, dtype=np.int64)
-    return running[ends] - running[ends - tables.segment_bins]
+    sums: NDArray[np.uint64] = running[ends] - running[ends - tables.segment_bins]
+    return sums
 
 
 def _log(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """ln of Q(accumulator_fraction_bits) values of at least 1: exponent by leading zeros, mantissa by table and chord."""
+    """Natural logarithm of Q(accumulator_fraction_bits) values of at least 1: exponent by leading zeros, mantissa by table and chord."""
     exponent = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
     exponent -= (values >> exponent.astype(np.uint64)) == 0  # the conversion to float64 rounded up to a power of two
     mantissa = ((values << (63 - exponent).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)  # [2^31, 2^32)
