@@ -130,7 +130,8 @@ class Knocking:
             for gain, mode, decay in zip(self.gains, self.modes_hz, self.decays_seconds, strict=True)
         )
         thud: Signal = np.asarray(body) / (np.abs(body).max() + 1e-9)
-        return thud + self.hardness * strikes / (np.abs(strikes).max() + 1e-9)
+        click: Signal = self.hardness * strikes / (np.abs(strikes).max() + 1e-9)
+        return np.add(thud, click)
 
 
 class Engine:
@@ -154,7 +155,7 @@ class Engine:
         rough = pulses + self.hiss * 0.05 * rng.normal(size=samples)
         exhaust: Signal = np.asarray(sum(resonator(rough, mode, 0.006, sample_rate_hz=self.rate) for mode in self.resonances_hz))
         thump = resonator(pulses, 1.5 * self.firing_hz, 0.02, sample_rate_hz=self.rate)
-        return exhaust / (exhaust.std() + 1e-12) + 0.3 * thump / (thump.std() + 1e-12)
+        return np.add(exhaust / (exhaust.std() + 1e-12), 0.3 * thump / (thump.std() + 1e-12))
 
 
 class BreakingGlass:

@@ -1,0 +1,37 @@
+"""Recordings as a checked, leak-proof data set, and their features from the integer twin.
+
+The public face: `check_data` finds every fault, `load_dataset` refuses faulty data, `compute_features` runs the twin,
+and `clip_features`, `patch_features` and `clip_reader` look into the result.
+"""
+
+from tinyaudio.learn.dataset.checks import DataCheck, check_data, load_dataset
+from tinyaudio.learn.dataset.features import (
+    PatchSet,
+    clip_features,
+    clip_reader,
+    compute_features,
+    dequantized_log_mel,
+    patch_features,
+    quantization_of,
+    quantized_patches,
+)
+from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
+from tinyaudio.learn.dataset.splits import assign_splits
+
+__all__ = [
+    "DataCheck",
+    "PatchSet",
+    "Problem",
+    "Row",
+    "assign_splits",
+    "check_data",
+    "clip_features",
+    "clip_reader",
+    "compute_features",
+    "dequantized_log_mel",
+    "load_dataset",
+    "patch_features",
+    "quantization_of",
+    "quantized_patches",
+    "read_manifest",
+]

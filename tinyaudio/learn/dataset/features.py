@@ -1,0 +1,131 @@
+"""Features of a data set, from the integer twin of the target board's front end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyaudio.core.artifacts import Clip, Dataset, FeatureSet, Int8Array, Int16Array, Int32Array, Int64Array, QuantizedModel, Split
+from tinyaudio.core.canonical import sha256_bytes
+from tinyaudio.core.errors import ManifestError, StageError
+from tinyaudio.core.project import Project
+from tinyaudio.dsp.audio import read_pcm
+from tinyaudio.dsp.frontend import (
+    FeatureQuantization,
+    FrontendTables,
+    compute_log_mel,
+    design_feature_quantization,
+    patches,
+    quantize_features,
+)
+
+Progress = Callable[[int, int], None]
+ClipReader = Callable[[Clip], Int16Array]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchSet:
+    """All patches of one split, clip by clip."""
+
+    clips: tuple[Clip, ...]
+    log_mel: Int32Array  # [patches, patch_frames, mel_bands]
+    label_indices: Int64Array  # [patches]
+    patch_offsets: Int64Array  # [clips + 1]; patches of clip i are patch_offsets[i] : patch_offsets[i + 1]
+    log_fraction_bits: int
+
+
+def clip_reader(project: Project) -> ClipReader:
+    """Return a function from a clip to its int16 samples, which refuses a file that changed since the data set was made."""
+    folder, sample_rate_hz = project.manifest_path.parent, project.frontend.sample_rate_hz
+
+    def read(clip: Clip) -> Int16Array:
+        pcm = read_pcm(folder / clip.filename, sample_rate_hz=sample_rate_hz, channels=project.data.channels)
+        if sha256_bytes(np.ascontiguousarray(pcm, dtype="<i2").tobytes()) != clip.pcm_sha256:
+            raise ManifestError("the file changed since the data was checked", hint="run the command again", where=clip.filename)
+        return pcm
+
+    return read
+
+
+def compute_features(dataset: Dataset, read: ClipReader, tables: FrontendTables, *, on_progress: Progress | None = None) -> FeatureSet:
+    """Run the integer twin over every clip of `dataset`.
+
+    Parameters
+    ----------
+    dataset
+        The clips.
+    read
+        Returns the samples of a clip; see `clip_reader`.
+    tables
+        The front end of the target board.
+    on_progress
+        Called with (clips done, clips in all).
+
+    Raises
+    ------
+    StageError
+        If the data set was made for another sample rate.
+    """
+    if dataset.sample_rate_hz != tables.spec.sample_rate_hz:
+        raise StageError(
+            f"the data is at {dataset.sample_rate_hz} Hz, the front end at {tables.spec.sample_rate_hz} Hz",
+            hint="make the data set again",
+            where="features",
+        )
+    parts = []
+    for done, clip in enumerate(dataset.clips, start=1):
+        parts.append(compute_log_mel(tables, read(clip)))
+        if on_progress is not None:
+            on_progress(done, len(dataset.clips))
+    log_mel = np.concatenate(parts)
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+    log_mel.flags.writeable = offsets.flags.writeable = False
+    return FeatureSet(
+        spec=tables.spec,
+        kernel=tables.kernel,
+        frontend_fingerprint=tables.fingerprint,
+        log_fraction_bits=tables.log_fraction_bits,
+        dataset=dataset,
+        log_mel=log_mel,
+        frame_offsets=offsets,
+    )
+
+
+def clip_features(features: FeatureSet, clip_index: int) -> Int32Array:
+    """Return the log-mel of one clip, int32[frames, mel_bands], a view."""
+    start, stop = features.frame_offsets[clip_index : clip_index + 2]
+    return features.log_mel[start:stop]
+
+
+def patch_features(features: FeatureSet, split: Split) -> PatchSet:
+    """Return all patches of `split`, as the device cuts them: from the clip's start, every ``patch_hop_frames``."""
+    spec, dataset = features.spec, features.dataset
+    chosen = [(index, clip) for index, clip in enumerate(dataset.clips) if clip.split == split]
+    parts = [patches(clip_features(features, index), spec) for index, _ in chosen]
+    counts = [len(part) for part in parts]
+    shape = (0, spec.patch_frames, spec.mel_bands)
+    return PatchSet(
+        clips=tuple(clip for _, clip in chosen),
+        log_mel=np.concatenate(parts) if parts else np.zeros(shape, np.int32),
+        label_indices=np.repeat(np.array([dataset.labels.index(clip.label) for _, clip in chosen], np.int64), counts),
+        patch_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        log_fraction_bits=features.log_fraction_bits,
+    )
+
+
+def dequantized_log_mel(log_mel: Int32Array, *, log_fraction_bits: int) -> npt.NDArray[np.float32]:
+    """Return the log-mel in nepers as float32, what the float model is fed with."""
+    return (log_mel * 2.0**-log_fraction_bits).astype(np.float32)
+
+
+def quantization_of(model: QuantizedModel, *, log_fraction_bits: int) -> FeatureQuantization:
+    """Return the last integer step of the front end for the input of `model`."""
+    return design_feature_quantization(model.input_scale, model.input_zero_point, log_fraction_bits=log_fraction_bits)
+
+
+def quantized_patches(model: QuantizedModel, patch_set: PatchSet) -> Int8Array:
+    """Return the int8 features, int8[patches, patch_frames, mel_bands], exactly as the device feeds them to `model`."""
+    return quantize_features(patch_set.log_mel, quantization_of(model, log_fraction_bits=patch_set.log_fraction_bits))

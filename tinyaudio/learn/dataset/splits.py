@@ -1,0 +1,62 @@
+"""Leak-proof splits: whole groups, drawn by seed, classes in proportion."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyaudio.core.artifacts import Split
+from tinyaudio.core.project import SplitTable
+from tinyaudio.learn.dataset.manifest import Row
+
+
+def assign_splits(rows: Sequence[Row], table: SplitTable) -> tuple[Split | None, ...]:
+    """Return the split of every row; None for a row whose split value is in no list of `table`.
+
+    With a split column its values decide. Without one, test groups are drawn from all groups. Where nothing is marked for
+    validation, validation groups are drawn from the training groups. A group is drawn whole or not at all, and the last
+    group of a class always stays where it is.
+    """
+    if all(row.split_value is None for row in rows):
+        splits: list[Split | None] = ["train"] * len(rows)
+        _draw(rows, splits, target="test", fraction=table.test_fraction, seed=table.seed)
+    else:
+        meaning: dict[str, Split] = {value: name for name, values in _values(table).items() for value in values}
+        splits = [meaning.get(row.split_value or "") for row in rows]
+    if "validation" not in splits:
+        _draw(rows, splits, target="validation", fraction=table.validation_fraction, seed=table.seed)
+    return tuple(splits)
+
+
+def _values(table: SplitTable) -> dict[Split, tuple[str, ...]]:
+    return {"train": table.train, "validation": table.validation, "test": table.test}
+
+
+def _draw(rows: Sequence[Row], splits: list[Split | None], *, target: Split, fraction: float, seed: int) -> None:
+    """Move whole groups from train to `target`, in place.
+
+    Greedy over the shuffled groups: a group is moved if that brings the classes it holds nearer to `fraction` in sum.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for row, split in zip(rows, splits, strict=True):
+        if split == "train":
+            counts.setdefault(row.group, Counter())[row.label] += 1
+    remaining = Counter(label for group in counts.values() for label in group)  # groups left in train, by label
+    clips = sum(counts.values(), Counter[str]())
+    deficit = {label: fraction * count for label, count in clips.items()}
+    names = sorted(counts)
+    taken: set[str] = set()
+    stream = np.random.default_rng([seed, ("train", "validation", "test").index(target)])
+    for name in (names[index] for index in stream.permutation(len(names))):
+        group = counts[name]
+        gain = sum(abs(deficit[label]) - abs(deficit[label] - count) for label, count in group.items())
+        if gain > 0 and all(remaining[label] > 1 for label in group):
+            taken.add(name)
+            for label, count in group.items():
+                deficit[label] -= count
+                remaining[label] -= 1
+    for index, row in enumerate(rows):
+        if row.group in taken and splits[index] == "train":
+            splits[index] = target
