@@ -1,0 +1,99 @@
+// The multiplication that convolutions and dense layers share: a block of columns times packed weights.
+//
+// Columns hold the inputs of up to four output pixels as int16: columns[depth / 2][pixels][2]; the depth is padded to
+// even. Weights are packed for pairs of output channels: weights[channels / 2][depth][2]; padding holds zeros.
+#pragma once
+
+#include <stdint.h>
+
+#include "tinyaudio/nn/dsp.h"
+#include "tinyaudio/nn/requantize.h"
+
+namespace tinyaudio {
+namespace nn {
+
+constexpr int32_t kBlockPixels = 4;  // 4 pixels x 2 channels: what fits the registers of Armv7E-M
+
+// Spread `count` int8 of one pixel over its places in a block of kPixels columns.
+// `column` points at the pixel's first place; the first value's index within the depth must be even.
+template <int32_t kPixels>
+inline void expand_column(const int8_t* source, int32_t count, int16_t* column) {
+    int32_t index = 0;
+#if TINYAUDIO_NN_DSP
+    for (; index + 4 <= count; index += 4) {
+        const uint32_t word = load_word(source + index);
+        const uint32_t even = sxtb16(word);
+        const uint32_t odd = sxtb16_ror8(word);
+        store_word(column, pack_bottoms(even, odd));
+        store_word(column + 2 * kPixels, pack_tops(even, odd));
+        column += 4 * kPixels;
+    }
+#endif
+    for (; index + 2 <= count; index += 2) {
+        column[0] = source[index];
+        column[1] = source[index + 1];
+        column += 2 * kPixels;
+    }
+    if (index < count) {
+        column[0] = source[index];
+    }
+}
+
+// accumulators[pixel][channel of the pair], started with the bias.
+template <int32_t kDepth, int32_t kPixels>
+inline void accumulate_pair(const int16_t* columns, const int8_t* weights, int32_t (&accumulators)[kPixels][2]) {
+#if TINYAUDIO_NN_DSP
+    const int8_t* const end = weights + 2 * kDepth;
+#pragma GCC unroll 4
+    for (; weights != end; weights += 4) {
+        const uint32_t word = load_word(weights);
+        const uint32_t first = sxtb16(word);
+        const uint32_t second = sxtb16_ror8(word);
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            const uint32_t values = load_word(columns + 2 * pixel);
+            accumulators[pixel][0] = smlad(values, first, accumulators[pixel][0]);
+            accumulators[pixel][1] = smlad(values, second, accumulators[pixel][1]);
+        }
+        columns += 2 * kPixels;
+    }
+#else
+    for (int32_t pair = 0; pair < kDepth / 2; ++pair) {
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            const int32_t even = columns[(pair * kPixels + pixel) * 2];
+            const int32_t odd = columns[(pair * kPixels + pixel) * 2 + 1];
+            accumulators[pixel][0] += even * weights[4 * pair] + odd * weights[4 * pair + 2];
+            accumulators[pixel][1] += even * weights[4 * pair + 1] + odd * weights[4 * pair + 3];
+        }
+    }
+#endif
+}
+
+// All output channels of a block of kPixels pixels. Shape: kDepth (even), kOutputChannels, and Requantizer's.
+template <typename Shape, int32_t kPixels>
+void multiply_columns(const int16_t* columns, const ChannelWeights& weights, int8_t* output) {
+    const int8_t* pair_weights = weights.weights;
+    for (int32_t channel = 0; channel < Shape::kOutputChannels; channel += 2) {
+        const int32_t first_bias = weights.bias[channel];
+        const int32_t second_bias = channel + 1 < Shape::kOutputChannels ? weights.bias[channel + 1] : 0;
+        int32_t accumulators[kPixels][2];
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            accumulators[pixel][0] = first_bias;
+            accumulators[pixel][1] = second_bias;
+        }
+        accumulate_pair<Shape::kDepth, kPixels>(columns, pair_weights, accumulators);
+        pair_weights += 2 * Shape::kDepth;
+        const Requantizer<Shape> first(weights, channel);
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            output[pixel * Shape::kOutputChannels + channel] = first(accumulators[pixel][0]);
+        }
+        if (Shape::kOutputChannels % 2 == 0 || channel + 1 < Shape::kOutputChannels) {
+            const Requantizer<Shape> second(weights, channel + 1);
+            for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+                output[pixel * Shape::kOutputChannels + channel + 1] = second(accumulators[pixel][1]);
+            }
+        }
+    }
+}
+
+}  // namespace nn
+}  // namespace tinyaudio

@@ -1,0 +1,88 @@
+// From an int32 accumulator to an int8 activation, as TensorFlow Lite's double-rounding reference does it.
+#pragma once
+
+#include <stdint.h>
+
+#include "tinyaudio/nn/dsp.h"
+
+namespace tinyaudio {
+namespace nn {
+
+// How an operator may requantize; the compiler proves the conditions for all of its channels.
+enum class Requantization : uint8_t {
+    kGeneral,             // any multiplier and shift
+    kRounded,             // |accumulator| < 2^30, 1 <= right shift <= 21
+    kClampedAtZeroPoint,  // as kRounded, and the lower clamp is the zero point: ties below it do not matter
+};
+
+// Weights of an operator with per-channel requantization.
+struct ChannelWeights {
+    const int8_t* weights;       // in the order its kernel documents, 4-byte aligned
+    const int32_t* bias;         // [channels], the input's zero point folded in
+    const int32_t* multipliers;  // [channels], Q31, 0 or 2^30 to 2^31 - 1
+    const int8_t* right_shifts;  // [channels], negative: shift left
+};
+
+// round(a * b / 2^31), ties towards plus infinity: gemmlowp's SaturatingRoundingDoublingHighMul.
+inline int32_t multiply_high_doubled(int32_t a, int32_t b) {
+    if (a == b && a == INT32_MIN) {
+        return INT32_MAX;
+    }
+    return static_cast<int32_t>((static_cast<int64_t>(a) * b + (1LL << 30)) >> 31);
+}
+
+// round(value / 2^shift), ties away from zero; 0 <= shift <= 31.
+inline int32_t divide_by_power_of_two(int32_t value, int32_t shift) {
+    const int32_t mask = static_cast<int32_t>((1LL << shift) - 1);
+    const int32_t threshold = (mask >> 1) + (value < 0 ? 1 : 0);
+    return (value >> shift) + ((value & mask) > threshold ? 1 : 0);
+}
+
+// value * multiplier / 2^(31 + right_shift), rounded twice.
+inline int32_t multiply_by_quantized_multiplier(int32_t value, int32_t multiplier, int32_t right_shift) {
+    const int32_t left = right_shift < 0 ? -right_shift : 0;
+    const int32_t right = right_shift < 0 ? 0 : right_shift;
+    const int32_t shifted = static_cast<int32_t>(static_cast<uint32_t>(value) << left);
+    return divide_by_power_of_two(multiply_high_doubled(shifted, multiplier), right);
+}
+
+// The requantization of one channel. Shape: kOutputZeroPoint, kActivationMin, kActivationMax, kRequantization.
+template <typename Shape>
+class Requantizer {
+public:
+    Requantizer(const ChannelWeights& weights, int32_t channel)
+        : multiplier_(weights.multipliers[channel]), right_shift_(weights.right_shifts[channel]), addend_(0) {
+        if constexpr (kFast) {  // half of the divisor, and the zero point in front of the division
+            addend_ = (2 * Shape::kOutputZeroPoint + 1) * (1 << (right_shift_ - 1));
+        }
+    }
+
+    int8_t operator()(int32_t accumulator) const {
+        if constexpr (!kFast) {
+            return clamp(multiply_by_quantized_multiplier(accumulator, multiplier_, right_shift_) + Shape::kOutputZeroPoint);
+        } else if constexpr (Shape::kRequantization == Requantization::kClampedAtZeroPoint) {
+            return clamp(smmlar(2 * accumulator, multiplier_, addend_) >> right_shift_);
+        } else {
+            const int32_t scaled = smmlar(2 * accumulator, multiplier_, 0);
+            return clamp((scaled + (scaled >> 31) + addend_) >> right_shift_);
+        }
+    }
+
+private:
+    static constexpr bool kFast = TINYAUDIO_NN_DSP != 0 && Shape::kRequantization != Requantization::kGeneral;
+
+    static int8_t clamp(int32_t value) {
+        if constexpr (TINYAUDIO_NN_DSP != 0 && Shape::kActivationMin == -128 && Shape::kActivationMax == 127) {
+            return static_cast<int8_t>(ssat8(value));
+        }
+        value = value < Shape::kActivationMin ? Shape::kActivationMin : value;
+        return static_cast<int8_t>(value > Shape::kActivationMax ? Shape::kActivationMax : value);
+    }
+
+    int32_t multiplier_;
+    int32_t right_shift_;
+    int32_t addend_;
+};
+
+}  // namespace nn
+}  // namespace tinyaudio

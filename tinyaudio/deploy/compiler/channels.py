@@ -1,0 +1,111 @@
+"""Weights, bias and requantization of an operator, channel by channel, in the form the kernels take.
+
+The input's zero point is folded into the bias: sum (x - z) w + b = sum x w + (b - z sum w).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyaudio.core.errors import ModelError
+from tinyaudio.deploy.compiler.arithmetic import Activation, FixedPointMultiplier, activation_range, quantize_multiplier
+from tinyaudio.deploy.compiler.graph import Constant, Graph, Tensor
+
+# Bounds under which the short requantization is exact, see firmware/lib/tinyaudio_nn/include/tinyaudio/nn/requantize.h.
+_FAST_ACCUMULATOR_LIMIT = 2**30
+_FAST_SHIFTS = range(1, 22)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelOperands:
+    """What an operator with per-channel requantization multiplies, adds and rescales."""
+
+    input: Tensor
+    weights: npt.NDArray[np.int8]  # [output channels, depth], in the order in which the kernel meets the inputs
+    bias: npt.NDArray[np.int64]  # [output channels]
+    factors: tuple[float, ...]  # [output channels]; accumulator -> output, real
+    output: Tensor
+    activation: Activation
+    where: str  # the operator, for errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConstants:
+    """The same as constants of the generated code."""
+
+    bias: Constant
+    multipliers: Constant
+    right_shifts: Constant
+    shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
+
+
+def channel_factors(graph: Graph, *, input_index: int, weights_index: int, output_index: int, channels: int) -> tuple[float, ...]:
+    """Return input scale * weight scale / output scale for each channel, in double precision from left to right."""
+    quantization = graph.tensor(weights_index).quantization
+    scales = quantization.scales if quantization is not None else ()
+    per_channel = scales * channels if len(scales) == 1 else scales
+    return tuple(graph.tensor(input_index).scale * scale / graph.tensor(output_index).scale for scale in per_channel)
+
+
+def bias_values(graph: Graph, inputs: tuple[int, ...], channels: int) -> npt.NDArray[np.int64]:
+    """Return the bias, input 2, as int64; zeros where there is none."""
+    data = graph.tensor(inputs[2]).data if len(inputs) > 2 and inputs[2] >= 0 else None
+    return np.zeros(channels, np.int64) if data is None else data.ravel().astype(np.int64)
+
+
+def channel_constants(operands: ChannelOperands) -> ChannelConstants:
+    """Fold the zero point, compute the multipliers, and prove which requantization is exact.
+
+    Raises
+    ------
+    ModelError
+        If an accumulator could leave int32, or a factor has no fixed-point form; it names the channel.
+    """
+    weights = operands.weights.astype(np.int64)
+    bias = operands.bias - operands.input.zero_point * weights.sum(axis=1)
+    largest = np.abs(bias) + 128 * np.abs(weights).sum(axis=1)
+    if int(largest.max()) >= 2**31:
+        channel = int(largest.argmax())
+        raise ModelError(f"the accumulator of channel {channel} can leave int32", hint="quantize with a larger weight scale", where=operands.where)
+    multipliers = [_multiplier(factor, channel, operands.where) for channel, factor in enumerate(operands.factors)]
+    low, high = activation_range(operands.activation, scale=operands.output.scale, zero_point=operands.output.zero_point)
+    if low > high:
+        raise ModelError("its activation leaves no value of the output", hint="quantize the model again", where=operands.where)
+    fast = int(largest.max()) < _FAST_ACCUMULATOR_LIMIT and all(m.right_shift in _FAST_SHIFTS for m in multipliers)
+    rounding = "kGeneral" if not fast else ("kClampedAtZeroPoint" if low == operands.output.zero_point else "kRounded")
+    return ChannelConstants(
+        bias=Constant(role="bias", c_type="int32_t", values=bias),
+        multipliers=Constant(role="multipliers", c_type="int32_t", values=np.array([m.multiplier for m in multipliers])),
+        right_shifts=Constant(role="right_shifts", c_type="int8_t", values=np.array([m.right_shift for m in multipliers])),
+        shape=(
+            ("OutputZeroPoint", operands.output.zero_point),
+            ("ActivationMin", low),
+            ("ActivationMax", high),
+            ("Requantization", f"tinyaudio::nn::Requantization::{rounding}"),
+        ),
+    )
+
+
+def pack_channel_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return ``weights[channels, depth]`` packed as ``[channels / 2][depth][2]``, both padded with zeros to even, flat."""
+    channels, depth = weights.shape
+    padded: npt.NDArray[np.int8] = np.zeros((even(channels), even(depth)), np.int8)
+    padded[:channels, :depth] = weights
+    return padded.reshape(-1, 2, even(depth)).transpose(0, 2, 1).ravel()
+
+
+def even(count: int) -> int:
+    """Return the next even number."""
+    return count + count % 2
+
+
+def _multiplier(factor: float, channel: int, where: str) -> FixedPointMultiplier:
+    try:
+        fixed = quantize_multiplier(factor)
+    except ValueError as error:
+        raise ModelError(f"channel {channel}: {error}", hint="export the model again; its scales do not fit together", where=where) from error
+    # A factor of zero gives zero with every shift; 1 keeps the short requantization possible.
+    return fixed if fixed.multiplier else FixedPointMultiplier(multiplier=0, right_shift=1)

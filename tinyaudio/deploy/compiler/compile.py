@@ -1,0 +1,120 @@
+"""The compiler from end to end: ``.tflite`` -> typed graph -> passes -> memory plan -> C++."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyaudio.core.errors import ModelError
+from tinyaudio.deploy.compiler.emit import emit, function_name
+from tinyaudio.deploy.compiler.graph import Graph, Tensor
+from tinyaudio.deploy.compiler.memory import MemoryPlan, plan_memory
+from tinyaudio.deploy.compiler.passes import simplify
+from tinyaudio.deploy.compiler.reader import read_graph
+from tinyaudio.deploy.compiler.schedule import Step, buffers_of, logits_index, schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSummary:
+    """An end of the model: what goes in or comes out."""
+
+    name: str
+    shape: tuple[int, ...]
+    elements: int
+    scale: float  # real = scale * (int8 - zero_point)
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationSummary:
+    """One operator of the compiled model."""
+
+    index: int  # position in the .tflite
+    kind: str  # "CONV_2D"
+    name: str  # of its C++ function
+    kernel: str  # of firmware/lib/tinyaudio_nn
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    macs: int  # multiply-accumulates of one inference
+    weights_bytes: int  # weights, bias and requantization
+    scratch_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledModel:
+    """A model as C++, with what it costs."""
+
+    name: str
+    files: dict[str, str]  # path -> text
+    arena_bytes: int  # all RAM the model needs: activations and scratch
+    weights_bytes: int  # all constant arrays: weights, biases, requantization
+    macs: int  # multiply-accumulates of one inference
+    ops: tuple[OperationSummary, ...]
+    input_: TensorSummary
+    output_: TensorSummary
+    logits: TensorSummary  # in front of a final softmax; without one, the output
+    plan: MemoryPlan
+
+
+def compile_model(tflite: bytes, *, name: str) -> CompiledModel:
+    """Compile a full-integer INT8 ``.tflite`` model.
+
+    Parameters
+    ----------
+    tflite
+        The file's bytes.
+    name
+        The model's name, for comments in the generated code.
+
+    Returns
+    -------
+    CompiledModel
+        The same text for the same bytes, always. ``generated/model.h`` declares, in namespace ``tinyaudio_model``,
+        ``input()``, ``invoke()``, ``output()`` and ``logits()``.
+
+    Raises
+    ------
+    ModelError
+        If the file is malformed or uses what is not supported; the error names the tensor or operator.
+    """
+    graph = simplify(read_graph(tflite))
+    if not graph.operations:
+        raise ModelError("no operator computes anything", hint="the model's output is its input", where=f"model {name!r}")
+    steps = schedule(graph)
+    plan = plan_memory(buffers_of(graph, steps))
+    ops = tuple(_operation_summary(step, graph) for step in steps)
+    return CompiledModel(
+        name=name,
+        files=emit(graph, steps, plan, name=name),
+        arena_bytes=plan.arena_bytes,
+        weights_bytes=sum(op.weights_bytes for op in ops),
+        macs=sum(op.macs for op in ops),
+        ops=ops,
+        input_=_tensor_summary(graph.tensor(graph.inputs[0])),
+        output_=_tensor_summary(graph.tensor(graph.outputs[0])),
+        logits=_tensor_summary(graph.tensor(logits_index(graph))),
+        plan=plan,
+    )
+
+
+def _tensor_summary(tensor: Tensor) -> TensorSummary:
+    return TensorSummary(name=tensor.name, shape=tensor.shape, elements=tensor.elements, scale=tensor.scale, zero_point=tensor.zero_point)
+
+
+def _operation_summary(step: Step, graph: Graph) -> OperationSummary:
+    operation = step.operation
+    return OperationSummary(
+        index=operation.index,
+        kind=operation.kind,
+        name=function_name(operation, graph),
+        kernel=step.kernel.function,
+        input_shape=graph.tensor(operation.inputs[0]).shape,
+        output_shape=graph.tensor(operation.outputs[0]).shape,
+        macs=step.kernel.macs,
+        weights_bytes=sum(constant.values.size * _ITEM_BYTES[constant.c_type] for constant in step.kernel.constants),
+        scratch_bytes=step.kernel.scratch_bytes,
+    )
+
+
+_ITEM_BYTES = {"int8_t": np.dtype(np.int8).itemsize, "int32_t": np.dtype(np.int32).itemsize}

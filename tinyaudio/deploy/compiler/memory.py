@@ -1,0 +1,92 @@
+"""Where each buffer lies in the arena.
+
+Buffers whose lifetimes meet must not overlap, but for one case: an operator that works in place may write its
+output over its input, if the output starts where the input starts or in front of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+ALIGNMENT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buffer:
+    """Memory that is needed from one step to another."""
+
+    name: str
+    bytes: int
+    first: int  # step that writes it; -1: written before the first step
+    last: int  # last step that needs it; the number of steps: needed after the last
+    overwrites: str = ""  # name of the buffer it may overlap because its writer works in place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A buffer at its place."""
+
+    buffer: Buffer
+    offset: int  # bytes from the start of the arena, a multiple of ALIGNMENT_BYTES
+
+    @property
+    def end(self) -> int:
+        """First byte behind it."""
+        return self.offset + self.buffer.bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPlan:
+    """The arena."""
+
+    arena_bytes: int  # a multiple of ALIGNMENT_BYTES
+    placements: tuple[Placement, ...]  # in the order of the buffers given
+
+    def offset(self, name: str) -> int:
+        """Return the offset of the buffer `name`."""
+        return next(placement.offset for placement in self.placements if placement.buffer.name == name)
+
+
+#: Orders in which buffers are placed; the best result counts, the first of equals.
+_STRATEGIES: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
+    lambda buffer: (-buffer.bytes, buffer.first),
+    lambda buffer: (-buffer.bytes * (buffer.last - buffer.first + 1), buffer.first),
+    lambda buffer: (buffer.first, -buffer.bytes),
+    lambda buffer: (-(buffer.last - buffer.first), -buffer.bytes, buffer.first),
+)
+
+
+def plan_memory(buffers: Sequence[Buffer]) -> MemoryPlan:
+    """Return the smallest arena that greedy placement in one of several orders finds."""
+    plans = [_place(sorted(buffers, key=lambda buffer: (*strategy(buffer), buffer.name))) for strategy in _STRATEGIES]
+    best = min(plans, key=_arena_bytes)
+    by_name = {placement.buffer.name: placement for placement in best}
+    return MemoryPlan(arena_bytes=_arena_bytes(best), placements=tuple(by_name[buffer.name] for buffer in buffers))
+
+
+def _place(ordered: Sequence[Buffer]) -> list[Placement]:
+    placed: list[Placement] = []
+    for buffer in ordered:
+        neighbours = [other for other in placed if other.buffer.first <= buffer.last and buffer.first <= other.buffer.last]
+        offsets = sorted({0, *(_aligned(other.end) for other in neighbours), *(other.offset for other in neighbours)})
+        candidates = (Placement(buffer=buffer, offset=offset) for offset in offsets)
+        placed.append(next(candidate for candidate in candidates if all(may_coexist(candidate, other) for other in neighbours)))
+    return placed
+
+
+def may_coexist(one: Placement, other: Placement) -> bool:
+    """Whether two buffers that are alive at the same step lie so that both keep their values."""
+    if one.end <= other.offset or other.end <= one.offset:
+        return True
+    if one.buffer.overwrites == other.buffer.name:
+        return one.offset <= other.offset
+    return other.buffer.overwrites == one.buffer.name and other.offset <= one.offset
+
+
+def _arena_bytes(placements: Sequence[Placement]) -> int:
+    return _aligned(max((placement.end for placement in placements), default=0))
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // ALIGNMENT_BYTES) * ALIGNMENT_BYTES

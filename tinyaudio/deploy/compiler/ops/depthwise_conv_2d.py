@@ -1,0 +1,98 @@
+"""DEPTHWISE_CONV_2D."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tflite
+
+from tinyaudio.deploy.compiler.arithmetic import Activation
+from tinyaudio.deploy.compiler.channels import ChannelOperands, bias_values, channel_constants, channel_factors
+from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation, Tensor
+from tinyaudio.deploy.compiler.view import OperatorView
+from tinyaudio.deploy.compiler.window import Window, extent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthwiseConvolution(Operation):
+    """Each input channel convolved with its own kernels; inputs are image, weights [1, height, width, output channels] and bias."""
+
+    window: Window
+    activation: Activation
+
+    def lower(self, graph: Graph) -> Kernel:
+        """Return `depthwise_conv_2d`, in place where no row is overwritten before it was read."""
+        image, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
+        data = graph.tensor(self.inputs[1]).data
+        assert data is not None, "checked when the operator was read"
+        height, width, channels = output.shape[1:]
+        weights = data.reshape(-1, channels)  # [height * width, output channels]
+        constants = channel_constants(
+            ChannelOperands(
+                input=image,
+                weights=weights.T,
+                bias=bias_values(graph, self.inputs, channels),
+                factors=channel_factors(
+                    graph, input_index=self.inputs[0], weights_index=self.inputs[1], output_index=self.outputs[0], channels=channels
+                ),
+                output=output,
+                activation=self.activation,
+                where=self.where(graph),
+            )
+        )
+        sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
+        outputs = (("OutputHeight", height), ("OutputWidth", width), ("ChannelMultiplier", channels // image.shape[3]))
+        ring_columns = (width - 1) * self.window.width.stride + self.window.width.reach
+        return Kernel(
+            function="depthwise_conv_2d",
+            header="depthwise_conv_2d.h",
+            shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
+            constants=(
+                Constant(role="weights", c_type="int8_t", values=weights.ravel()),
+                constants.bias,
+                constants.multipliers,
+                constants.right_shifts,
+            ),
+            scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3],
+            in_place=self._fits_in_place(image, output),
+            macs=height * width * channels * weights.shape[0],
+        )
+
+    def _fits_in_place(self, image: Tensor, output: Tensor) -> bool:
+        """Whether output row y, when it is written, ends before the first input row that is not in the ring yet."""
+        extent_y = self.window.height
+        output_row = output.shape[2] * output.shape[3]
+        input_row = image.shape[2] * image.shape[3]
+        return all((y + 1) * output_row <= (y * extent_y.stride + extent_y.reach - extent_y.before) * input_row for y in range(output.shape[1] - 1))
+
+
+def read(view: OperatorView) -> DepthwiseConvolution:
+    """Read and check a DEPTHWISE_CONV_2D."""
+    view.expect_arity(inputs=(2, 3))
+    image = view.image(view.input(0))
+    weights = view.int8_weights(1, rank=4, channel_axis=3)
+    options = view.options(tflite.DepthwiseConv2DOptions, tflite.BuiltinOptions.DepthwiseConv2DOptions)
+    multiplier = view.positive("depth multiplier", options.DepthMultiplier())
+    if weights.shape[0] != 1 or weights.shape[3] != image.shape[3] * multiplier:
+        view.fail(f"tensor {weights.describe()} does not fit the input {image.describe()} with the depth multiplier {multiplier}")
+    view.bias(2, weights.shape[3])
+    padding = view.padding(options.Padding())
+    window = Window(
+        height=extent(
+            padding,
+            inputs=image.shape[1],
+            size=weights.shape[1],
+            stride=view.positive("stride", options.StrideH()),
+            dilation=view.positive("dilation", options.DilationHFactor()),
+        ),
+        width=extent(
+            padding,
+            inputs=image.shape[2],
+            size=weights.shape[2],
+            stride=view.positive("stride", options.StrideW()),
+            dilation=view.positive("dilation", options.DilationWFactor()),
+        ),
+    )
+    view.expect_output_shape((1, *window.outputs_of(image.shape[1], image.shape[2]), weights.shape[3]))
+    activation = view.activation(options.FusedActivationFunction())
+    return DepthwiseConvolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, activation=activation)

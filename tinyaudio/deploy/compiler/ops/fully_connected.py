@@ -1,0 +1,77 @@
+"""FULLY_CONNECTED."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tflite
+
+from tinyaudio.deploy.compiler.arithmetic import Activation
+from tinyaudio.deploy.compiler.channels import ChannelOperands, bias_values, channel_constants, channel_factors, even, pack_channel_pairs
+from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.ops.conv_2d import BLOCK_PIXELS, weight_rows
+from tinyaudio.deploy.compiler.view import OperatorView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullyConnected(Operation):
+    """A dense layer over the rows of its input; inputs are the values, weights [outputs, depth] and bias."""
+
+    activation: Activation
+
+    def lower(self, graph: Graph) -> Kernel:
+        """Return `pointwise`, with rows for pixels."""
+        values, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
+        weights = weight_rows(graph, self.inputs[1])
+        channels, depth = weights.shape
+        rows = values.elements // depth
+        constants = channel_constants(
+            ChannelOperands(
+                input=values,
+                weights=weights,
+                bias=bias_values(graph, self.inputs, channels),
+                factors=self._factors(graph, channels),
+                output=output,
+                activation=self.activation,
+                where=self.where(graph),
+            )
+        )
+        packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights))
+        return Kernel(
+            function="pointwise",
+            header="pointwise.h",
+            shape=(("Pixels", rows), ("InputChannels", depth), ("OutputChannels", channels), ("Depth", even(depth)), *constants.shape),
+            constants=(packed, constants.bias, constants.multipliers, constants.right_shifts),
+            scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
+            macs=rows * channels * depth,
+        )
+
+    def _factors(self, graph: Graph, channels: int) -> tuple[float, ...]:
+        """Return the rescaling factors; with one weight scale, the product of the scales is rounded to float32 first.
+
+        Source: TensorFlow Lite, kernels/kernel_util.cc, GetQuantizedConvolutionMultipler.
+        """
+        quantization = graph.tensor(self.inputs[1]).quantization
+        if quantization is None or len(quantization.scales) > 1:
+            return channel_factors(graph, input_index=self.inputs[0], weights_index=self.inputs[1], output_index=self.outputs[0], channels=channels)
+        product = np.float32(graph.tensor(self.inputs[0]).scale) * np.float32(quantization.scales[0])
+        return (float(product) / graph.tensor(self.outputs[0]).scale,) * channels
+
+
+def read(view: OperatorView) -> FullyConnected:
+    """Read and check a FULLY_CONNECTED."""
+    view.expect_arity(inputs=(2, 3))
+    values = view.int8_activation(view.input(0))
+    weights = view.int8_weights(1, rank=2, channel_axis=0)
+    channels, depth = weights.shape
+    if values.elements % depth != 0:
+        view.fail(f"tensor {weights.describe()} does not fit the input {values.describe()}")
+    view.bias(2, channels)
+    if view.output().elements != values.elements // depth * channels:
+        view.fail(f"tensor {view.output().describe()} does not fit {weights.describe()}")
+    options = view.options(tflite.FullyConnectedOptions, tflite.BuiltinOptions.FullyConnectedOptions)
+    if options.WeightsFormat() != tflite.FullyConnectedOptionsWeightsFormat.DEFAULT:
+        view.fail("its weights are in a shuffled order", hint="export the model for the default kernels")
+    activation = view.activation(options.FusedActivationFunction())
+    return FullyConnected(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, activation=activation)

@@ -1,0 +1,51 @@
+"""SOFTMAX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tflite
+
+from tinyaudio.deploy.compiler.arithmetic import softmax_scaling
+from tinyaudio.deploy.compiler.graph import Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.view import OperatorView
+
+#: The reference's last shift, a division by 2^(23 + log2 of the row's length), ends at 31.
+MAX_DEPTH = 511
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax(Operation):
+    """e^(beta x) over the sum of all, along the last dimension."""
+
+    beta: float
+
+    def lower(self, graph: Graph) -> Kernel:
+        """Return `softmax`."""
+        values = graph.tensor(self.inputs[0])
+        scaling = softmax_scaling(beta=self.beta, input_scale=values.scale)
+        depth = values.shape[-1]
+        return Kernel(
+            function="softmax",
+            header="softmax.h",
+            shape=(),
+            parameters=(values.elements // depth, depth, scaling.multiplier, scaling.left_shift, scaling.smallest_difference),
+        )
+
+
+def read(view: OperatorView) -> Softmax:
+    """Read and check a SOFTMAX."""
+    view.expect_arity(inputs=(1,))
+    values = view.int8_activation(view.input(0))
+    view.expect_output_shape(values.shape)
+    output = view.output()
+    if (output.scale, output.zero_point) != (1 / 256, -128):
+        view.fail(f"its output has scale {output.scale} and zero point {output.zero_point}; 1/256 and -128 are supported")
+    if not values.shape or values.shape[-1] > MAX_DEPTH:
+        view.fail(f"its rows in {values.describe()} are not 1 to {MAX_DEPTH} long")
+    beta = float(view.options(tflite.SoftmaxOptions, tflite.BuiltinOptions.SoftmaxOptions).Beta())
+    try:
+        softmax_scaling(beta=beta, input_scale=values.scale)
+    except ValueError as error:
+        view.fail(str(error))
+    return Softmax(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, beta=beta)

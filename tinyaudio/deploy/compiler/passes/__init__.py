@@ -1,0 +1,19 @@
+"""Passes: functions from a graph to an equivalent, simpler graph, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinyaudio.deploy.compiler.graph import Graph
+from tinyaudio.deploy.compiler.passes.fold_padding import fold_padding
+from tinyaudio.deploy.compiler.passes.remove_dead import remove_dead
+from tinyaudio.deploy.compiler.passes.remove_reshapes import remove_reshapes
+
+PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_padding, remove_reshapes, remove_dead)
+
+
+def simplify(graph: Graph) -> Graph:
+    """Run all passes."""
+    for run in PASSES:
+        graph = run(graph)
+    return graph

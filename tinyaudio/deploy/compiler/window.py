@@ -1,0 +1,68 @@
+"""The geometry of a sliding window: kernel, stride, dilation and padding in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_PADDING = 1 << 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """A window along one direction, sizes in positions."""
+
+    size: int  # of the kernel
+    stride: int
+    dilation: int
+    before: int  # padding in front
+    after: int  # padding behind, as far as a window reaches into it
+
+    @property
+    def reach(self) -> int:
+        """Positions from the first to the last that a window touches, both included."""
+        return (self.size - 1) * self.dilation + 1
+
+    def outputs_of(self, inputs: int) -> int:
+        """Number of window positions over `inputs` positions and the padding; 0 or less if the window does not fit."""
+        return (inputs + self.before + self.after - self.reach) // self.stride + 1
+
+
+def extent(padding: str, *, inputs: int, size: int, stride: int, dilation: int) -> Extent:
+    """Return the window along one direction for the padding "SAME" or "VALID".
+
+    SAME pads so that there are ceil(inputs / stride) outputs; of an odd amount, the larger half lies behind.
+    Source: TensorFlow Lite, kernels/padding.h.
+    """
+    reach = (size - 1) * dilation + 1
+    total = max(0, (-(-inputs // stride) - 1) * stride + reach - inputs) if padding == "SAME" else 0
+    return Extent(size=size, stride=stride, dilation=dilation, before=total // 2, after=total - total // 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A window over height and width."""
+
+    height: Extent
+    width: Extent
+
+    def outputs_of(self, height: int, width: int) -> tuple[int, int]:
+        """Return the output's height and width."""
+        return self.height.outputs_of(height), self.width.outputs_of(width)
+
+    @property
+    def is_single_point(self) -> bool:
+        """Whether the window is one position, moves by one and has no padding."""
+        return all(e.size == 1 and e.stride == 1 and e.before == 0 and e.after == 0 for e in (self.height, self.width))
+
+    def shape_constants(self) -> tuple[tuple[str, int], ...]:
+        """Return the members of a kernel's Shape struct."""
+        return (
+            ("KernelHeight", self.height.size),
+            ("KernelWidth", self.width.size),
+            ("StrideHeight", self.height.stride),
+            ("StrideWidth", self.width.stride),
+            ("DilationHeight", self.height.dilation),
+            ("DilationWidth", self.width.dilation),
+            ("PaddingTop", self.height.before),
+            ("PaddingLeft", self.width.before),
+        )
