@@ -18,7 +18,7 @@ def doctor(json: JsonOption = False, quiet: QuietOption = False) -> None:
     with speaking(as_json=json, quiet=quiet) as output:
         from tinyaudio.core.tools import describe_tools
 
-        with output.task("looking for tools", 1):
+        with output.task("looking for tools"):
             reports = describe_tools()
         if json:
             output.result({"tools": [dataclasses.asdict(report) for report in reports]})

@@ -51,19 +51,19 @@ class Output:
         print(f"warning: {text}", file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
-    def task(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show a progress bar on stderr; the yielded function takes how much of `total` is done."""
+    def task(self, description: str) -> Iterator[Callable[[int, int], None]]:
+        """Show a progress bar on stderr; the yielded function takes how much is done, and how much there is in all."""
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{description} ...")
-            yield lambda _: None
+            yield lambda _done, _total: None
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            identifier = progress.add_task(description, total=total)
-            yield lambda done: progress.update(identifier, completed=done)
+            identifier = progress.add_task(description, total=None)
+            yield lambda done, total: progress.update(identifier, completed=done, total=total)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table to a person: on stdout, or on stderr beside a JSON object."""

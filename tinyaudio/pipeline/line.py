@@ -15,8 +15,8 @@ from tinyaudio.core.store import RunStore, Stored
 
 T = TypeVar("T")
 
-#: Called with how much of the announced total is done.
-Advance = Callable[[int], None]
+#: Called with (how much is done, how much there is in all).
+Advance = Callable[[int, int], None]
 
 
 class Progress(Protocol):
@@ -31,8 +31,8 @@ class Progress(Protocol):
     def warning(self, text: str) -> None:
         """Warn."""
 
-    def task(self, description: str, total: int) -> AbstractContextManager[Advance]:
-        """Announce work of `total` steps."""
+    def task(self, description: str) -> AbstractContextManager[Advance]:
+        """Announce work that may take a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def open_line(directory: Path, progress: Progress) -> Line:
 
 
 def reuse_or_make(
-    line: Line, stage: str, value_type: type[T], *, inputs: Mapping[str, Any], description: str, total: int, make: Callable[[Advance], T]
+    line: Line, stage: str, value_type: type[T], *, inputs: Mapping[str, Any], description: str, make: Callable[[Advance], T]
 ) -> StageResult[T]:
     """Return the stored value of `stage` if it was made from the same `inputs`; otherwise make and store it."""
     stored = line.store.load(stage, value_type, inputs)
@@ -91,7 +91,7 @@ def reuse_or_make(
         line.progress.note(f"{stage}: unchanged, reused")
         return StageResult(stage, stored, inputs, reused=True)
     started = time.monotonic()
-    with line.progress.task(description, total) as advance:
+    with line.progress.task(description) as advance:
         value = make(advance)
     stored = line.store.save(stage, value, inputs, seconds=time.monotonic() - started)
     return StageResult(stage, stored, inputs, reused=False)

@@ -1,0 +1,43 @@
+"""The straight line as readable functions: the only place that knows all three wings."""
+
+from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
+from tinyaudio.pipeline.learning import (
+    calibrate_stage,
+    check_data,
+    data_facts,
+    dataset_stage,
+    evaluate_stage,
+    evaluation_metrics,
+    expected_stage,
+    features_stage,
+    quantize_stage,
+    train_stage,
+)
+from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
+from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.starting import new_project, run_demo
+
+__all__ = [
+    "Line",
+    "Progress",
+    "Proof",
+    "StageResult",
+    "build_facts",
+    "build_stage",
+    "calibrate_stage",
+    "check_data",
+    "data_facts",
+    "dataset_stage",
+    "evaluate_stage",
+    "evaluation_metrics",
+    "expected_stage",
+    "features_stage",
+    "hil_stage",
+    "new_project",
+    "open_line",
+    "quantize_stage",
+    "render_stage",
+    "run_demo",
+    "run_line",
+    "train_stage",
+]

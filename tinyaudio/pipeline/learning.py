@@ -1,0 +1,201 @@
+"""From recordings to a quantized, evaluated model: the stages that need no board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyaudio.core.artifacts import Calibration, Dataset, Evaluation, ExpectedOutputs, FeatureSet, QuantizedModel, TrainedModel
+from tinyaudio.core.board import load_board
+from tinyaudio.core.canonical import sha256_bytes
+from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
+from tinyaudio.core.project import Project
+from tinyaudio.dsp.frontend import FrontendTables, design_frontend
+from tinyaudio.learn.calibrate import calibrate
+from tinyaudio.learn.dataset import DataCheck, clip_reader, compute_features, load_dataset, patch_features, read_manifest
+from tinyaudio.learn.dataset import check_data as check_project_data
+from tinyaudio.learn.evaluate import evaluate, evaluate_expected
+from tinyaudio.learn.oracle import ORACLE, expected_outputs
+from tinyaudio.learn.quantize import quantize
+from tinyaudio.learn.training import FloatPredictor, train
+from tinyaudio.pipeline.line import Line, StageResult, reuse_or_make
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluations:
+    """Float and INT8 on the test split."""
+
+    float: Evaluation
+    int8: Evaluation
+
+
+def project_frontend(project: Project) -> FrontendTables:
+    """Return the front end that the project's features are computed with: its spec, its target board's FFT kernel."""
+    return design_frontend(project.frontend, kernel=load_board(project.board).fft_kernel)
+
+
+def check_data(line: Line) -> DataCheck:
+    """Read every file of the manifest and return what is wrong with the data."""
+    with line.progress.task("checking the recordings") as advance:
+        return check_project_data(line.project, on_progress=advance)
+
+
+def data_facts(check: DataCheck) -> dict[str, Any]:
+    """Return the outcome of a data check as the command line's JSON shows it."""
+    splits = check.clips_by_split
+    return {
+        "clips": check.clips,
+        "labels": {label: sum(counts[label] for counts in splits.values()) for label in check.labels},
+        "groups": check.groups,
+        "splits": {split: sum(counts.values()) for split, counts in splits.items()},
+        "errors": sum(problem.severity == "error" for problem in check.problems),
+        "warnings": sum(problem.severity == "warning" for problem in check.problems),
+        "problems": [
+            {"row": problem.row, "file": problem.file, "severity": problem.severity, "kind": problem.kind, "message": problem.message}
+            for problem in check.problems
+        ],
+    }
+
+
+def dataset_stage(line: Line) -> StageResult[Dataset]:
+    """Check the manifest and split it; looked at again if the manifest, its settings or a file's size or time changed."""
+    project = line.project
+    rows, _ = read_manifest(project.manifest_path, project.data)
+    inputs = {
+        "manifest": sha256_bytes(project.manifest_path.read_bytes()),
+        "data": project.data.model_dump(),
+        "frontend": project.frontend,
+        "files": [_file_state(project.manifest_path.parent / row.filename) for row in rows],
+    }
+    return reuse_or_make(
+        line,
+        "dataset",
+        Dataset,
+        inputs=inputs,
+        description="checking the recordings",
+        make=lambda advance: load_dataset(project, on_progress=advance),
+    )
+
+
+def features_stage(line: Line) -> StageResult[FeatureSet]:
+    """Run the integer twin over all clips."""
+    dataset = dataset_stage(line)
+    tables = project_frontend(line.project)
+    return reuse_or_make(
+        line,
+        "features",
+        FeatureSet,
+        inputs={"dataset": dataset.stored.fingerprint, "frontend": tables.fingerprint},
+        description="computing features with the integer twin",
+        make=lambda advance: compute_features(dataset.value, clip_reader(line.project), tables, on_progress=advance),
+    )
+
+
+def train_stage(line: Line) -> StageResult[TrainedModel]:
+    """Train the float model."""
+    features = features_stage(line)
+    project = line.project
+    return reuse_or_make(
+        line,
+        "train",
+        TrainedModel,
+        inputs={"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()},
+        description="training",
+        make=lambda advance: train(features.value, project.model, project.train, on_progress=advance),
+    )
+
+
+def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
+    """Quantize the float model to INT8."""
+    features, trained = features_stage(line), train_stage(line)
+    return reuse_or_make(
+        line,
+        "quantize",
+        QuantizedModel,
+        inputs={
+            "features": features.stored.fingerprint,
+            "train": trained.stored.fingerprint,
+            "quantize": line.project.quantize.model_dump(),
+        },
+        description="quantizing to INT8",
+        make=lambda advance: quantize(trained.value, features.value, line.project.quantize, on_progress=advance),
+    )
+
+
+def calibrate_stage(line: Line) -> StageResult[Calibration]:
+    """Turn smoothing and threshold into the device's integers."""
+    quantized = quantize_stage(line)
+    return reuse_or_make(
+        line,
+        "calibrate",
+        Calibration,
+        inputs={"quantize": quantized.stored.fingerprint, "firmware": line.project.firmware.model_dump()},
+        description="calibrating",
+        make=lambda _: calibrate(quantized.value, line.project.firmware),
+    )
+
+
+def expected_stage(line: Line) -> StageResult[ExpectedOutputs]:
+    """Run the reference interpreter over the test split."""
+    features, quantized = features_stage(line), quantize_stage(line)
+    return reuse_or_make(
+        line,
+        "expected",
+        ExpectedOutputs,
+        inputs={"features": features.stored.fingerprint, "model": quantized.value.sha256, "oracle": ORACLE},
+        description="running the reference interpreter over the test split",
+        make=lambda advance: expected_outputs(quantized.value, features.value, "test", on_progress=advance),
+    )
+
+
+def evaluate_stage(line: Line) -> StageResult[Evaluations]:
+    """Measure the float and the INT8 model on the test split."""
+    features, trained, quantized, expected = features_stage(line), train_stage(line), quantize_stage(line), expected_stage(line)
+    patch_set = patch_features(features.value, "test")
+
+    def make(advance: Any) -> Evaluations:
+        return Evaluations(
+            float=evaluate(FloatPredictor(trained.value), patch_set, quantized.value.labels, split="test", on_progress=advance),
+            int8=evaluate_expected(expected.value, quantized.value, features.value.dataset),
+        )
+
+    return reuse_or_make(
+        line,
+        "evaluate",
+        Evaluations,
+        inputs={
+            "features": features.stored.fingerprint,
+            "train": trained.stored.fingerprint,
+            "quantize": quantized.stored.fingerprint,
+            "expected": expected.stored.fingerprint,
+        },
+        description="evaluating on the test split",
+        make=make,
+    )
+
+
+def evaluation_metrics(evaluations: Evaluations) -> dict[str, Any]:
+    """Return accuracy, its 95 % Wilson interval, macro F1 and per-class figures of both models."""
+    both = {"float": evaluations.float, "int8": evaluations.int8}
+    by_class = {name: class_metrics(item.confusion, labels=item.labels) for name, item in both.items()}
+    return {
+        "clips": len(evaluations.int8.filenames),
+        "accuracy": {name: item.accuracy for name, item in both.items()},
+        "interval": {name: list(_interval(item)) for name, item in both.items()},
+        "macro_f1": {name: macro_f1(metrics) for name, metrics in by_class.items()},
+        "f1": {name: {metric.label: metric.f1 for metric in metrics} for name, metrics in by_class.items()},
+    }
+
+
+def _interval(evaluation: Evaluation) -> tuple[float, float]:
+    return wilson_interval(int(evaluation.confusion.trace()), int(evaluation.confusion.sum()))
+
+
+def _file_state(path: Path) -> list[int]:
+    """Return size and time of a file, nothing if it is missing: the check itself then names it."""
+    try:
+        state = path.stat()
+    except OSError:
+        return []
+    return [state.st_size, state.st_mtime_ns]
