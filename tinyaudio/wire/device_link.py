@@ -29,6 +29,9 @@ class DeviceLink:
         If one of them is less than twice the longest frame (the link might stall), or `receive_bytes` exceeds 65535.
     """
 
+    _next_sequence: int  # of our next frame
+    _unreported_bytes: int  # credit regained since the host was last told
+
     def __init__(self, *, receive_bytes: int = 4_096, retransmit_bytes: int = 8_192) -> None:
         if not 2 * MAX_FRAME_BYTES <= receive_bytes <= 65_535 or retransmit_bytes < 2 * ring_bytes(MAX_PAYLOAD_BYTES):
             raise ValueError(f"buffers of {receive_bytes} and {retransmit_bytes} bytes; at least {2 * MAX_FRAME_BYTES} are needed, 65535 at most")
@@ -89,15 +92,15 @@ class DeviceLink:
         self._session = session
         self._nonce = nonce
         self._received: deque[tuple[int, bytes]] = deque()
-        self._received_bytes: int = 0
+        self._received_bytes = 0
         self._sent: deque[tuple[int, bytes]] = deque()
-        self._sent_bytes: int = 0
+        self._sent_bytes = 0
         self._hello_pending = session != 0
         self._gap_reported = False
-        self._expected_sequence: int = 0
-        self._next_sequence: int = 0
-        self._oldest_sequence: int = 0
-        self._unreported_bytes: int = 0
+        self._expected_sequence = 0
+        self._next_sequence = 0
+        self._oldest_sequence = 0
+        self._unreported_bytes = 0
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.type == HelloRequest.ID:
@@ -177,4 +180,4 @@ class DeviceLink:
     def _write(self, type_id: int, *, session: int, sequence: int, payload: bytes) -> None:
         credit = self._receive_bytes - self._received_bytes
         self._output.append(encode_frame(Frame(type_id, session, sequence, self._expected_sequence, credit, payload)))
-        self._unreported_bytes: int = 0
+        self._unreported_bytes = 0

@@ -103,4 +103,5 @@ class FrameDecoder:
         body = raw[:-CRC_BYTES]
         if zlib.crc32(body) != _CRC.unpack_from(raw, len(body))[0]:
             return None
-        return Frame(*_HEADER.unpack_from(body), body[HEADER_BYTES:])
+        type_id, session, sequence, acknowledge, credit = _HEADER.unpack_from(body)
+        return Frame(type_id, session, sequence, acknowledge, credit, body[HEADER_BYTES:])

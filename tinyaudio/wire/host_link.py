@@ -49,6 +49,9 @@ class HostLink:
         The most that doubling leads to.
     """
 
+    _silent_since_seconds: float  # when the device was last heard or asked
+    _silence_seconds: float  # how long it may be silent from then on
+
     def __init__(self, *, poll_seconds: float = 0.25, max_poll_seconds: float = 2.0) -> None:
         self.state = LinkState.CLOSED
         self.statistics = LinkStatistics()
@@ -151,8 +154,8 @@ class HostLink:
         self._heard(now_seconds)
 
     def _heard(self, now_seconds: float) -> None:
-        self._silent_since_seconds: float = now_seconds
-        self._silence_seconds: float = self._poll_seconds
+        self._silent_since_seconds = now_seconds
+        self._silence_seconds = self._poll_seconds
 
     def _take_hello(self, frame: Frame, now_seconds: float) -> None:
         if frame.type != Hello.ID or frame.sequence != 0 or len(frame.payload) < _HELLO_START.size:
