@@ -26,7 +26,6 @@ from tinyaudio.dsp.frontend.cmsis_q31 import SUPPORTED_FFT_SAMPLES, complex_twid
 
 LIBRARY = FIRMWARE_LIB / "tinyaudio_frontend"
 HERE = Path(__file__).resolve().parent
-SOURCES = [LIBRARY / "src" / "frontend.cc", LIBRARY / "src" / "square_root.cc"]
 
 # As in firmware: what a function that nobody calls refers to need not exist. Signed overflow stays an error, in CMSIS-DSP too.
 GC_FLAGS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
@@ -75,7 +74,7 @@ def build(folder: Path, spec: FrontendSpec, main: str, objects: list[Path], quan
         (folder / name).write_text(render_template(f"frontend/{name}.j2", context), encoding="utf-8")
     return compile_host(
         folder / "program",
-        [HERE / main, folder / "frontend_tables.cc", *SOURCES, *objects],
+        [HERE / main, folder / "frontend_tables.cc", LIBRARY / "src" / "frontend.cc", *objects],
         include_dirs=[folder, LIBRARY / "include", LIBRARY / "src"],
         flags=GC_FLAGS,
     )
@@ -108,7 +107,7 @@ def test_init_checks_tables_and_scratch(tmp_path: Path, cmsis: tuple[Path, list[
 
 
 def test_the_square_root_is_the_exact_floor(tmp_path: Path) -> None:
-    binary = compile_host(tmp_path / "roots", [HERE / "square_root_cases.cc", LIBRARY / "src" / "square_root.cc"], include_dirs=[LIBRARY / "src"])
+    binary = compile_host(tmp_path / "roots", [HERE / "square_root_cases.cc"], include_dirs=[LIBRARY / "src"])
     generator = np.random.default_rng(5)
     # Next to perfect squares, at powers of two, at the tops and bottoms of the table's cells, and anywhere.
     roots = np.concatenate([generator.integers(1, 2**31, 20_000, dtype=np.uint64), 2 ** np.arange(1, 31, dtype=np.uint64)])

@@ -16,7 +16,7 @@ class FeatureQuantization:
     """``int8 = saturate(zero_point + floor(log_mel * multiplier / 2^shift + 1/2))``, the product in 64 bits."""
 
     multiplier: int  # 2^30 to 2^31 - 1
-    shift: int  # 1 to 62
+    shift: int  # 32 to 62: the C++ drops the product's lower half first
     zero_point: int  # -128 to 127
 
 
@@ -35,7 +35,7 @@ def design_feature_quantization(input_scale: float, input_zero_point: int, *, lo
     Raises
     ------
     ModelError
-        If the scale is not positive and finite, the zero point is no int8, or the scale is so far off that 64 bits do not hold the product.
+        If the scale is not positive and finite, the zero point is no int8, or the scale is far from any log-mel: outside 2^-15 to 2^14.
     """
     hint = "quantize the model again with representative log-mel features"
     if not (math.isfinite(input_scale) and input_scale > 0):
@@ -46,7 +46,7 @@ def design_feature_quantization(input_scale: float, input_zero_point: int, *, lo
     multiplier, shift = round(mantissa * 2**31), 31 - exponent
     if multiplier == 2**31:
         multiplier, shift = 2**30, shift - 1
-    if not 1 <= shift <= 62:
+    if not 32 <= shift <= 62:
         raise ModelError(f"the input scale {input_scale} cannot belong to a log-mel in nepers", hint=hint, where="input")
     return FeatureQuantization(multiplier=multiplier, shift=shift, zero_point=input_zero_point)
 

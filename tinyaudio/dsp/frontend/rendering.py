@@ -27,7 +27,6 @@ def template_context(tables: FrontendTables) -> dict[str, Any]:
             "energy_bins": tables.energy_bins,
             "spectrum_constant": _SPECTRUM_CONSTANTS[spec.spectrum],
             "accumulator_fraction_bits": tables.accumulator_fraction_bits,
-            "weight_fraction_bits": tables.weight_fraction_bits,
             "log_offset": tables.log_offset,
             "kernel_header": f"tinyaudio/{tables.kernel}.h",
             "complex_fft": f"tinyaudio_{tables.kernel}_complex_fft_{spec.fft_samples // 2}",

@@ -21,9 +21,8 @@ TABLES_VERSION = 1
 LOG_FRACTION_BITS = 16
 #: The window's peak, 2^31 (1 - 2^-20): 2^11 below full scale, so that the FFT's rounding cannot overflow bin 0.
 WINDOW_PEAK_Q31 = (1 << 31) - (1 << 11)
-#: Mel weights are Q32 on the 64-bit power, of which the product's lower half is dropped, and Q21 on the 32-bit magnitude.
-POWER_WEIGHT_FRACTION_BITS = 32
-MAGNITUDE_WEIGHT_FRACTION_BITS = 21
+#: Mel weights are Q21: with 32-bit factors and at most 2^11 bins, no 64-bit sum of products overflows.
+WEIGHT_FRACTION_BITS = 21
 #: The logarithm's table has this many segments for one octave, in Q24.
 LOG_TABLE_SEGMENTS = 128
 LOG_TABLE_FRACTION_BITS = 24
@@ -41,8 +40,7 @@ class FrontendTables:
     split_q31: NDArray[np.int32]  # [fft_samples / 4, 3], coefficients A1, A2, B1 of bins 1 to fft_samples / 4
     first_bin: int  # first bin of the energy stage
     segment_bins: NDArray[np.uint16]  # [mel_bands + 1], bins in each mel segment
-    rising_weights: NDArray[np.uint32]  # [energy_bins], Q(weight_fraction_bits)
-    weight_fraction_bits: int
+    rising_weights: NDArray[np.uint32]  # [energy_bins], Q21, 0 to 1
     log_offset: int  # spec.log_offset, Q(accumulator_fraction_bits)
     accumulator_fraction_bits: int  # of the mel stage, spectrum at full scale 1.0
     log_table_q24: NDArray[np.int32]  # [LOG_TABLE_SEGMENTS + 1], ln(1 + i / LOG_TABLE_SEGMENTS)
@@ -83,11 +81,10 @@ def design_frontend(spec: FrontendSpec, *, kernel: KernelId) -> FrontendTables:
         )
     segments = mel_segments(spec)
     is_power = spec.spectrum == "power"
-    weight_bits = POWER_WEIGHT_FRACTION_BITS if is_power else MAGNITUDE_WEIGHT_FRACTION_BITS
-    weights = _rising_weights(segments, weight_bits)
-    _refuse_empty_bands(segments, weights, weight_bits)
+    weights = np.rint(segments.rising * 2.0**WEIGHT_FRACTION_BITS).astype(np.int64)
+    _refuse_empty_bands(segments, weights)
     fft_bits = 31 - (spec.fft_samples.bit_length() - 1)  # the FFT divides by its length
-    accumulator_bits = 2 * fft_bits if is_power else fft_bits + 1 + weight_bits
+    accumulator_bits = 2 * fft_bits if is_power else fft_bits + 1 + WEIGHT_FRACTION_BITS
     return FrontendTables(
         spec=spec,
         kernel=kernel,
@@ -97,23 +94,16 @@ def design_frontend(spec: FrontendSpec, *, kernel: KernelId) -> FrontendTables:
         first_bin=segments.first_bin,
         segment_bins=_frozen(segments.segment_bins, np.uint16),
         rising_weights=_frozen(weights, np.uint32),
-        weight_fraction_bits=weight_bits,
         log_offset=round(spec.log_offset * 2**accumulator_bits),
         accumulator_fraction_bits=accumulator_bits,
         log_table_q24=_frozen(_log_table(), np.int32),
     )
 
 
-def _rising_weights(segments: MelSegments, fraction_bits: int) -> NDArray[np.int64]:
-    """Round the rising weights. In Q32 a weight of 1.0 would need 33 bits and becomes 1 - 2^-32."""
-    weights = np.rint(segments.rising * 2.0**fraction_bits).astype(np.int64)
-    return np.minimum(weights, 2**32 - 1)
-
-
-def _refuse_empty_bands(segments: MelSegments, weights: NDArray[np.int64], fraction_bits: int) -> None:
+def _refuse_empty_bands(segments: MelSegments, weights: NDArray[np.int64]) -> None:
     segment = np.repeat(np.arange(len(segments.segment_bins)), segments.segment_bins)
     rising = np.bincount(segment, weights=weights, minlength=len(segments.segment_bins))
-    falling = np.bincount(segment, weights=2**fraction_bits - weights, minlength=len(segments.segment_bins))
+    falling = np.bincount(segment, weights=2**WEIGHT_FRACTION_BITS - weights, minlength=len(segments.segment_bins))
     empty = np.flatnonzero(rising[:-1] + falling[1:] == 0)
     if len(empty) == 0:
         return

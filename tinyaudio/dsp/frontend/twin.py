@@ -16,7 +16,7 @@ from tinyaudio.dsp.frontend.tables import (
     LOG_FRACTION_BITS,
     LOG_TABLE_FRACTION_BITS,
     LOG_TABLE_SEGMENTS,
-    POWER_WEIGHT_FRACTION_BITS,
+    WEIGHT_FRACTION_BITS,
     FrontendTables,
 )
 
@@ -123,11 +123,12 @@ def _mel(tables: FrontendTables, energy: NDArray[np.uint64]) -> NDArray[np.uint6
     weights = tables.rising_weights.astype(np.uint64)[:, np.newaxis]
     if tables.spec.spectrum == "power":
         low, high = energy & np.uint64(0xFFFF_FFFF), energy >> np.uint64(32)
-        rising = _segment_sums(tables, weights * high + ((weights * low) >> np.uint64(POWER_WEIGHT_FRACTION_BITS)))
+        rising = _segment_sums(tables, weights * high) << np.uint64(32 - WEIGHT_FRACTION_BITS)
+        rising += _segment_sums(tables, weights * low) >> np.uint64(WEIGHT_FRACTION_BITS)
         total = _segment_sums(tables, energy)
     else:
         rising = _segment_sums(tables, weights * energy)
-        total = _segment_sums(tables, energy) << np.uint64(tables.weight_fraction_bits)
+        total = _segment_sums(tables, energy) << np.uint64(WEIGHT_FRACTION_BITS)
     bands: NDArray[np.uint64] = rising[:-1] + (total[1:] - rising[1:])
     return bands
 

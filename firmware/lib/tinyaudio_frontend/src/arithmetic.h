@@ -3,7 +3,8 @@
 #define TINYAUDIO_FRONTEND_ARITHMETIC_H_
 
 #include <stdint.h>
-#include <string.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pairs and 64-bit values are read as they lie in memory");
 
 namespace tinyaudio {
 
@@ -41,6 +42,12 @@ inline int32_t multiply_upper(int32_t word, uint32_t pair) {
     return result;
 }
 
+// accumulator + a * b
+inline uint64_t multiply_accumulate(uint64_t accumulator, uint32_t a, uint32_t b) {
+    __asm__("umlal %Q0, %R0, %1, %2" : "+r"(accumulator) : "r"(a), "r"(b));
+    return accumulator;
+}
+
 #else
 
 inline int32_t multiply_rounded(int32_t a, int32_t b) {
@@ -62,6 +69,10 @@ inline int32_t multiply_lower(int32_t word, uint32_t pair) {
 
 inline int32_t multiply_upper(int32_t word, uint32_t pair) {
     return static_cast<int32_t>((static_cast<int64_t>(word) * static_cast<int16_t>(pair >> 16)) >> 16);
+}
+
+inline uint64_t multiply_accumulate(uint64_t accumulator, uint32_t a, uint32_t b) {
+    return accumulator + static_cast<uint64_t>(a) * b;
 }
 
 #endif
@@ -87,9 +98,6 @@ inline Normalized normalize(uint64_t value, uint32_t step) {
     high = (high << shift) | ((low >> 1) >> (31 - shift));  // in two steps: a shift by 32 is not defined
     return {high, low << shift, words_shift + shift};
 }
-
-// floor(sqrt(4 * energy)) for 1 <= energy < 2^62.
-uint32_t floor_square_root_of_four_times(uint64_t energy);
 
 }  // namespace tinyaudio
 

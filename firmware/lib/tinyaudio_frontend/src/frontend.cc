@@ -3,14 +3,18 @@
 #include <string.h>
 
 #include "arithmetic.h"
+#include "square_root.h"
 
 namespace tinyaudio {
 namespace {
 
-constexpr uint32_t kMagnitudeWeightFractionBits = 21;
+constexpr uint32_t kWeightFractionBits = 21;
 constexpr uint32_t kLogSegmentBits = 7;  // 128 segments an octave
 constexpr int32_t kLogTableFractionBits = 24;
 constexpr int32_t kLn2Q24 = 11629080;
+
+// One function a stage: inlined into one another they run out of registers.
+#define TINYAUDIO_STAGE __attribute__((noinline))
 
 void report(const StageObserver* observer, Stage stage, const void* data, uint32_t bytes) {
     if (observer != nullptr) {
@@ -19,20 +23,21 @@ void report(const StageObserver* observer, Stage stage, const void* data, uint32
 }
 
 // Q15 samples x Q31 window, zeros behind.
-void apply_window(const FrontendTables& tables, const int16_t* samples, int32_t* out) {
+TINYAUDIO_STAGE void apply_window(const FrontendTables& tables, const int16_t* samples, int32_t* out) {
     const int32_t* window = tables.window_q31;
-    uint32_t n = 0;
-    for (; n + 1 < tables.window_samples; n += 2) {
+    for (uint32_t pairs = tables.window_samples / 2; pairs != 0; --pairs, samples += 2, window += 2, out += 2) {
         uint32_t pair;
-        memcpy(&pair, samples + n, sizeof pair);
-        out[n] = multiply_lower(window[n], pair) * 2;  // Q15 x Q31 = Q46; >> 16 = Q30, |.| <= 2^30; doubled: Q31
-        out[n + 1] = multiply_upper(window[n + 1], pair) * 2;
+        memcpy(&pair, samples, sizeof pair);
+        const int32_t even = multiply_lower(window[0], pair);  // Q15 x Q31 = Q46; >> 16 = Q30, |.| <= 2^30
+        const int32_t odd = multiply_upper(window[1], pair);
+        out[0] = even * 2;  // Q31
+        out[1] = odd * 2;
     }
-    if (n < tables.window_samples) {
-        out[n] = multiply_lower(window[n], static_cast<uint16_t>(samples[n])) * 2;
-        ++n;
+    const uint32_t zeros = tables.fft_samples - tables.window_samples;
+    if (tables.window_samples % 2 != 0) {
+        *out++ = multiply_lower(*window, static_cast<uint16_t>(*samples)) * 2;
     }
-    memset(out + n, 0, (tables.fft_samples - n) * sizeof *out);
+    memset(out, 0, zeros * sizeof *out);
 }
 
 // From the complex FFT Z of L = fft_samples / 2 points, in place, to bins 0 to L of the real FFT X, divided by 2:
@@ -40,7 +45,7 @@ void apply_window(const FrontendTables& tables, const int16_t* samples, int32_t*
 // Bins k and L - k share their coefficients but for the sign of A2, so a pair is computed at once. Products round one by
 // one, in any order, as in CMSIS's arm_split_rfft_q31: the result is that of arm_rfft_q31, bit for bit, without its second
 // buffer and its 64 KB of tables. |Z| <= 2^30, |A|, |B| <= 1 and their sum is X: no step exceeds 2^31.
-void split(const FrontendTables& tables, int32_t* spectrum) {
+TINYAUDIO_STAGE void split(const FrontendTables& tables, int32_t* spectrum) {
     const uint32_t points = tables.fft_samples / 2;
     const int32_t* coefficients = tables.split_q31;
     for (uint32_t k = 1; k <= points / 2; ++k, coefficients += 3) {
@@ -75,19 +80,18 @@ inline uint64_t energy_of(const int32_t* bin) {
     return static_cast<uint64_t>(static_cast<int64_t>(bin[0]) * bin[0] + static_cast<int64_t>(bin[1]) * bin[1]);
 }
 
-// In place: uint64 in little-endian halves, where the bin's real and imaginary parts were, moved to the front.
-void compute_power(const FrontendTables& tables, int32_t* spectrum) {
+// In place: uint64 where the bin's real and imaginary parts were, moved to the front.
+TINYAUDIO_STAGE void compute_power(const FrontendTables& tables, int32_t* spectrum) {
     const int32_t* bin = spectrum + 2 * tables.first_bin;
-    int32_t* out = spectrum;
-    for (uint32_t n = tables.energy_bins; n != 0; --n, bin += 2, out += 2) {
+    const int32_t* end = bin + 2 * tables.energy_bins;
+    for (int32_t* out = spectrum; bin != end; bin += 2, out += 2) {
         const uint64_t energy = energy_of(bin);
-        out[0] = static_cast<int32_t>(static_cast<uint32_t>(energy));
-        out[1] = static_cast<int32_t>(energy >> 32);
+        memcpy(out, &energy, sizeof energy);
     }
 }
 
 // In place: uint32, Q one bit finer than the FFT's; sqrt(4 * 2^61) < 2^32.
-void compute_magnitude(const FrontendTables& tables, int32_t* spectrum) {
+TINYAUDIO_STAGE void compute_magnitude(const FrontendTables& tables, int32_t* spectrum) {
     const int32_t* bin = spectrum + 2 * tables.first_bin;
     int32_t* out = spectrum;
     for (uint32_t n = tables.energy_bins; n != 0; --n, bin += 2, ++out) {
@@ -96,58 +100,73 @@ void compute_magnitude(const FrontendTables& tables, int32_t* spectrum) {
     }
 }
 
-// Band b: the rising weights' sum over segment b and the falling weights' (1 - rising) over segment b + 1.
-// The power of all bins together is below 2^61 (Parseval), and so is every sum of it under weights below 1.
-void accumulate_power(const FrontendTables& tables, const int32_t* power, uint64_t* mel) {
-    const uint32_t* weight = tables.rising_weights;
-    uint64_t rising_before = 0;
-    for (uint32_t segment = 0; segment <= tables.mel_bands; ++segment) {
+// The sums over one segment of the spectrum, between two neighbouring edges of the mel triangles.
+struct SegmentSums {
+    uint64_t rising;   // of weight x spectrum
+    uint64_t falling;  // of (1 - weight) x spectrum
+};
+
+// The power of all bins together is below 2^61 (Parseval), and so is every sum of it under weights up to 1.
+struct PowerSegment {
+    static SegmentSums sum(const int32_t*& power, const uint32_t*& weight, uint32_t bins) {
+        uint64_t rising_low = 0;
+        uint64_t rising_high = 0;
+        uint64_t total = 0;
+        for (const uint32_t* end = weight + bins; weight != end; ++weight, power += 2) {
+            uint64_t energy;
+            memcpy(&energy, power, sizeof energy);
+            total += energy;
+            // Q21 x 32 bits, at most 2^11 bins: < 2^64
+            rising_low = multiply_accumulate(rising_low, *weight, static_cast<uint32_t>(energy));
+            rising_high = multiply_accumulate(rising_high, *weight, static_cast<uint32_t>(energy >> 32));
+        }
+        const uint64_t rising = (rising_high << (32 - kWeightFractionBits)) + (rising_low >> kWeightFractionBits);
+        return {rising, total - rising};
+    }
+};
+
+// Q21 x magnitudes < 2^32, at most 2^11 bins: < 2^64.
+struct MagnitudeSegment {
+    static SegmentSums sum(const int32_t*& magnitude, const uint32_t*& weight, uint32_t bins) {
         uint64_t rising = 0;
         uint64_t total = 0;
-        for (uint32_t n = tables.segment_bins[segment]; n != 0; --n, power += 2, ++weight) {
-            const uint32_t low = static_cast<uint32_t>(power[0]);
-            const uint32_t high = static_cast<uint32_t>(power[1]);
-            total += (static_cast<uint64_t>(high) << 32) | low;
-            rising += static_cast<uint64_t>(*weight) * high;  // Q32 x upper half: < 2^61
-            rising += (static_cast<uint64_t>(*weight) * low) >> 32;
+        for (const uint32_t* end = weight + bins; weight != end; ++weight, ++magnitude) {
+            total += static_cast<uint32_t>(*magnitude);
+            rising = multiply_accumulate(rising, *weight, static_cast<uint32_t>(*magnitude));
         }
-        if (segment != 0) {
-            mel[segment - 1] = rising_before + (total - rising);
-        }
-        rising_before = rising;
+        return {rising, (total << kWeightFractionBits) - rising};
+    }
+};
+
+// Band b rises over segment b and falls over segment b + 1.
+template <typename Segment>
+TINYAUDIO_STAGE void accumulate(const FrontendTables& tables, const int32_t* spectrum, uint64_t* mel) {
+    const uint32_t* weight = tables.rising_weights;
+    const uint16_t* bins = tables.segment_bins;
+    uint64_t rising = Segment::sum(spectrum, weight, *bins++).rising;
+    for (const uint64_t* end = mel + tables.mel_bands; mel != end; ++mel) {
+        const SegmentSums sums = Segment::sum(spectrum, weight, *bins++);
+        *mel = rising + sums.falling;
+        rising = sums.rising;
     }
 }
 
-// Weights Q21 x magnitudes < 2^32, at most 2^11 bins: < 2^64.
-void accumulate_magnitude(const FrontendTables& tables, const int32_t* magnitude, uint64_t* mel) {
-    const uint32_t* weight = tables.rising_weights;
-    uint64_t rising_before = 0;
-    for (uint32_t segment = 0; segment <= tables.mel_bands; ++segment) {
-        uint64_t rising = 0;
-        uint64_t total = 0;
-        for (uint32_t n = tables.segment_bins[segment]; n != 0; --n, ++magnitude, ++weight) {
-            const uint32_t value = static_cast<uint32_t>(*magnitude);
-            total += value;
-            rising += static_cast<uint64_t>(*weight) * value;
-        }
-        if (segment != 0) {
-            mel[segment - 1] = rising_before + ((total << kMagnitudeWeightFractionBits) - rising);
-        }
-        rising_before = rising;
-    }
-}
-
-// ln(value / 2^accumulator_fraction_bits) in Q16, value >= 1: exponent x ln 2 and a chord of the table. |ln| < 45 < 2^6.
-inline int32_t logarithm(const FrontendTables& tables, uint64_t value) {
-    const Normalized x = normalize(value, 1);
-    const int32_t* node = tables.log_table_q24 + ((x.high << 1) >> (32 - kLogSegmentBits));
-    const uint32_t fraction = x.high << (1 + kLogSegmentBits);  // Q32 of the segment
-    const uint32_t rise = static_cast<uint32_t>(node[1] - node[0]);  // < 2^18
-    const int32_t exponent = 63 - static_cast<int32_t>(x.shift) - tables.accumulator_fraction_bits;
-    const int32_t chord = node[0] + static_cast<int32_t>((static_cast<uint64_t>(rise) * fraction) >> 32);
-    const int32_t result = chord + exponent * kLn2Q24;  // Q24: 6 integer bits and the sign fit
+// ln((mel + offset) / 2^accumulator_fraction_bits) in Q16: exponent x ln 2 and a chord of the table. |ln| < 45 < 2^6.
+TINYAUDIO_STAGE void compute_logarithms(const FrontendTables& tables, const uint64_t* mel, int32_t* log_mel) {
     constexpr int32_t kDrop = kLogTableFractionBits - kLogFractionBits;
-    return (result + (1 << (kDrop - 1))) >> kDrop;
+    const int32_t* table = tables.log_table_q24;
+    const uint64_t offset = tables.log_offset;
+    const int32_t highest_exponent = 63 - tables.accumulator_fraction_bits;
+    for (uint32_t bands = tables.mel_bands; bands != 0; --bands) {
+        const Normalized x = normalize(*mel++ + offset, 1);
+        const int32_t* node = table + ((x.high << 1) >> (32 - kLogSegmentBits));
+        const uint32_t fraction = x.high << (1 + kLogSegmentBits);       // Q32 of the segment
+        const uint32_t rise = static_cast<uint32_t>(node[1] - node[0]);  // < 2^18
+        const int32_t chord = node[0] + static_cast<int32_t>((static_cast<uint64_t>(rise) * fraction) >> 32);
+        const int32_t exponent = highest_exponent - static_cast<int32_t>(x.shift);
+        const int32_t result = chord + exponent * kLn2Q24;  // Q24: 6 integer bits and the sign fit
+        *log_mel++ = (result + (1 << (kDrop - 1))) >> kDrop;
+    }
 }
 
 }  // namespace
@@ -186,16 +205,14 @@ void frontend_compute_frame(const FrontendTables& tables, const FrontendScratch&
     if (tables.spectrum == Spectrum::kPower) {
         compute_power(tables, spectrum);
         report(observer, Stage::kEnergy, spectrum, tables.energy_bins * 8);
-        accumulate_power(tables, spectrum, scratch.mel);
+        accumulate<PowerSegment>(tables, spectrum, scratch.mel);
     } else {
         compute_magnitude(tables, spectrum);
         report(observer, Stage::kEnergy, spectrum, tables.energy_bins * 4);
-        accumulate_magnitude(tables, spectrum, scratch.mel);
+        accumulate<MagnitudeSegment>(tables, spectrum, scratch.mel);
     }
     report(observer, Stage::kMel, scratch.mel, tables.mel_bands * 8);
-    for (uint32_t band = 0; band < tables.mel_bands; ++band) {
-        log_mel[band] = logarithm(tables, scratch.mel[band] + tables.log_offset);
-    }
+    compute_logarithms(tables, scratch.mel, log_mel);
     report(observer, Stage::kLog, log_mel, tables.mel_bands * 4);
 }
 
@@ -203,8 +220,10 @@ void quantize_features(const FeatureQuantization& quantization, const int32_t* l
                        int8_t* features) {
     const int64_t half = static_cast<int64_t>(1) << (quantization.shift - 1);
     for (uint32_t n = 0; n < count; ++n) {
-        const int64_t product = static_cast<int64_t>(log_mel[n]) * quantization.multiplier;  // |.| < 2^62
-        const int64_t value = ((product + half) >> quantization.shift) + quantization.zero_point;
+        const int64_t product = half + static_cast<int64_t>(log_mel[n]) * quantization.multiplier;  // |.| < 2^62 + 2^61
+        // The shift is at least 32, so the lower half is dropped first: one SMLAL and one shift.
+        const int32_t rounded = static_cast<int32_t>(product >> 32) >> (quantization.shift - 32);
+        const int32_t value = rounded + quantization.zero_point;  // |rounded| <= 2^30
         features[n] = static_cast<int8_t>(value < -128 ? -128 : (value > 127 ? 127 : value));
     }
 }

@@ -34,14 +34,14 @@ struct FrontendTables {
     const int32_t* window_q31;       // [window_samples]
     const int32_t* split_q31;        // [fft_samples / 4][3], A1, A2, B1 of bins 1 to fft_samples / 4
     const uint16_t* segment_bins;    // [mel_bands + 1], bins between neighbouring edges of the mel triangles
-    const uint32_t* rising_weights;  // [energy_bins], Q32 for power, Q21 for magnitude
+    const uint32_t* rising_weights;  // [energy_bins], Q21
     const int32_t* log_table_q24;    // [129], ln(1 + i / 128)
 };
 
 // The affine step to a model's int8 input.
 struct FeatureQuantization {
     int32_t multiplier;  // 2^30 to 2^31 - 1
-    int32_t shift;       // 1 to 62
+    int32_t shift;       // 32 to 62
     int32_t zero_point;
 };
 

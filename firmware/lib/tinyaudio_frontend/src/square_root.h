@@ -1,7 +1,10 @@
+// The exact integer square root of the magnitude stage.
+#ifndef TINYAUDIO_FRONTEND_SQUARE_ROOT_H_
+#define TINYAUDIO_FRONTEND_SQUARE_ROOT_H_
+
 #include "arithmetic.h"
 
 namespace tinyaudio {
-namespace {
 
 // sqrt((i + 1/2) * 2^24) for i = 64 to 255: the root of a 32-bit number by its highest 8 bits, within 1 in 256.
 constexpr uint16_t kRoots[192] = {
@@ -23,11 +26,10 @@ constexpr uint16_t kRoots[192] = {
     64047, 64178, 64309, 64439, 64569, 64699, 64828, 64957, 65086, 65215, 65344, 65472,
 };
 
-}  // namespace
-
+// floor(sqrt(4 * energy)) for 1 <= energy < 2^62.
 // The root of the upper half by a table and one Heron step, the lower 16 bits by one division of the remainder
 // (P. Zimmermann, Karatsuba Square Root, INRIA RR-3805, 1999): two 32-bit divisions, exact.
-uint32_t floor_square_root_of_four_times(uint64_t energy) {
+inline uint32_t floor_square_root_of_four_times(uint64_t energy) {
     const Normalized x = normalize(energy, 2);  // [2^62, 2^64)
     // Heron never falls below the root, and its error, e^2 / 2 of 2^16 with e <= 1/256, stays below 1: floor or floor + 1.
     const uint32_t guess = kRoots[(x.high >> 24) - 64];
@@ -48,3 +50,5 @@ uint32_t floor_square_root_of_four_times(uint64_t energy) {
 }
 
 }  // namespace tinyaudio
+
+#endif  // TINYAUDIO_FRONTEND_SQUARE_ROOT_H_
