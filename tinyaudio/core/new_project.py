@@ -58,7 +58,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 [train]
 # epochs = 40
 # batch_size = 32
-# learning_rate = 0.002
+# learning_rate = 0.005
 # patience = 12                  # epochs without a better validation loss
 # seed = 1
 # class_balance = true

@@ -95,7 +95,7 @@ class TrainTable(_Section):
 
     epochs: int = Field(default=40, ge=1, le=10_000)
     batch_size: int = Field(default=32, ge=1, le=4_096)
-    learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0)
+    learning_rate: float = Field(default=5e-3, gt=0.0, le=1.0)
     patience: int = Field(default=12, ge=1)  # epochs without a better validation loss before it stops
     seed: int = Field(default=1, ge=0, lt=2**32)
     class_balance: bool = True  # classes with few patches weigh more

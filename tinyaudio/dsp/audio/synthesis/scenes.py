@@ -22,8 +22,8 @@ NOISE_COLOURS = {"white": 0.0, "pink": -1.0, "brown": -2.0, "blue": 0.7}
 class Difficulty:
     """How hard the clips are. The defaults make a small network right in about 19 of 20 clips."""
 
-    snr_db: tuple[float, float] = (-4.0, 18.0)  # event over background, both as RMS of the whole clip
-    distractor_db: tuple[float, float] = (-16.0, -7.0)  # a faint event of another class, relative to the main one
+    snr_db: tuple[float, float] = (-3.0, 20.0)  # event over background, both as RMS of the whole clip
+    distractor_db: tuple[float, float] = (-18.0, -8.0)  # a faint event of another class, relative to the main one
     distractor_share: float = 0.5  # of the clips that have one
     peak_dbfs: tuple[float, float] = (-32.0, -3.0)  # of the finished clip
     echo_seconds: tuple[float, float] = (0.08, 0.7)  # time to fall by 60 dB

@@ -23,8 +23,8 @@ class SyntheticSet:
 
     labels: tuple[str, ...] = SYNTHETIC_LABELS
     seed: int = 1
-    train_recordings: int = 22  # per class
-    validation_recordings: int = 5
+    train_recordings: int = 40  # per class
+    validation_recordings: int = 8
     test_recordings: int = 8
     takes: int = 2  # clips per recording
     clip_samples: int = 40_000

@@ -155,7 +155,8 @@ class Engine:
         rough = pulses + self.hiss * 0.05 * rng.normal(size=samples)
         exhaust: Signal = np.asarray(sum(resonator(rough, mode, 0.006, sample_rate_hz=self.rate) for mode in self.resonances_hz))
         thump = resonator(pulses, 1.5 * self.firing_hz, 0.02, sample_rate_hz=self.rate)
-        return np.add(exhaust / (exhaust.std() + 1e-12), 0.3 * thump / (thump.std() + 1e-12))
+        sound: Signal = exhaust / (exhaust.std() + 1e-12) + 0.3 * thump / (thump.std() + 1e-12)
+        return sound
 
 
 class BreakingGlass:

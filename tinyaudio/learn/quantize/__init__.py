@@ -1,0 +1,31 @@
+"""Full-integer INT8 models.
+
+The public face: `quantize`; `convert_to_int8`, `describe_model` and `make_stride_padding_explicit` are its parts.
+"""
+
+from tinyaudio.learn.quantize.graph import ModelDescription, describe_model, make_stride_padding_explicit, same_padding
+from tinyaudio.learn.quantize.int8 import (
+    FRONTEND_KEY,
+    LABELS_KEY,
+    SUPPORTED_OPS,
+    convert_to_int8,
+    model_labels,
+    quantize,
+    refuse_unsupported,
+    representative_patches,
+)
+
+__all__ = [
+    "FRONTEND_KEY",
+    "LABELS_KEY",
+    "SUPPORTED_OPS",
+    "ModelDescription",
+    "convert_to_int8",
+    "describe_model",
+    "make_stride_padding_explicit",
+    "model_labels",
+    "quantize",
+    "refuse_unsupported",
+    "representative_patches",
+    "same_padding",
+]

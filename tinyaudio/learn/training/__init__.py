@@ -1,0 +1,11 @@
+"""Train a float model on the features of the integer twin.
+
+The public face: `train`, `FloatPredictor` and, for `learn.quantize`, `load_keras_model` and `build_network`.
+"""
+
+from tinyaudio.learn.training.loop import train
+from tinyaudio.learn.training.networks import ARCHITECTURES, build_network
+from tinyaudio.learn.training.predictor import FloatPredictor
+from tinyaudio.learn.training.storage import load_keras_model
+
+__all__ = ["ARCHITECTURES", "FloatPredictor", "build_network", "load_keras_model", "train"]

@@ -1,0 +1,106 @@
+"""Random changes of training patches, seeded by epoch.
+
+They act on the log-mel of the integer twin, in nepers: a training epoch sees what the device would see, shifted,
+louder or softer, and partly blanked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyaudio.core.artifacts import FeatureSet, Int64Array
+from tinyaudio.core.project import AugmentationTable
+from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.learn.dataset import clip_features, dequantized_log_mel, patch_features
+
+Float32Array = npt.NDArray[np.float32]
+
+_SILENCE_BELOW_LOUDEST_DB = 30.0  # a patch this far below the loudest of its clip teaches nothing of its label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPatches:
+    """The training split, ready to be cut at any frame."""
+
+    spec: FrontendSpec
+    log_mel: Float32Array  # [frames of all training clips, mel_bands], nepers
+    starts: Int64Array  # [patches], first frame of each patch as the device cuts it
+    first_frames: Int64Array  # [patches], first frame of the patch's clip
+    last_starts: Int64Array  # [patches], last frame a patch of that clip can start at
+    label_indices: Int64Array  # [patches]
+
+
+def training_patches(features: FeatureSet) -> TrainingPatches:
+    """Collect the patches of the training split, without those in which next to nothing is heard."""
+    spec, dataset = features.spec, features.dataset
+    frames: list[Float32Array] = []
+    columns: list[tuple[int, int, int, int]] = []
+    frame_count = 0
+    for index, clip in enumerate(dataset.clips):
+        if clip.split != "train":
+            continue
+        log_mel = dequantized_log_mel(clip_features(features, index), log_fraction_bits=features.log_fraction_bits)
+        last = frame_count + len(log_mel) - spec.patch_frames
+        for patch in np.flatnonzero(_is_heard(log_mel, spec)):
+            columns.append((frame_count + int(patch) * spec.patch_hop_frames, frame_count, last, dataset.labels.index(clip.label)))
+        frames.append(log_mel)
+        frame_count += len(log_mel)
+    starts, first_frames, last_starts, label_indices = np.array(columns, np.int64).T
+    return TrainingPatches(
+        spec=spec, log_mel=np.concatenate(frames), starts=starts, first_frames=first_frames, last_starts=last_starts, label_indices=label_indices
+    )
+
+
+def validation_patches(features: FeatureSet) -> tuple[Float32Array, Int64Array]:
+    """Return the patches of the validation split as the device cuts them, float32[patches, frames, bands, 1], and their labels."""
+    patch_set = patch_features(features, "validation")
+    return dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits)[..., np.newaxis], patch_set.label_indices
+
+
+def cut_patches(source: TrainingPatches, chosen: Int64Array, table: AugmentationTable, rng: np.random.Generator) -> Float32Array:
+    """Return the `chosen` patches, each changed at random: float32[chosen, patch_frames, mel_bands, 1]."""
+    shift = rng.integers(-table.time_shift_frames, table.time_shift_frames + 1, size=chosen.size)
+    starts = np.clip(source.starts[chosen] + shift, source.first_frames[chosen], source.last_starts[chosen])
+    batch = source.log_mel[starts[:, np.newaxis] + np.arange(source.spec.patch_frames)]
+    if table.gain_db:
+        batch = change_gain(batch, rng.uniform(-table.gain_db, table.gain_db, size=chosen.size), spec=source.spec)
+    for axis, longest in ((1, table.time_mask_frames), (2, table.frequency_mask_bands)):
+        _mask(batch, axis, min(longest, batch.shape[axis] // 2), rng)
+    result: Float32Array = batch[..., np.newaxis].astype(np.float32)
+    return result
+
+
+def change_gain(log_mel: Float32Array, gain_db: npt.NDArray[np.float64], *, spec: FrontendSpec) -> Float32Array:
+    """Return the log-mel, [patches, frames, bands], of the same sound with another gain.
+
+    The offset stays where it is: ``ln(g * (exp(x) - offset) + offset)`` with ``g = 10 ** (dB / 20)`` for a magnitude
+    spectrum and ``10 ** (dB / 10)`` for power. Exact but for the front end's integer rounding and clipping.
+    """
+    factor = 10.0 ** (gain_db / (20.0 if spec.spectrum == "magnitude" else 10.0))
+    mel = np.maximum(np.exp(log_mel) - spec.log_offset, 0.0)
+    changed: Float32Array = np.log(factor.astype(np.float32)[:, np.newaxis, np.newaxis] * mel + np.float32(spec.log_offset))
+    return changed
+
+
+def _mask(batch: Float32Array, axis: int, longest: int, rng: np.random.Generator) -> None:
+    """Blank one stretch of up to `longest` frames or bands of each patch with the patch's mean, in place (SpecAugment)."""
+    if longest < 1:
+        return
+    lengths = rng.integers(0, longest + 1, size=len(batch))
+    first = rng.integers(0, batch.shape[axis] - lengths + 1)
+    position = np.arange(batch.shape[axis])
+    inside = (position >= first[:, np.newaxis]) & (position < (first + lengths)[:, np.newaxis])
+    is_blank = inside[:, :, np.newaxis] if axis == 1 else inside[:, np.newaxis, :]
+    np.copyto(batch, batch.mean(axis=(1, 2), keepdims=True), where=is_blank)
+
+
+def _is_heard(log_mel: Float32Array, spec: FrontendSpec) -> npt.NDArray[np.bool_]:
+    """Return for each patch of a clip whether its mean mel value comes within 30 dB of the clip's loudest patch."""
+    frames = np.maximum(np.exp(log_mel) - spec.log_offset, 0.0).mean(axis=1)
+    count = spec.patches_of(len(log_mel))
+    level = np.array([frames[patch * spec.patch_hop_frames :][: spec.patch_frames].mean() for patch in range(count)])
+    per_decade = 20.0 if spec.spectrum == "magnitude" else 10.0
+    return np.asarray(level >= level.max(initial=0.0) * 10.0 ** (-_SILENCE_BELOW_LOUDEST_DB / per_decade))
