@@ -1,0 +1,152 @@
+// The application: PCM in; features, patches, inferences, smoothing; results out as messages of the wire protocol.
+//
+// It knows no board and no model: both come through ApplicationConfig, which generated code fills in. One thread, no
+// heap, no clock but the port's counter. Back pressure reaches from the host's receiver to the PCM source: what cannot
+// be sent is not computed, what is not computed is not read, what is not read the host does not get credit for.
+#ifndef TINYAUDIO_APPLICATION_H_
+#define TINYAUDIO_APPLICATION_H_
+
+#include <stdint.h>
+
+#include "tinyaudio/frontend.h"
+#include "tinyaudio/link.h"
+#include "tinyaudio/patch_assembler.h"
+#include "tinyaudio/pcm_ring.h"
+#include "tinyaudio/pcm_source.h"
+#include "tinyaudio/scores.h"
+
+namespace tinyaudio {
+
+constexpr uint32_t kReceiveBytes = 8192;      // what the host may have under way: 4,000 samples, 0.25 s at 16 kHz
+constexpr uint32_t kRetransmitBytes = 16384;  // what may wait for an acknowledge: 340 traces
+
+// A compiled model.
+struct Model {
+    int8_t* (*input)();          // [input_elements], to be written before every invoke
+    void (*invoke)();
+    const int8_t* (*logits)();   // [logits_elements], the tensor before a final softmax
+    const int8_t* (*output)();   // [output_elements]
+    uint32_t input_elements;
+    uint32_t logits_elements;
+    uint32_t output_elements;
+    uint32_t arena_bytes;
+};
+
+// What the firmware is. Generated; constant.
+struct ApplicationConfig {
+    const char* board_id;
+    const char* runtime;
+    const char* kernel;
+    uint8_t firmware_fingerprint[32];
+    uint8_t model_sha256[32];
+    const FrontendTables* frontend;
+    const FeatureQuantization* quantization;
+    Model model;
+    uint32_t sample_rate_hz;
+    uint32_t hop_samples;
+    uint32_t patch_frames;
+    uint32_t patch_hop_frames;
+    uint32_t smoothing_patches;
+    int32_t detection_threshold;  // of an int8 score
+    uint32_t counter_frequency_hz;
+    wire::CounterUnit counter_unit;
+};
+
+// Where it works. The caller's; see ApplicationMemory.
+struct ApplicationBuffers {
+    int16_t* pcm;  // [pcm_capacity]
+    uint32_t pcm_capacity;
+    int16_t* window;        // [window_samples]
+    int32_t* log_mel;       // [mel_bands]
+    int8_t* patch;          // [patch_frames][mel_bands]
+    int8_t* score_history;  // [smoothing_patches][labels]
+    uint8_t* capture;       // [capture_bytes], the largest array of any stage
+    uint32_t capture_bytes;
+    FrontendScratch scratch;
+    wire::LinkBuffers link;
+};
+
+// Memory for ApplicationBuffers, sized by generated constants; to be static.
+template <uint32_t kWindowSamples, uint32_t kFftSamples, uint32_t kMelBands, uint32_t kPatchFrames, uint32_t kLabels,
+          uint32_t kSmoothingPatches>
+struct ApplicationMemory {
+    static constexpr uint32_t kPcmCapacity = power_of_two_from(kWindowSamples + wire::Pcm::kMaxSamples);
+    static constexpr uint32_t kSpectrumBytes = (kFftSamples + 2) * 4;  // also of 64-bit energies: fft / 2 + 1 of 8 bytes
+    static constexpr uint32_t kMelBytes = kMelBands * 8;
+    static constexpr uint32_t kCaptureBytes = kSpectrumBytes > kMelBytes ? kSpectrumBytes : kMelBytes;
+
+    int16_t pcm[kPcmCapacity];
+    int16_t window[kWindowSamples];
+    int32_t log_mel[kMelBands];
+    int8_t patch[kPatchFrames * kMelBands];
+    int8_t score_history[kSmoothingPatches * kLabels];
+    uint8_t capture[kCaptureBytes];
+    uint8_t receive[kReceiveBytes];
+    uint8_t retransmit[kRetransmitBytes];
+    FrontendBuffers<kFftSamples, kMelBands> frontend;
+
+    ApplicationBuffers buffers() {
+        return {pcm,     kPcmCapacity,  window,         log_mel,
+                patch,   score_history, capture,        kCaptureBytes,
+                frontend.scratch(),     {receive, sizeof(receive), retransmit, sizeof(retransmit)}};
+    }
+};
+
+// What the application does next.
+enum class Phase : uint8_t {
+    kIdle,     // no clip
+    kRefused,  // the clip was refused: skip what still comes of it
+    kSamples,  // collect a window of samples
+    kFrame,    // compute a frame and tell its trace
+    kCapture,  // send arrays of the frame
+    kAdvance,  // go on to the next frame
+    kPatch,    // infer and tell the result
+    kResult,   // tell the result of the clip
+};
+
+struct ClipProgress {
+    wire::ClipBegin request;
+    uint32_t samples;   // taken from the source
+    uint32_t overruns;  // lost in the source
+    uint32_t frames;
+    int32_t detected_label;
+};
+
+// A captured array under way, piece by piece.
+struct Capture {
+    uint32_t stage;         // of StageData
+    uint32_t total_bytes;   // 0: not computed yet
+    uint32_t offset_bytes;  // sent so far
+};
+
+struct Application {
+    const ApplicationConfig* config;
+    ApplicationBuffers buffers;
+    wire::Link link;
+    PcmRing ring;
+    PatchAssembler assembler;
+    ScoreSmoother smoother;
+    ClipScores scores;
+    SerialPcm serial;
+    PcmSource source;
+    Phase phase;
+    ClipProgress clip;
+    Capture capture;
+    uint32_t timing_ticks;  // cost of measuring: two reads of the counter with nothing between
+    const char* fault;       // why the firmware cannot work; null if it can
+};
+
+// Sets up a static `application`. What does not fit together is told to every host that says hello.
+void application_init(Application& application, const ApplicationConfig& config, const ApplicationBuffers& buffers,
+                      const wire::LinkOutput& output);
+
+// Does one step. Returns false if there is nothing to do until bytes of the host arrive.
+bool application_step(Application& application);
+
+// Runs `config` on the port until the host goes away. Returns the exit code of the program.
+int run_application(const ApplicationConfig& config, const ApplicationBuffers& buffers, int argument_count,
+                    char** arguments);
+
+}  // namespace tinyaudio
+
+#endif  // TINYAUDIO_APPLICATION_H_

@@ -1,0 +1,290 @@
+#include "tinyaudio/application.h"
+
+#include <string.h>
+
+#include "conversation.h"
+#include "tinyaudio/crc32.h"
+#include "tinyaudio/port.h"
+
+namespace tinyaudio {
+
+namespace {
+
+constexpr uint32_t kTracedStages = 5;  // window to log; features are traced by the patch
+constexpr uint32_t kTimingRounds = 64;
+
+bool is_sized(const ApplicationConfig& config) {
+    const Model& model = config.model;
+    return model.input_elements == config.patch_frames * config.frontend->mel_bands &&
+           model.output_elements >= 1 && model.output_elements <= kMaxLabels && model.logits_elements >= 1 &&
+           model.logits_elements <= kMaxLabels && config.smoothing_patches >= 1 &&
+           config.smoothing_patches <= kMaxSmoothingPatches && config.hop_samples >= 1 &&
+           config.patch_hop_frames >= 1 && config.patch_hop_frames <= config.patch_frames;
+}
+
+// Cost of two reads of the counter with nothing between, which every measured time contains. The mean: one read may
+// cost less than a tick.
+uint32_t measure_timing() {
+    uint32_t sum = 0;
+    for (uint32_t round = 0; round < kTimingRounds; ++round) {
+        const uint32_t start = port_counter_ticks();
+        sum += port_counter_ticks() - start;
+    }
+    return sum / kTimingRounds;
+}
+
+uint32_t ticks_since(const Application& application, uint32_t start) {
+    const uint32_t ticks = port_counter_ticks() - start;
+    return ticks > application.timing_ticks ? ticks - application.timing_ticks : 0;
+}
+
+void trace_stage(void* context, Stage stage, const void* data, uint32_t bytes) {
+    wire::StageTrace& trace = *static_cast<wire::StageTrace*>(context);
+    trace.stage_crc32[static_cast<uint32_t>(stage)] = crc32_update(0, data, bytes);
+}
+
+// Keeps the one stage that is wanted now.
+void capture_stage(void* context, Stage stage, const void* data, uint32_t bytes) {
+    Application& application = *static_cast<Application*>(context);
+    if (static_cast<uint32_t>(stage) == application.capture.stage && bytes <= application.buffers.capture_bytes) {
+        memcpy(application.buffers.capture, data, bytes);
+        application.capture.total_bytes = bytes;
+    }
+}
+
+// Computes the frame whose samples lie in buffers.window; with an observer once more, so that watching costs nothing.
+void compute_frame(Application& application, const StageObserver* observer) {
+    const ApplicationBuffers& buffers = application.buffers;
+    frontend_compute_frame(*application.config->frontend, buffers.scratch, buffers.window, buffers.log_mel, observer);
+}
+
+bool is_captured(const ClipProgress& clip) {
+    return clip.request.capture_stages != 0 && clip.frames >= clip.request.capture_first_frame &&
+           clip.frames - clip.request.capture_first_frame < clip.request.capture_frame_count;
+}
+
+bool collect_samples(Application& application) {
+    ClipProgress& clip = application.clip;
+    PcmRing& ring = application.ring;
+    const uint32_t window_samples = application.config->frontend->window_samples;
+    int16_t* const block = application.buffers.window;  // free until the next frame is computed
+    const uint32_t room = pcm_ring_room(ring);
+    const uint32_t count =
+        application.source.read(application.source.context, block, room < window_samples ? room : window_samples);
+    pcm_ring_push(ring, block, count);
+    clip.samples += count;
+    clip.overruns += application.source.take_overruns(application.source.context);
+    if (pcm_ring_count(ring) >= window_samples) {
+        application.phase = Phase::kFrame;
+        return true;
+    }
+    if (clip.samples + clip.overruns >= clip.request.total_samples) {
+        application.phase = Phase::kResult;
+        return true;
+    }
+    return count > 0 || take_message(application);
+}
+
+bool run_frame(Application& application) {
+    const bool is_traced = application.clip.request.trace_mode == wire::TraceMode::kCrc;
+    if (is_traced && !wire::link_can_send(application.link, wire::StageTrace::kMaxBytes)) {
+        return false;
+    }
+    const ApplicationConfig& config = *application.config;
+    const uint32_t start = port_counter_ticks();
+    pcm_ring_peek(application.ring, application.buffers.window, config.frontend->window_samples);
+    compute_frame(application, nullptr);
+    quantize_features(*config.quantization, application.buffers.log_mel, config.frontend->mel_bands,
+                      patch_assembler_row(application.assembler));
+    const uint32_t ticks = ticks_since(application, start);
+    if (is_traced) {
+        wire::StageTrace trace = {application.clip.request.clip_id, application.clip.frames, {0}, ticks};
+        const StageObserver observer = {&trace, trace_stage};
+        compute_frame(application, &observer);
+        wire::link_send_message(application.link, trace);
+    }
+    application.capture = {0, 0, 0};
+    application.phase = is_captured(application.clip) ? Phase::kCapture : Phase::kAdvance;
+    return true;
+}
+
+// Fills buffers.capture with the stage that capture.stage names.
+void fill_capture(Application& application) {
+    Capture& capture = application.capture;
+    if (capture.stage < kTracedStages) {
+        const StageObserver observer = {&application, capture_stage};
+        compute_frame(application, &observer);
+    } else {
+        const uint32_t bytes = application.config->frontend->mel_bands;
+        memcpy(application.buffers.capture, patch_assembler_row(application.assembler), bytes);
+        capture.total_bytes = bytes;
+    }
+}
+
+void send_capture_piece(Application& application) {
+    Capture& capture = application.capture;
+    const uint32_t left = capture.total_bytes - capture.offset_bytes;
+    const uint32_t count = left < wire::StageData::kMaxData ? left : wire::StageData::kMaxData;
+    wire::StageData piece;
+    piece.clip_id = application.clip.request.clip_id;
+    piece.frame_index = application.clip.frames;
+    piece.stage = static_cast<wire::Stage>(capture.stage);
+    piece.offset_bytes = capture.offset_bytes;
+    piece.total_bytes = capture.total_bytes;
+    piece.data_count = static_cast<uint16_t>(count);
+    memcpy(piece.data, application.buffers.capture + capture.offset_bytes, count);
+    wire::link_send_message(application.link, piece);
+    capture.offset_bytes += count;
+}
+
+bool run_capture(Application& application) {
+    Capture& capture = application.capture;
+    if (capture.stage > kTracedStages) {
+        application.phase = Phase::kAdvance;
+        return true;
+    }
+    if (((application.clip.request.capture_stages >> capture.stage) & 1U) == 0) {
+        ++capture.stage;
+        return true;
+    }
+    if (!wire::link_can_send(application.link, wire::StageData::kMaxBytes)) {
+        return false;
+    }
+    if (capture.total_bytes == 0) {
+        fill_capture(application);
+    }
+    send_capture_piece(application);
+    if (capture.offset_bytes == capture.total_bytes) {
+        capture = {capture.stage + 1, 0, 0};
+    }
+    return true;
+}
+
+bool advance(Application& application) {
+    pcm_ring_drop(application.ring, application.config->hop_samples);
+    ++application.clip.frames;
+    application.phase = patch_assembler_push(application.assembler) ? Phase::kPatch : Phase::kSamples;
+    return true;
+}
+
+void tell_detection(Application& application) {
+    ClipProgress& clip = application.clip;
+    const ScoreSmoother& smoother = application.smoother;
+    const int32_t label = score_smoother_label(smoother, application.config->detection_threshold);
+    if (label == clip.detected_label) {
+        return;
+    }
+    wire::Detection detection;
+    detection.clip_id = clip.request.clip_id;
+    detection.frame_index = clip.frames - 1;
+    detection.label_index = static_cast<int16_t>(label);
+    detection.smoothed_score_sum = smoother.sums[label == kNoLabel ? clip.detected_label : label];
+    detection.smoothing_count = static_cast<uint8_t>(smoother.count);
+    wire::link_send_message(application.link, detection);
+    clip.detected_label = label;
+}
+
+bool run_patch(Application& application) {
+    constexpr uint32_t kBytes = wire::PatchResult::kMaxBytes + wire::kRingHeaderBytes + wire::Detection::kMaxBytes;
+    if (!wire::link_can_send(application.link, kBytes)) {
+        return false;
+    }
+    const Model& model = application.config->model;
+    wire::PatchResult result;
+    result.clip_id = application.clip.request.clip_id;
+    result.patch_index = application.scores.patches;
+    int8_t* const input = model.input();
+    patch_assembler_copy(application.assembler, input);
+    result.features_crc32 = crc32_update(0, input, model.input_elements);
+    const uint32_t start = port_counter_ticks();
+    model.invoke();
+    result.counter_ticks = ticks_since(application, start);
+    const int8_t* const output = model.output();
+    score_smoother_push(application.smoother, output);
+    clip_scores_push(application.scores, output);
+    result.logits_count = static_cast<uint16_t>(model.logits_elements);
+    memcpy(result.logits, model.logits(), model.logits_elements);
+    result.scores_count = static_cast<uint16_t>(model.output_elements);
+    memcpy(result.scores, output, model.output_elements);
+    result.smoothing_count = static_cast<uint8_t>(application.smoother.count);
+    result.smoothed_score_sums_count = static_cast<uint16_t>(model.output_elements);
+    memcpy(result.smoothed_score_sums, application.smoother.sums, model.output_elements * sizeof(int16_t));
+    wire::link_send_message(application.link, result);
+    tell_detection(application);
+    application.phase = Phase::kSamples;
+    return true;
+}
+
+bool tell_clip_result(Application& application) {
+    if (!wire::link_can_send(application.link, wire::ClipResult::kMaxBytes)) {
+        return false;
+    }
+    const ClipScores& scores = application.scores;
+    wire::ClipResult result;
+    result.clip_id = application.clip.request.clip_id;
+    result.samples_received = application.clip.samples;
+    result.frames = application.clip.frames;
+    result.patches = scores.patches;
+    result.overruns = application.clip.overruns;
+    result.label_index = static_cast<int16_t>(clip_scores_label(scores));
+    result.score_sums_count = static_cast<uint16_t>(scores.label_count);
+    memcpy(result.score_sums, scores.sums, scores.label_count * sizeof(int32_t));
+    wire::link_send_message(application.link, result);
+    application.phase = Phase::kIdle;
+    return true;
+}
+
+}  // namespace
+
+void application_init(Application& application, const ApplicationConfig& config, const ApplicationBuffers& buffers,
+                      const wire::LinkOutput& output) {
+    application.config = &config;
+    application.buffers = buffers;
+    application.phase = Phase::kIdle;
+    application.assembler = {buffers.patch, config.patch_frames, config.patch_hop_frames,
+                             config.frontend->mel_bands, 0, 0};
+    application.smoother = {buffers.score_history, config.smoothing_patches, config.model.output_elements, 0, 0, {0}};
+    application.scores = {config.model.output_elements, 0, {0}};
+    application.source = serial_pcm_source(application.serial);
+    application.timing_ticks = measure_timing();
+    application.fault = nullptr;
+    serial_pcm_clear(application.serial);
+    if (!is_sized(config)) {
+        application.fault = "the model does not fit the front end or the protocol";
+    } else if (!frontend_init(*config.frontend, buffers.scratch)) {
+        application.fault = "the front end's tables are wrong";
+    }
+    if (!pcm_ring_init(application.ring, buffers.pcm, buffers.pcm_capacity) ||
+        buffers.pcm_capacity < config.frontend->window_samples) {
+        application.fault = "the PCM ring is too small";
+    }
+    if (!wire::link_init(application.link, buffers.link, output)) {
+        port_exit(1);  // nobody could be told
+    }
+}
+
+bool application_step(Application& application) {
+    if (application.link.hello_pending) {  // a new session begins: whatever goes on is of no interest any more
+        return take_message(application);
+    }
+    switch (application.phase) {
+        case Phase::kIdle:
+        case Phase::kRefused:
+            return take_message(application);
+        case Phase::kSamples:
+            return collect_samples(application);
+        case Phase::kFrame:
+            return run_frame(application);
+        case Phase::kCapture:
+            return run_capture(application);
+        case Phase::kAdvance:
+            return advance(application);
+        case Phase::kPatch:
+            return run_patch(application);
+        case Phase::kResult:
+            return tell_clip_result(application);
+    }
+    return false;
+}
+
+}  // namespace tinyaudio

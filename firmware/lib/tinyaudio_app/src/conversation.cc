@@ -1,0 +1,164 @@
+#include "conversation.h"
+
+#include <string.h>
+
+#include "tinyaudio/port.h"
+
+namespace tinyaudio {
+
+namespace {
+
+using wire::FaultCode;
+using wire::MessageType;
+using wire::MessageView;
+
+constexpr uint32_t kLargestAnswerBytes = wire::Hello::kMaxBytes + wire::kRingHeaderBytes + wire::DeviceFault::kMaxBytes;
+static_assert(kLargestAnswerBytes <= kRetransmitBytes, "an answer must fit an empty retransmit ring");
+
+constexpr uint32_t kCapabilities =
+    wire::kCapabilityStageTrace | wire::kCapabilityStageCapture | wire::kCapabilityReset;
+
+// Copies a text into a bounded array of a message; what does not fit is cut off.
+void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count) {
+    const size_t length = strlen(text);
+    *count = static_cast<uint16_t>(length < capacity ? length : capacity);
+    memcpy(field, text, *count);
+}
+
+void forget_clip(Application& application, Phase phase) {
+    application.phase = phase;
+    pcm_ring_clear(application.ring);
+    serial_pcm_clear(application.serial);
+}
+
+void say_hello(Application& application, uint32_t nonce) {
+    const ApplicationConfig& config = *application.config;
+    wire::Hello hello = {};
+    hello.protocol_version = wire::kProtocolVersion;
+    hello.nonce = nonce;
+    hello.boot_id = port_boot_id();
+    hello.retransmit_bytes = application.buffers.link.retransmit_bytes;
+    put_text(config.board_id, wire::Hello::kMaxBoardId, hello.board_id, &hello.board_id_count);
+    hello.chip_id_count = static_cast<uint16_t>(port_chip_id(hello.chip_id, wire::Hello::kMaxChipId));
+    memcpy(hello.firmware_fingerprint, config.firmware_fingerprint, sizeof(hello.firmware_fingerprint));
+    memcpy(hello.frontend_fingerprint, config.frontend->fingerprint, sizeof(hello.frontend_fingerprint));
+    memcpy(hello.model_sha256, config.model_sha256, sizeof(hello.model_sha256));
+    put_text(config.runtime, wire::Hello::kMaxRuntime, hello.runtime, &hello.runtime_count);
+    put_text(config.kernel, wire::Hello::kMaxKernel, hello.kernel, &hello.kernel_count);
+    hello.sample_rate_hz = config.sample_rate_hz;
+    hello.window_samples = static_cast<uint16_t>(config.frontend->window_samples);
+    hello.hop_samples = static_cast<uint16_t>(config.hop_samples);
+    hello.fft_samples = static_cast<uint16_t>(config.frontend->fft_samples);
+    hello.mel_bands = static_cast<uint16_t>(config.frontend->mel_bands);
+    hello.patch_frames = static_cast<uint16_t>(config.patch_frames);
+    hello.patch_hop_frames = static_cast<uint16_t>(config.patch_hop_frames);
+    hello.label_count = static_cast<uint16_t>(config.model.output_elements);
+    hello.counter_frequency_hz = config.counter_frequency_hz;
+    hello.counter_unit = config.counter_unit;
+    hello.arena_bytes = config.model.arena_bytes;
+    hello.capabilities = kCapabilities;
+    wire::link_send_message(application.link, hello);
+}
+
+void open_session(Application& application, const MessageView& view) {
+    wire::HelloRequest request;
+    if (!wire::decode(view.payload, view.payload_bytes, &request)) {
+        return;
+    }
+    forget_clip(application, Phase::kIdle);
+    say_hello(application, request.nonce);
+    if (application.fault != nullptr) {
+        refuse(application, FaultCode::kSelfCheck, application.fault);
+    }
+}
+
+void begin_clip(Application& application, const MessageView& view) {
+    ClipProgress& clip = application.clip;
+    if (application.fault != nullptr) {
+        refuse(application, FaultCode::kSelfCheck, application.fault);
+        return;
+    }
+    if (!wire::decode(view.payload, view.payload_bytes, &clip.request)) {
+        refuse(application, FaultCode::kBadRequest, "ClipBegin does not decode");
+        return;
+    }
+    forget_clip(application, Phase::kSamples);
+    clip.samples = 0;
+    clip.overruns = 0;
+    clip.frames = 0;
+    clip.detected_label = kNoLabel;
+    patch_assembler_restart(application.assembler);
+    score_smoother_restart(application.smoother);
+    clip_scores_restart(application.scores);
+}
+
+void take_samples(Application& application, const MessageView& view) {
+    const ClipProgress& clip = application.clip;
+    if (application.phase == Phase::kRefused) {
+        return;
+    }
+    if (application.phase != Phase::kSamples) {
+        refuse(application, FaultCode::kBadRequest, "Pcm came without a clip");
+        return;
+    }
+    SerialPcm& serial = application.serial;
+    if (!serial_pcm_take(serial, view.payload, view.payload_bytes)) {
+        refuse(application, FaultCode::kBadRequest, "Pcm does not decode");
+    } else if (serial.message.clip_id != clip.request.clip_id || serial.message.offset_samples != clip.samples) {
+        refuse(application, FaultCode::kBadRequest, "Pcm does not continue the clip");
+    } else if (serial.message.samples_count > clip.request.total_samples - clip.samples) {
+        refuse(application, FaultCode::kBadRequest, "Pcm goes beyond the end of the clip");
+    }
+}
+
+[[noreturn]] void reset(const Application& application, const MessageView& view) {
+    wire::ResetRequest request = {0};
+    wire::decode(view.payload, view.payload_bytes, &request);
+    const uint32_t ticks_per_ms = application.config->counter_frequency_hz / 1000;
+    for (uint32_t ms = 0; ms < request.delay_ms; ++ms) {
+        const uint32_t start = port_counter_ticks();
+        while (port_counter_ticks() - start < ticks_per_ms) {
+        }
+    }
+    port_reset();
+}
+
+}  // namespace
+
+void refuse(Application& application, FaultCode code, const char* text) {
+    forget_clip(application, Phase::kRefused);
+    wire::DeviceFault fault = {};
+    fault.code = code;
+    put_text(text, wire::DeviceFault::kMaxText, fault.text, &fault.text_count);
+    wire::link_send_message(application.link, fault);
+}
+
+bool take_message(Application& application) {
+    wire::Link& link = application.link;
+    if (!link.hello_pending && !wire::link_can_send(link, kLargestAnswerBytes)) {
+        return false;
+    }
+    MessageView view;
+    if (!wire::link_next_message(link, &view)) {
+        return false;
+    }
+    switch (view.type) {
+        case MessageType::kHelloRequest:
+            open_session(application, view);
+            break;
+        case MessageType::kClipBegin:
+            begin_clip(application, view);
+            break;
+        case MessageType::kPcm:
+            take_samples(application, view);
+            break;
+        case MessageType::kResetRequest:
+            reset(application, view);
+        default:
+            refuse(application, FaultCode::kBadRequest, "a message that this firmware does not know");
+            break;
+    }
+    return true;
+}
+
+}  // namespace tinyaudio
