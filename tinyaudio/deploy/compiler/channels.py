@@ -97,6 +97,14 @@ def pack_channel_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     return padded.reshape(-1, 2, even(depth)).transpose(0, 2, 1).ravel()
 
 
+def pack_position_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return ``weights[channels, positions]`` packed as ``[channels / 2][positions / 2][2 channels][2 positions]``, padded with zeros, flat."""
+    channels, positions = weights.shape
+    padded: npt.NDArray[np.int8] = np.zeros((even(channels), even(positions)), np.int8)
+    padded[:channels, :positions] = weights
+    return padded.reshape(even(channels) // 2, 2, even(positions) // 2, 2).transpose(0, 2, 1, 3).ravel()
+
+
 def even(count: int) -> int:
     """Return the next even number."""
     return count + count % 2

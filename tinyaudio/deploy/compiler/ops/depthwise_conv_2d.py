@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Activation
-from tinyaudio.deploy.compiler.channels import ChannelOperands, bias_values, channel_constants, channel_factors
+from tinyaudio.deploy.compiler.channels import ChannelOperands, bias_values, channel_constants, channel_factors, pack_position_pairs
 from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation, Tensor
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window, extent
@@ -48,7 +48,7 @@ class DepthwiseConvolution(Operation):
             header="depthwise_conv_2d.h",
             shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
             constants=(
-                Constant(role="weights", c_type="int8_t", values=weights.ravel()),
+                Constant(role="weights", c_type="int8_t", values=pack_position_pairs(weights.T)),
                 constants.bias,
                 constants.multipliers,
                 constants.right_shifts,

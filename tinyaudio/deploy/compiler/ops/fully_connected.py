@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Activation
@@ -31,7 +30,9 @@ class FullyConnected(Operation):
                 input=values,
                 weights=weights,
                 bias=bias_values(graph, self.inputs, channels),
-                factors=self._factors(graph, channels),
+                factors=channel_factors(
+                    graph, input_index=self.inputs[0], weights_index=self.inputs[1], output_index=self.outputs[0], channels=channels
+                ),
                 output=output,
                 activation=self.activation,
                 where=self.where(graph),
@@ -46,17 +47,6 @@ class FullyConnected(Operation):
             scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
             macs=rows * channels * depth,
         )
-
-    def _factors(self, graph: Graph, channels: int) -> tuple[float, ...]:
-        """Return the rescaling factors; with one weight scale, the product of the scales is rounded to float32 first.
-
-        Source: TensorFlow Lite, kernels/kernel_util.cc, GetQuantizedConvolutionMultipler.
-        """
-        quantization = graph.tensor(self.inputs[1]).quantization
-        if quantization is None or len(quantization.scales) > 1:
-            return channel_factors(graph, input_index=self.inputs[0], weights_index=self.inputs[1], output_index=self.outputs[0], channels=channels)
-        product = np.float32(graph.tensor(self.inputs[0]).scale) * np.float32(quantization.scales[0])
-        return (float(product) / graph.tensor(self.outputs[0]).scale,) * channels
 
 
 def read(view: OperatorView) -> FullyConnected:

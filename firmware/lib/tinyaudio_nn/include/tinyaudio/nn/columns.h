@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "tinyaudio/nn/armv7em.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 
@@ -42,6 +43,11 @@ inline void expand_column(const int8_t* source, int32_t count, int16_t* column) 
 // accumulators[pixel][channel of the pair], started with the bias.
 template <int32_t kDepth, int32_t kPixels>
 inline void accumulate_pair(const int16_t* columns, const int8_t* weights, int32_t (&accumulators)[kPixels][2]) {
+#if TINYAUDIO_NN_ASSEMBLY
+    if constexpr (kPixels == 4) {
+        return accumulate_four_pixels<kDepth>(columns, weights, accumulators);
+    }
+#endif
 #if TINYAUDIO_NN_DSP
     const int8_t* const end = weights + 2 * kDepth;
 #pragma GCC unroll 4
@@ -49,6 +55,7 @@ inline void accumulate_pair(const int16_t* columns, const int8_t* weights, int32
         const uint32_t word = load_word(weights);
         const uint32_t first = sxtb16(word);
         const uint32_t second = sxtb16_ror8(word);
+#pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
             const uint32_t values = load_word(columns + 2 * pixel);
             accumulators[pixel][0] = smlad(values, first, accumulators[pixel][0]);
@@ -58,6 +65,7 @@ inline void accumulate_pair(const int16_t* columns, const int8_t* weights, int32
     }
 #else
     for (int32_t pair = 0; pair < kDepth / 2; ++pair) {
+#pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
             const int32_t even = columns[(pair * kPixels + pixel) * 2];
             const int32_t odd = columns[(pair * kPixels + pixel) * 2 + 1];
@@ -68,30 +76,40 @@ inline void accumulate_pair(const int16_t* columns, const int8_t* weights, int32
 #endif
 }
 
+// One pair of output channels of a block of kPixels pixels. Not inlined: the assembly inside takes all registers.
+template <typename Shape, int32_t kPixels>
+__attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, const ChannelWeights& weights, int32_t channel,
+                                                     int8_t* output) {
+    const bool has_second = Shape::kOutputChannels % 2 == 0 || channel + 1 < Shape::kOutputChannels;
+    const int32_t first_bias = weights.bias[channel];
+    const int32_t second_bias = has_second ? weights.bias[channel + 1] : 0;
+    int32_t accumulators[kPixels][2];
+#pragma GCC unroll 4
+    for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+        accumulators[pixel][0] = first_bias;
+        accumulators[pixel][1] = second_bias;
+    }
+    accumulate_pair<Shape::kDepth, kPixels>(columns, weights.weights + channel * Shape::kDepth, accumulators);
+    output += channel;
+    const Requantizer<Shape> first(weights, channel);
+#pragma GCC unroll 4
+    for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+        output[pixel * Shape::kOutputChannels] = first(accumulators[pixel][0]);
+    }
+    if (has_second) {
+        const Requantizer<Shape> second(weights, channel + 1);
+#pragma GCC unroll 4
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            output[pixel * Shape::kOutputChannels + 1] = second(accumulators[pixel][1]);
+        }
+    }
+}
+
 // All output channels of a block of kPixels pixels. Shape: kDepth (even), kOutputChannels, and Requantizer's.
 template <typename Shape, int32_t kPixels>
-void multiply_columns(const int16_t* columns, const ChannelWeights& weights, int8_t* output) {
-    const int8_t* pair_weights = weights.weights;
+inline void multiply_columns(const int16_t* columns, const ChannelWeights& weights, int8_t* output) {
     for (int32_t channel = 0; channel < Shape::kOutputChannels; channel += 2) {
-        const int32_t first_bias = weights.bias[channel];
-        const int32_t second_bias = channel + 1 < Shape::kOutputChannels ? weights.bias[channel + 1] : 0;
-        int32_t accumulators[kPixels][2];
-        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            accumulators[pixel][0] = first_bias;
-            accumulators[pixel][1] = second_bias;
-        }
-        accumulate_pair<Shape::kDepth, kPixels>(columns, pair_weights, accumulators);
-        pair_weights += 2 * Shape::kDepth;
-        const Requantizer<Shape> first(weights, channel);
-        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            output[pixel * Shape::kOutputChannels + channel] = first(accumulators[pixel][0]);
-        }
-        if (Shape::kOutputChannels % 2 == 0 || channel + 1 < Shape::kOutputChannels) {
-            const Requantizer<Shape> second(weights, channel + 1);
-            for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-                output[pixel * Shape::kOutputChannels + channel + 1] = second(accumulators[pixel][1]);
-            }
-        }
+        multiply_channel_pair<Shape, kPixels>(columns, weights, channel, output);
     }
 }
 

@@ -6,11 +6,14 @@
 
 #include <stdint.h>
 
+#include "tinyaudio/nn/armv7em.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 
 namespace tinyaudio {
 namespace nn {
+
+constexpr int32_t kUnrolledPositions = 25;  // larger kernels are too much code unrolled
 
 // What follows from a Shape for depthwise_conv_2d.
 template <typename Shape>
@@ -22,8 +25,11 @@ struct DepthwiseRows {
     static constexpr int32_t kLeftEnd = Shape::kPaddingLeft < kColumns ? Shape::kPaddingLeft : kColumns;
     static constexpr int32_t kRightEnd =
         Shape::kPaddingLeft + Shape::kInputWidth < kColumns ? Shape::kPaddingLeft + Shape::kInputWidth : kColumns;
-    // Four channels at a time; within four, a row's order is then 0, 2, 1, 3.
-    static constexpr bool kByFour = TINYAUDIO_NN_DSP != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0;
+    static constexpr int32_t kOutputChannels = Shape::kInputChannels * Shape::kChannelMultiplier;
+    static constexpr int32_t kPositions = Shape::kKernelHeight * Shape::kKernelWidth;
+    static constexpr int32_t kPairWeights = (kPositions + 1) / 2 * 4;  // packed weights of two channels
+    static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0 &&
+                                     kPositions <= kUnrolledPositions;
 };
 
 // Put padded row `row` (0 is the topmost padding row) into the ring.
@@ -40,11 +46,11 @@ inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) 
         target[index] = Shape::kInputZeroPoint;
     }
     const int8_t* source = inside ? input + y * Shape::kInputWidth * Shape::kInputChannels : input;
-    if constexpr (Rows::kByFour) {
+    if constexpr (Rows::kByPair) {
         for (; index < right; index += 4, source += 4) {
             const uint32_t word = load_word(source);
-            store_word(target + index, sxtb16(word));
-            store_word(target + index + 2, sxtb16_ror8(word));
+            store_word(target + index, pack_bottoms(sxtb16(word), sxtb16_ror8(word)));
+            store_word(target + index + 2, pack_tops(sxtb16(word), sxtb16_ror8(word)));
         }
     } else {
         for (; index < right; ++index, ++source) {
@@ -56,96 +62,112 @@ inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) 
     }
 }
 
-// One output row, one channel after the other. Weights: [kernel_y][kernel_x][output channel].
+// One output row, one channel after the other.
 template <typename Shape>
 inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
     using Rows = DepthwiseRows<Shape>;
-    constexpr int32_t kOutputChannels = Shape::kInputChannels * Shape::kChannelMultiplier;
-    for (int32_t channel = 0; channel < kOutputChannels; ++channel) {
+    for (int32_t channel = 0; channel < Rows::kOutputChannels; ++channel) {
         const Requantizer<Shape> requantize(weights, channel);
         const int32_t bias = weights.bias[channel];
+        const int8_t* const packed = weights.weights + channel / 2 * Rows::kPairWeights + channel % 2 * 2;
         for (int32_t x = 0; x < Shape::kOutputWidth; ++x) {
             int32_t accumulator = bias;
-            const int8_t* weight = weights.weights + channel;
+            int32_t position = 0;
             for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
                 const int32_t row = first_row + kernel_y * Shape::kDilationHeight;
                 const int16_t* source = ring + row % Rows::kRows * Rows::kRowElements +
                                         x * Shape::kStrideWidth * Shape::kInputChannels + channel / Shape::kChannelMultiplier;
-                for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x) {
-                    accumulator += *source * *weight;
+                for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x, ++position) {
+                    accumulator += *source * packed[position / 2 * 4 + position % 2];
                     source += Shape::kDilationWidth * Shape::kInputChannels;
-                    weight += kOutputChannels;
                 }
             }
-            output[x * kOutputChannels + channel] = requantize(accumulator);
+            output[x * Rows::kOutputChannels + channel] = requantize(accumulator);
         }
     }
 }
 
-// kPixels neighbouring outputs of four channels. rows[kernel_y]: the row at the first pixel's first column.
-template <typename Shape, int32_t kPixels>
-inline void depthwise_accumulate_four(const int16_t* const* rows, int32_t offset, const int8_t* weights,
-                                      int32_t (&accumulators)[kPixels][4]) {
-    constexpr int32_t kChannels = Shape::kInputChannels;
-#pragma GCC unroll 3
-    for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
-        const int16_t* const source = rows[kernel_y] + offset;
-#pragma GCC unroll 3
-        for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x) {
-            const uint32_t word = load_word(weights + (kernel_y * Shape::kKernelWidth + kernel_x) * kChannels);
-            const uint32_t even_weights = sxtb16(word);
-            const uint32_t odd_weights = sxtb16_ror8(word);
-            for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-                const int16_t* const at = source + (pixel * Shape::kStrideWidth + kernel_x * Shape::kDilationWidth) * kChannels;
-                const uint32_t even = load_word(at);
-                const uint32_t odd = load_word(at + 2);
-                accumulators[pixel][0] = smlabb(even, even_weights, accumulators[pixel][0]);
-                accumulators[pixel][1] = smlabb(odd, odd_weights, accumulators[pixel][1]);
-                accumulators[pixel][2] = smlatt(even, even_weights, accumulators[pixel][2]);
-                accumulators[pixel][3] = smlatt(odd, odd_weights, accumulators[pixel][3]);
-            }
+// One kernel position for kPixels neighbouring outputs of two channels. `source`: the row, at the first pixel's first column.
+template <typename Shape, int32_t kPixels, int32_t kPosition>
+inline void depthwise_position(const int16_t* source, uint32_t weights, int32_t (&accumulators)[kPixels][2]) {
+    constexpr int32_t kColumn = kPosition % Shape::kKernelWidth * Shape::kDilationWidth * Shape::kInputChannels;
+    constexpr int32_t kNextPixel = Shape::kStrideWidth * Shape::kInputChannels;
+#if TINYAUDIO_NN_ASSEMBLY
+    constexpr bool kInReach = 2 * (kColumn + 3 * kNextPixel) <= 4095;  // of LDR
+    if constexpr (kPixels == 4 && kInReach) {
+        constexpr int32_t kFirst = 2 * kColumn;
+        constexpr int32_t kStep = 2 * kNextPixel;
+        accumulate_depthwise_pixels<kFirst, kFirst + kStep>(source, weights, accumulators[0], accumulators[1]);
+        accumulate_depthwise_pixels<kFirst + 2 * kStep, kFirst + 3 * kStep>(source, weights, accumulators[2], accumulators[3]);
+        return;
+    }
+#endif
+#pragma GCC unroll 4
+    for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+        const uint32_t values = load_word(source + kColumn + pixel * kNextPixel);
+        accumulators[pixel][0] = smlabb(values, weights, accumulators[pixel][0]);
+        accumulators[pixel][1] = smlatt(values, weights, accumulators[pixel][1]);
+    }
+}
+
+// All kernel positions from kPosition (even) on, two at a time. rows[kernel_y]: the padded row.
+template <typename Shape, int32_t kPixels, int32_t kPosition = 0>
+inline void depthwise_accumulate(const int16_t* const* rows, int32_t offset, const int8_t* weights, int32_t (&accumulators)[kPixels][2]) {
+    constexpr int32_t kPositions = DepthwiseRows<Shape>::kPositions;
+    if constexpr (kPosition < kPositions) {
+        const uint32_t word = load_word(weights + 2 * kPosition);
+        depthwise_position<Shape, kPixels, kPosition>(rows[kPosition / Shape::kKernelWidth] + offset, sxtb16(word), accumulators);
+        if constexpr (kPosition + 1 < kPositions) {
+            const int16_t* const source = rows[(kPosition + 1) / Shape::kKernelWidth] + offset;
+            depthwise_position<Shape, kPixels, kPosition + 1>(source, sxtb16_ror8(word), accumulators);
         }
+        depthwise_accumulate<Shape, kPixels, kPosition + 2>(rows, offset, weights, accumulators);
     }
 }
 
 template <typename Shape, int32_t kPixels>
 inline void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t channel, int8_t* output, const ChannelWeights& weights) {
-    int32_t accumulators[kPixels][4];
+    int32_t accumulators[kPixels][2];
+#pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-        for (int32_t lane = 0; lane < 4; ++lane) {
-            accumulators[pixel][lane] = weights.bias[channel + lane];
-        }
+        accumulators[pixel][0] = weights.bias[channel];
+        accumulators[pixel][1] = weights.bias[channel + 1];
     }
     const int32_t offset = x * Shape::kStrideWidth * Shape::kInputChannels + channel;
-    depthwise_accumulate_four<Shape, kPixels>(rows, offset, weights.weights + channel, accumulators);
-    for (int32_t lane = 0; lane < 4; ++lane) {
+    const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
+    depthwise_accumulate<Shape, kPixels>(rows, offset, packed, accumulators);
+    output += x * Shape::kInputChannels + channel;
+#pragma GCC unroll 2
+    for (int32_t lane = 0; lane < 2; ++lane) {
         const Requantizer<Shape> requantize(weights, channel + lane);
+#pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            output[(x + pixel) * Shape::kInputChannels + channel + lane] = requantize(accumulators[pixel][lane]);
+            output[pixel * Shape::kInputChannels + lane] = requantize(accumulators[pixel][lane]);
         }
     }
 }
 
-// One output row, four channels and two pixels at a time.
+// One output row, two channels and up to four pixels at a time.
 template <typename Shape>
-inline void depthwise_row_by_four(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
+inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
     using Rows = DepthwiseRows<Shape>;
     const int16_t* rows[Shape::kKernelHeight];
     for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
         rows[kernel_y] = ring + (first_row + kernel_y * Shape::kDilationHeight) % Rows::kRows * Rows::kRowElements;
     }
-    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 4) {
+    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
         int32_t x = 0;
-        for (; x + 2 <= Shape::kOutputWidth; x += 2) {
-            depthwise_pixels<Shape, 2>(rows, x, channel, output, weights);
+        for (; x + 4 <= Shape::kOutputWidth; x += 4) {
+            depthwise_pixels<Shape, 4>(rows, x, channel, output, weights);
         }
-        if constexpr (Shape::kOutputWidth % 2 != 0) {
-            depthwise_pixels<Shape, 1>(rows, x, channel, output, weights);
+        if constexpr (Shape::kOutputWidth % 4 != 0) {
+            depthwise_pixels<Shape, Shape::kOutputWidth % 4>(rows, x, channel, output, weights);
         }
     }
 }
 
 // Shape: sizes, strides, dilations, paddings, kChannelMultiplier, kInputZeroPoint, and Requantizer's.
+// Weights, for each pair of output channels (a, b) and of kernel positions (0, 1): a0 a1 b0 b1; padding holds zeros.
 // `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements].
 template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {
@@ -157,8 +179,8 @@ void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights
         for (loaded = loaded < first_row ? first_row : loaded; loaded < first_row + Rows::kRows; ++loaded) {
             load_depthwise_row<Shape>(input, loaded, rows);
         }
-        if constexpr (Rows::kByFour) {
-            depthwise_row_by_four<Shape>(rows, first_row, output, weights);
+        if constexpr (Rows::kByPair) {
+            depthwise_row_by_pair<Shape>(rows, first_row, output, weights);
         } else {
             depthwise_row_plain<Shape>(rows, first_row, output, weights);
         }

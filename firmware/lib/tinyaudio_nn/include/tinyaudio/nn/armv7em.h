@@ -1,0 +1,87 @@
+// Inner loops by hand for Armv7E-M, where the compiler's register allocation would spill. The C++ next to each use
+// computes the same and is what the host's sanitizers run.
+#pragma once
+
+#include <stdint.h>
+
+#include "tinyaudio/nn/dsp.h"
+
+// The block of four pixels takes all 14 free registers, so it needs an optimizing compiler (no frame pointer), a function
+// of its own around it, and a floating-point register to keep the end of its loop.
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__ARM_FP) && defined(__OPTIMIZE__) && TINYAUDIO_NN_DSP
+#define TINYAUDIO_NN_ASSEMBLY 1
+#else
+#define TINYAUDIO_NN_ASSEMBLY 0
+#endif
+
+#if TINYAUDIO_NN_ASSEMBLY
+
+namespace tinyaudio {
+namespace nn {
+
+// Four pixels x two channels x two values of the depth: 16 multiply-accumulates in 13 instructions.
+#define TINYAUDIO_NN_FOUR_PIXELS              \
+    "ldr %[b], [%[weights]], #4\n\t"          \
+    "ldrd %[x], %[y], [%[columns]], #8\n\t"   \
+    "sxtb16 %[a], %[b]\n\t"                   \
+    "sxtb16 %[b], %[b], ror #8\n\t"           \
+    "smlad %[p0a], %[x], %[a], %[p0a]\n\t"    \
+    "smlad %[p0b], %[x], %[b], %[p0b]\n\t"    \
+    "smlad %[p1a], %[y], %[a], %[p1a]\n\t"    \
+    "smlad %[p1b], %[y], %[b], %[p1b]\n\t"    \
+    "ldrd %[x], %[y], [%[columns]], #8\n\t"   \
+    "smlad %[p2a], %[x], %[a], %[p2a]\n\t"    \
+    "smlad %[p2b], %[x], %[b], %[p2b]\n\t"    \
+    "smlad %[p3a], %[y], %[a], %[p3a]\n\t"    \
+    "smlad %[p3b], %[y], %[b], %[p3b]\n\t"
+
+#define TINYAUDIO_NN_FOUR_PIXELS_OPERANDS                                                                                  \
+    [p0a] "+r"(sums[0][0]), [p0b] "+r"(sums[0][1]), [p1a] "+r"(sums[1][0]), [p1b] "+r"(sums[1][1]), [p2a] "+r"(sums[2][0]), \
+        [p2b] "+r"(sums[2][1]), [p3a] "+r"(sums[3][0]), [p3b] "+r"(sums[3][1]), [columns] "+r"(columns),                    \
+        [weights] "+r"(weights), [a] "=&r"(a), [b] "=&r"(b), [x] "=&r"(x), [y] "=&r"(y)
+
+// accumulate_pair of columns.h for four pixels. columns: 4-byte aligned.
+template <int32_t kDepth>
+inline void accumulate_four_pixels(const int16_t* columns, const int8_t* weights, int32_t (&sums)[4][2]) {
+    constexpr int32_t kSteps = kDepth / 2;
+    uint32_t a, b, x, y;
+    if constexpr (kSteps >= 4) {
+        const int8_t* const end = weights + kSteps / 4 * 16;
+        __asm__ volatile("1:\n\t" TINYAUDIO_NN_FOUR_PIXELS TINYAUDIO_NN_FOUR_PIXELS TINYAUDIO_NN_FOUR_PIXELS
+                             TINYAUDIO_NN_FOUR_PIXELS "vmov %[x], %[end]\n\t"
+                         "cmp %[x], %[weights]\n\t"
+                         "bne 1b\n\t"
+                         : TINYAUDIO_NN_FOUR_PIXELS_OPERANDS
+                         : [end] "t"(end)
+                         : "cc", "memory");
+    }
+#pragma GCC unroll 3
+    for (int32_t step = 0; step < kSteps % 4; ++step) {
+        __asm__ volatile(TINYAUDIO_NN_FOUR_PIXELS : TINYAUDIO_NN_FOUR_PIXELS_OPERANDS : : "memory");
+    }
+}
+
+// One position of a depthwise kernel for two neighbouring pixels x two channels.
+// `values`: int16 of the first pixel's two channels; kFirst, kSecond: bytes from there to the pixels' positions.
+template <int32_t kFirst, int32_t kSecond>
+inline void accumulate_depthwise_pixels(const int16_t* values, uint32_t weights, int32_t (&first)[2], int32_t (&second)[2]) {
+    uint32_t x;
+    __asm__ volatile(
+        "ldr %[x], [%[values], %[first_offset]]\n\t"
+        "smlabb %[p0a], %[x], %[weights], %[p0a]\n\t"
+        "smlatt %[p0b], %[x], %[weights], %[p0b]\n\t"
+        "ldr %[x], [%[values], %[second_offset]]\n\t"
+        "smlabb %[p1a], %[x], %[weights], %[p1a]\n\t"
+        "smlatt %[p1b], %[x], %[weights], %[p1b]\n\t"
+        : [p0a] "+r"(first[0]), [p0b] "+r"(first[1]), [p1a] "+r"(second[0]), [p1b] "+r"(second[1]), [x] "=&r"(x)
+        : [values] "r"(values), [weights] "r"(weights), [first_offset] "n"(kFirst), [second_offset] "n"(kSecond)
+        : "memory");
+}
+
+#undef TINYAUDIO_NN_FOUR_PIXELS
+#undef TINYAUDIO_NN_FOUR_PIXELS_OPERANDS
+
+}  // namespace nn
+}  // namespace tinyaudio
+
+#endif
