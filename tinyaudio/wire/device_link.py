@@ -23,6 +23,11 @@ class DeviceLink:
     retransmit_bytes
         What is kept until acknowledged at most; when it is full, `can_send` is false.
 
+    Attributes
+    ----------
+    hello_pending
+        A new session began, and its HelloRequest was not yet taken: nothing can be sent.
+
     Raises
     ------
     ValueError
@@ -65,17 +70,17 @@ class DeviceLink:
         type_id, payload = self._received.popleft()
         self._received_bytes -= ring_bytes(len(payload))
         if type_id == HelloRequest.ID:
-            self._hello_pending = False
+            self.hello_pending = False
         self._unreported_bytes += frame_bytes(len(payload))
         # The host stops when less than a frame of credit is left; half a buffer regained is told before it can stop for good.
-        if self._unreported_bytes >= self._receive_bytes // 2 and not self._hello_pending:
+        if self._unreported_bytes >= self._receive_bytes // 2 and not self.hello_pending:
             self._write_status()
         return type_id, payload
 
     def can_send(self, payload_bytes: int) -> bool:
         """Whether a message can be sent now: a session is open, its HelloRequest was taken, and there is room."""
         fits = self._sent_bytes + ring_bytes(payload_bytes) <= self.retransmit_bytes
-        return self._session != 0 and not self._hello_pending and payload_bytes <= MAX_PAYLOAD_BYTES and fits
+        return self._session != 0 and not self.hello_pending and payload_bytes <= MAX_PAYLOAD_BYTES and fits
 
     def send(self, message: Message) -> bool:
         """Send `message`, reliably and in order; False, with nothing sent, if `can_send` is."""
@@ -95,7 +100,7 @@ class DeviceLink:
         self._received_bytes = 0
         self._sent: deque[tuple[int, bytes]] = deque()
         self._sent_bytes = 0
-        self._hello_pending = session != 0
+        self.hello_pending = session != 0
         self._gap_reported = False
         self._expected_sequence = 0
         self._next_sequence = 0

@@ -55,6 +55,7 @@ class HostLink:
     def __init__(self, *, poll_seconds: float = 0.25, max_poll_seconds: float = 2.0) -> None:
         self.state = LinkState.CLOSED
         self.statistics = LinkStatistics()
+        self.heard_seconds = 0.0  # when the device was heard last, or the session begun
         self._poll_seconds = poll_seconds
         self._max_poll_seconds = max_poll_seconds
         self._decoder = FrameDecoder()
@@ -73,6 +74,10 @@ class HostLink:
         self.statistics.sessions += 1
         self._output.append(b"\0")  # ends whatever the device has half received
         self._write_hello_request()
+
+    def close(self) -> None:
+        """End the session; the device is not told."""
+        self.state = LinkState.CLOSED
 
     def receive(self, data: bytes, *, now_seconds: float) -> None:
         """Take received bytes in any pieces.
@@ -154,6 +159,7 @@ class HostLink:
         self._heard(now_seconds)
 
     def _heard(self, now_seconds: float) -> None:
+        self.heard_seconds = now_seconds
         self._silent_since_seconds = now_seconds
         self._silence_seconds = self._poll_seconds
 

@@ -1,0 +1,235 @@
+"""`Device`: connect to firmware, stream clips to it, and hear what it computed."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyaudio.bench.device.clip_run import Capture, ClipCollector, ClipRun
+from tinyaudio.bench.transport import Deadline, Transport
+from tinyaudio.core.errors import DeviceError, IdentityError
+from tinyaudio.wire.host_link import HostLink, LinkState
+from tinyaudio.wire.link import LinkStatistics
+from tinyaudio.wire.messages import ClipBegin, DeviceFault, Hello, Log, Message, Pcm, ResetRequest, TraceMode
+
+_READ_BYTES = 65_536
+_MOST_RESETS = 8  # of one clip
+_PCM_SAMPLES = Pcm.MAX_SAMPLES
+
+
+class _SessionLostError(Exception):
+    """The device was reset; caught in this module."""
+
+
+class Device:
+    """A device behind `transport`. A context manager that closes the transport.
+
+    Parameters
+    ----------
+    transport
+        The line; the device owns it from here on.
+    name
+        What errors call the device.
+    silence_seconds
+        A device that does not answer polls for so long is given up.
+    poll_seconds
+        Silence after which it is polled.
+    clock
+        Any clock that only goes forward, in seconds; `LoopbackTransport.now_seconds` where nothing ever waits.
+    nonce_source
+        Returns another number of 32 bits for each session.
+    on_log
+        Called with every line of the device's log.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        name: str = "device",
+        silence_seconds: float = 15.0,
+        poll_seconds: float = 0.25,
+        clock: Callable[[], float] = time.monotonic,
+        nonce_source: Callable[[], int] = lambda: secrets.randbits(32),
+        on_log: Callable[[Log], None] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._name = name
+        self._silence_seconds = silence_seconds
+        self._clock = clock
+        self._nonce_source = nonce_source
+        self._on_log = on_log
+        self._link = HostLink(poll_seconds=poll_seconds)
+        self._hello: Hello | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def statistics(self) -> LinkStatistics:
+        """What the link had to mend so far."""
+        return dataclasses.replace(self._link.statistics)
+
+    def connect(self, *, timeout_seconds: float = 30.0) -> Hello:
+        """Open a session and return what the device says of itself.
+
+        Raises
+        ------
+        DeviceError
+            If it does not answer in time. (`TransportError`: the line is dead; `ProtocolError`: another protocol version.)
+        IdentityError
+            If this is not the first time, and another device or other firmware answers.
+        """
+        hello = self._open_session(Deadline.after(timeout_seconds, clock=self._clock))
+        if self._hello is not None and _lasting(hello) != _lasting(self._hello):
+            raise IdentityError(
+                "another device or other firmware answered after a reset", hint="let nobody flash it while it is in use", where=self._name
+            )
+        self._hello = hello
+        return hello
+
+    def stream_clip(
+        self,
+        clip_id: int,
+        pcm: NDArray[np.int16],
+        *,
+        trace_mode: TraceMode = TraceMode.CRC,
+        capture: Capture | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> ClipRun:
+        """Stream one clip and return all that the device computed.
+
+        When the device is reset meanwhile, it is asked again who it is, and the clip starts anew.
+
+        Parameters
+        ----------
+        clip_id
+            Any u32; messages about the clip repeat it.
+        pcm
+            int16 [samples], mono, at the device's sample rate.
+        trace_mode
+            What to tell about each frame.
+        capture
+            Which whole arrays to send.
+        timeout_seconds
+            For the whole clip.
+
+        Raises
+        ------
+        DeviceError
+            If the device reports a fault, falls silent, or is reset again and again.
+        ProtocolError
+            If anything is missing, comes twice, or is not the protocol.
+        """
+        if self._hello is None:
+            self.connect()
+        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        for resumed in range(_MOST_RESETS + 1):
+            try:
+                if self._link.state is not LinkState.OPEN:
+                    self.connect(timeout_seconds=deadline.remaining_seconds)
+                collector = self._stream_once(clip_id, pcm, trace_mode, capture, deadline)
+                return collector.finish(resumed=resumed, statistics=self.statistics)
+            except _SessionLostError:
+                continue
+        raise DeviceError(f"was reset {_MOST_RESETS + 1} times in one clip", hint="check its power supply and its log", where=self._name)
+
+    def request_reset(self, *, delay_ms: int = 0) -> None:
+        """Ask the device to reboot, and end the session; the next `connect` or `stream_clip` meets it again.
+
+        A faulty line may lose the request; nobody answers it.
+        """
+        deadline = Deadline.after(self._silence_seconds, clock=self._clock)
+        while not self._link.send(ResetRequest(delay_ms=delay_ms)):
+            self._exchange(deadline)
+        self._transport.write(self._link.take_output())
+        self._link.close()
+
+    def close(self) -> None:
+        """Close the line."""
+        self._transport.close()
+
+    def _open_session(self, deadline: Deadline) -> Hello:
+        self._link.open(nonce=self._nonce_source(), now_seconds=self._clock())
+        while True:
+            try:
+                for message in self._exchange(deadline):
+                    if isinstance(message, Hello):
+                        return message
+            except _SessionLostError:  # reset between its Hello and our reading it
+                self._link.open(nonce=self._nonce_source(), now_seconds=self._clock())
+
+    def _stream_once(self, clip_id: int, pcm: NDArray[np.int16], trace_mode: TraceMode, capture: Capture | None, deadline: Deadline) -> ClipCollector:
+        assert self._hello is not None
+        collector = ClipCollector(clip_id=clip_id, total_samples=len(pcm), trace_mode=trace_mode, capture=capture, hello=self._hello)
+        begin = ClipBegin(
+            clip_id=clip_id,
+            total_samples=len(pcm),
+            trace_mode=trace_mode,
+            capture_stages=capture.stage_mask if capture else 0,
+            capture_first_frame=capture.first_frame if capture else 0,
+            capture_frame_count=capture.frame_count if capture else 0,
+        )
+        while not self._link.send(begin):
+            self._dispatch(self._exchange(deadline), collector)
+        position = 0
+        while collector.result is None:
+            while position < len(pcm) and self._link.can_send(Pcm.MAX_BYTES):
+                samples = tuple(pcm[position : position + _PCM_SAMPLES].tolist())
+                self._link.send(Pcm(clip_id=clip_id, offset_samples=position, samples=samples))
+                position += len(samples)
+            self._dispatch(self._exchange(deadline), collector)
+        return collector
+
+    def _exchange(self, deadline: Deadline) -> list[Message]:
+        """Write what waits, read what comes, keep the link's clock; return the messages that are there now."""
+        link = self._link
+        if output := link.take_output():
+            self._transport.write(output)
+        timeout_seconds = min(link.seconds_to_tick(now_seconds=self._clock()), deadline.remaining_seconds)
+        data = self._transport.read(_READ_BYTES, timeout_seconds=timeout_seconds)
+        if data:
+            link.receive(data, now_seconds=self._clock())
+        link.tick(now_seconds=self._clock())
+        if link.state is LinkState.LOST:
+            raise _SessionLostError
+        messages = []
+        while (message := link.next_message()) is not None:
+            messages.append(message)
+        if not messages:
+            self._require_answer(deadline)
+        return messages
+
+    def _require_answer(self, deadline: Deadline) -> None:
+        silence_seconds = self._clock() - self._link.heard_seconds
+        if silence_seconds > self._silence_seconds:
+            raise DeviceError(f"did not answer for {silence_seconds:.0f} s", hint=_SILENCE_HINT, where=self._name)
+        if deadline.expired:
+            raise DeviceError("did not finish in time", hint="allow more time, or see whether it hangs", where=self._name)
+
+    def _dispatch(self, messages: list[Message], collector: ClipCollector) -> None:
+        for message in messages:
+            if isinstance(message, Log):
+                if self._on_log is not None:
+                    self._on_log(message)
+            elif isinstance(message, DeviceFault):
+                raise DeviceError(f"{message.code.name.lower()}: {message.text}", hint="see the device's log", where=self._name)
+            else:
+                collector.take(message)
+
+
+_SILENCE_HINT = "is the right firmware on it, and is this its port? run `tinyaudio build` and flash again"
+
+
+def _lasting(hello: Hello) -> Hello:
+    """Return what of `hello` is the same after a reset."""
+    return dataclasses.replace(hello, nonce=0, boot_id=0)

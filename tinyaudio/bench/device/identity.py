@@ -1,0 +1,67 @@
+"""Who answers: is it the firmware that was built, with the model and the front end of this project?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tinyaudio.core.artifacts import DeviceIdentity
+from tinyaudio.core.errors import IdentityError
+from tinyaudio.wire.messages import CounterUnit, Hello
+
+_COUNTER_UNITS: dict[CounterUnit, Literal["instructions", "cycles", "nanoseconds"]] = {
+    CounterUnit.INSTRUCTIONS: "instructions",
+    CounterUnit.CYCLES: "cycles",
+    CounterUnit.NANOSECONDS: "nanoseconds",
+}
+_SHORT_DIGITS = 12
+
+
+def identity_of(hello: Hello) -> DeviceIdentity:
+    """Return what `hello` says of the device, in the words of `tinyaudio.core.artifacts`."""
+    return DeviceIdentity(
+        board=hello.board_id,
+        chip_id=hello.chip_id.hex(),
+        runtime=hello.runtime,
+        kernel=hello.kernel,
+        protocol_version=hello.protocol_version,
+        frontend_fingerprint=hello.frontend_fingerprint.hex(),
+        model_sha256=hello.model_sha256.hex(),
+        firmware_fingerprint=hello.firmware_fingerprint.hex(),
+        counter_unit=_COUNTER_UNITS[hello.counter_unit],
+        counter_frequency_hz=hello.counter_frequency_hz,
+        arena_bytes=hello.arena_bytes,
+    )
+
+
+def check_identity(
+    hello: Hello,
+    *,
+    board: str | None = None,
+    frontend_fingerprint: str | None = None,
+    model_sha256: str | None = None,
+    firmware_fingerprint: str | None = None,
+) -> DeviceIdentity:
+    """Compare what the device says with what is expected; what is None is not compared.
+
+    Raises
+    ------
+    IdentityError
+        Naming everything that differs, expected and actual.
+    """
+    identity = identity_of(hello)
+    compared = (
+        ("board", board, identity.board),
+        ("front end", frontend_fingerprint, identity.frontend_fingerprint),
+        ("model", model_sha256, identity.model_sha256),
+        ("firmware", firmware_fingerprint, identity.firmware_fingerprint),
+    )
+    differences = [
+        f"{name} {actual[:_SHORT_DIGITS]} instead of {expected[:_SHORT_DIGITS]}"
+        for name, expected, actual in compared
+        if expected not in (None, actual)
+    ]
+    if differences:
+        raise IdentityError(
+            f"the device runs another firmware: {'; '.join(differences)}", hint="run `tinyaudio build` and flash again", where=identity.board
+        )
+    return identity
