@@ -1,8 +1,9 @@
 /* In C, since CMSIS-DSP's headers want a C++ standard library under C++. */
 #include "tinyaudio/cmsis_q31.h"
 
+#include "cmsis_dsp.h" /* first: by this header PlatformIO finds the library with the others */
+
 #include "arm_const_structs.h"
-#include "dsp/transform_functions.h"
 
 enum { FORWARD = 0, NATURAL_ORDER = 1 };
 
