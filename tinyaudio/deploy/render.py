@@ -5,7 +5,7 @@ generated for this one model::
 
     platformio.ini              the environment, named as the board
     linker.ld                   from the board's memory map; embedded boards only
-    platform/                   the local PlatformIO platform
+    platforms/tinyaudio/        the local PlatformIO platform
     lib/<library>/              hand-written C++, as it is
     src/port/                   the port of the board's family, as it is
     src/main.cc                 memory and start
@@ -133,7 +133,7 @@ def _copied_files(board: Board) -> dict[str, str]:
     firmware = resource_root("firmware")
     return {
         **_below("lib", firmware / "lib"),
-        **_below("platform", firmware / "platform"),
+        **_below(f"platforms/{board.platformio.platform}", firmware / "platform"),
         **_below("src/port", firmware / "ports" / board.family),
     }
 
@@ -148,9 +148,7 @@ def _below(prefix: str, root: Path) -> dict[str, str]:
 
 
 def _generated_files(inputs: RenderInputs, compiled: CompiledModel) -> dict[str, str]:
-    quantization = design_feature_quantization(
-        compiled.input_.scale, compiled.input_.zero_point, log_fraction_bits=inputs.tables.log_fraction_bits
-    )
+    quantization = design_feature_quantization(compiled.input_.scale, compiled.input_.zero_point, log_fraction_bits=inputs.tables.log_fraction_bits)
     frontend = {**template_context(inputs.tables), **template_context_quantization(quantization)}
     application = _application_context(inputs)
     files = {f"src/{path}": text for path, text in compiled.files.items()}
