@@ -13,13 +13,13 @@ from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.learn.calibrate import calibrate
-from tinyaudio.learn.dataset import DataCheck, clip_reader, compute_features, load_dataset, patch_features, read_manifest
+from tinyaudio.learn.dataset import DataCheck, clip_reader, compute_features, load_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
-from tinyaudio.learn.evaluate import evaluate, evaluate_expected
-from tinyaudio.learn.oracle import ORACLE, expected_outputs
+from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
+from tinyaudio.learn.oracle import expected_outputs, oracle_version
 from tinyaudio.learn.quantize import quantize
-from tinyaudio.learn.training import FloatPredictor, train
-from tinyaudio.pipeline.line import Line, StageResult, reuse_or_make
+from tinyaudio.learn.training import train
+from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,7 @@ def data_facts(check: DataCheck) -> dict[str, Any]:
     }
 
 
+@once
 def dataset_stage(line: Line) -> StageResult[Dataset]:
     """Check the manifest and split it; looked at again if the manifest, its settings or a file's size or time changed."""
     project = line.project
@@ -78,6 +79,7 @@ def dataset_stage(line: Line) -> StageResult[Dataset]:
     )
 
 
+@once
 def features_stage(line: Line) -> StageResult[FeatureSet]:
     """Run the integer twin over all clips."""
     dataset = dataset_stage(line)
@@ -92,6 +94,7 @@ def features_stage(line: Line) -> StageResult[FeatureSet]:
     )
 
 
+@once
 def train_stage(line: Line) -> StageResult[TrainedModel]:
     """Train the float model."""
     features = features_stage(line)
@@ -106,6 +109,7 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
     )
 
 
+@once
 def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
     """Quantize the float model to INT8."""
     features, trained = features_stage(line), train_stage(line)
@@ -123,6 +127,7 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
     )
 
 
+@once
 def calibrate_stage(line: Line) -> StageResult[Calibration]:
     """Turn smoothing and threshold into the device's integers."""
     quantized = quantize_stage(line)
@@ -136,6 +141,7 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
     )
 
 
+@once
 def expected_stage(line: Line) -> StageResult[ExpectedOutputs]:
     """Run the reference interpreter over the test split."""
     features, quantized = features_stage(line), quantize_stage(line)
@@ -143,21 +149,21 @@ def expected_stage(line: Line) -> StageResult[ExpectedOutputs]:
         line,
         "expected",
         ExpectedOutputs,
-        inputs={"features": features.stored.fingerprint, "model": quantized.value.sha256, "oracle": ORACLE},
+        inputs={"features": features.stored.fingerprint, "model": quantized.value.sha256, "oracle": oracle_version()},
         description="running the reference interpreter over the test split",
-        make=lambda advance: expected_outputs(quantized.value, features.value, "test", on_progress=advance),
+        make=lambda advance: expected_outputs(quantized.value, features.value, on_progress=advance),
     )
 
 
+@once
 def evaluate_stage(line: Line) -> StageResult[Evaluations]:
     """Measure the float and the INT8 model on the test split."""
     features, trained, quantized, expected = features_stage(line), train_stage(line), quantize_stage(line), expected_stage(line)
-    patch_set = patch_features(features.value, "test")
 
-    def make(advance: Any) -> Evaluations:
+    def make(advance: Advance) -> Evaluations:
         return Evaluations(
-            float=evaluate(FloatPredictor(trained.value), patch_set, quantized.value.labels, split="test", on_progress=advance),
-            int8=evaluate_expected(expected.value, quantized.value, features.value.dataset),
+            float=evaluate_float(trained.value, features.value, on_progress=advance),
+            int8=evaluate_int8(quantized.value, expected.value, features.value),
         )
 
     return reuse_or_make(

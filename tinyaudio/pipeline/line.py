@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -36,15 +37,6 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A project with its store."""
-
-    project: Project
-    store: RunStore
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
 class StageResult(Generic[T]):
     """A stage's value and how it came about."""
 
@@ -70,6 +62,16 @@ class StageResult(Generic[T]):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A project with its store, and the stages that this process has seen already."""
+
+    project: Project
+    store: RunStore
+    progress: Progress
+    seen: dict[str, StageResult[Any]] = field(default_factory=dict)  # by stage
+
+
 def open_line(directory: Path, progress: Progress) -> Line:
     """Return the line of the project in `directory`.
 
@@ -80,6 +82,18 @@ def open_line(directory: Path, progress: Progress) -> Line:
     """
     project = load_project(directory)
     return Line(project=project, store=RunStore(directory / "runs" / project.name), progress=progress)
+
+
+def once(stage: Callable[[Line], StageResult[T]]) -> Callable[[Line], StageResult[T]]:
+    """Let a stage be asked for by several others and still run, and speak, once for a line."""
+
+    @functools.wraps(stage)
+    def ask(line: Line) -> StageResult[T]:
+        if stage.__name__ not in line.seen:
+            line.seen[stage.__name__] = stage(line)
+        return line.seen[stage.__name__]
+
+    return ask
 
 
 def reuse_or_make(
