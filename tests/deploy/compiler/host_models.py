@@ -1,0 +1,103 @@
+"""Compiled models on the host and the reference interpreter beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
+from tinyaudio.deploy.compiler import CompiledModel, compile_model
+
+NN = FIRMWARE_LIB / "tinyaudio_nn"
+
+_RUNNER = """
+#include <stdio.h>
+#include <stdlib.h>
+{includes}
+template <typename Input, typename Invoke, typename Output, typename Logits>
+static int serve(Input input, uint32_t inputs, Invoke invoke, Output output, uint32_t outputs, Logits logits, uint32_t values) {{
+    while (fread(input(), 1, inputs, stdin) == inputs) {{
+        invoke();
+        fwrite(output(), 1, outputs, stdout);
+        fwrite(logits(), 1, values, stdout);
+    }}
+    return 0;
+}}
+#define SERVE(m) serve(m::input, m::kInputElements, m::invoke, m::output, m::kOutputElements, m::logits, m::kLogitsElements)
+int main(int, char** argv) {{
+    switch (atoi(argv[1])) {{
+{cases}
+    }}
+    return 1;
+}}
+"""
+
+
+class HostModels:
+    """Several models in one program, each in a namespace of its own."""
+
+    def __init__(self, models: Mapping[str, bytes], directory: Path, *, dsp: bool, sanitize: bool = True) -> None:
+        self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name) for name, tflite in models.items()}
+        self._numbers = {name: number for number, name in enumerate(models)}
+        source = write_sources(self.compiled, directory) / "runner.cc"
+        cases = [f"        case {number}: return SERVE(model_{number});" for number in self._numbers.values()]
+        source.write_text(_RUNNER.format(includes=include_all(self.compiled), cases="\n".join(cases)), encoding="utf-8")
+        self._binary = compile_host(
+            directory / "runner",
+            [source, NN / "src" / "softmax.cc"],
+            include_dirs=[NN / "include", directory],
+            flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O1"],
+            sanitize=sanitize,
+        )
+
+    def run(self, name: str, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (outputs, logits), int8[count, elements], of the model `name` for int8[count, input elements]."""
+        compiled = self.compiled[name]
+        raw = run_host(self._binary, str(self._numbers[name]), stdin=inputs.astype(np.int8).tobytes())
+        values = np.frombuffer(raw, np.int8).reshape(len(inputs), -1)
+        return values[:, : compiled.output_.elements], values[:, compiled.output_.elements :]
+
+
+def write_sources(compiled: Mapping[str, CompiledModel], directory: Path) -> Path:
+    """Write the generated files of every model below `directory`/<name>/."""
+    for name, model in compiled.items():
+        for path, text in model.files.items():
+            target = directory / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    return directory
+
+
+def include_all(compiled: Mapping[str, CompiledModel]) -> str:
+    """Return the includes that put model number n into the namespace model_n."""
+    lines = []
+    for number, name in enumerate(compiled):
+        files = [f'#include "{name}/generated/{file}"' for file in ("model_weights.cc", "model.cc")]
+        lines += [f"#define tinyaudio_model model_{number}", *files, "#undef tinyaudio_model"]
+    return "\n".join(lines)
+
+
+def reference_outputs(tflite: bytes, inputs: np.ndarray) -> np.ndarray:
+    """Return what TFLite Micro's reference kernels compute, int8[count, elements]."""
+    runtime = pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]").runtime
+    interpreter = runtime.Interpreter.from_bytes(tflite)
+    shape = interpreter.get_input_details(0)["shape"]
+    outputs = []
+    for values in inputs:
+        interpreter.set_input(values.reshape(shape), 0)
+        interpreter.invoke()
+        outputs.append(interpreter.get_output(0).ravel().copy())
+    return np.array(outputs)
+
+
+def varied_inputs(elements: int, count: int, *, seed: int = 0) -> np.ndarray:
+    """Return int8[count, elements]: both extremes, then noise, of which a third is quiet and a third saturates."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.integers(-128, 128, (count, elements))
+    inputs[2::3] //= 16
+    inputs[4::3] *= 4
+    inputs[0], inputs[1] = -128, 127
+    return np.clip(inputs, -128, 127).astype(np.int8)

@@ -1,0 +1,29 @@
+"""Every operator alone, on the host under the sanitizers, against TFLite Micro's reference kernels: not one bit may differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.deploy.compiler.cases import CASES
+from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
+
+INPUTS = 40
+
+
+@pytest.fixture(scope="module", params=["plain", "dsp"])
+def host_models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HostModels:
+    directory: Path = tmp_path_factory.mktemp(request.param)
+    return HostModels({name: build() for name, build in CASES.items()}, directory, dsp=request.param == "dsp")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_operator_is_bit_exact(host_models: HostModels, name: str) -> None:
+    inputs = varied_inputs(host_models.compiled[name].input_.elements, INPUTS, seed=len(name))
+    expected = reference_outputs(CASES[name](), inputs)
+    assert len(np.unique(expected)) > 2, "a constant output proves nothing"
+    outputs, logits = host_models.run(name, inputs)
+    np.testing.assert_array_equal(outputs, expected)
+    assert logits.shape[1] == host_models.compiled[name].logits.elements
