@@ -1,6 +1,6 @@
 """Write tinyaudio/learn/oracle_golden.json: run by hand, with a tflite-micro that was checked against a device.
 
-    PYTHONPATH=. python tests/golden/make_oracle_golden.py
+PYTHONPATH=. python tests/golden/make_oracle_golden.py
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def main() -> None:
     rng = np.random.default_rng(7)
     spec = FrontendSpec(mel_bands=15, patch_frames=20, patch_hop_frames=10)  # one odd size, one even: both kinds of SAME
     model = build_network(spec, ModelTable(width_multiplier=0.1, blocks=4), classes=5, batch_size=1)
-    model.set_weights([np.abs(part) + 0.2 if part.ndim == 1 else 1.7 * part for part in (w + 0.15 * rng.normal(size=w.shape) for w in model.get_weights())])
+    model.set_weights(
+        [np.abs(part) + 0.2 if part.ndim == 1 else 1.7 * part for part in (w + 0.15 * rng.normal(size=w.shape) for w in model.get_weights())]
+    )
     patches = rng.normal(-3.0, 1.6, size=(200, spec.patch_frames, spec.mel_bands, 1)).astype(np.float32)
     tflite = make_stride_padding_explicit(convert_to_int8(model, patches))
     interpreter, shape = _open(tflite)

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Int8Array, QuantizedModel, Split
 from tinyaudio.core.errors import ModelError, StageError, ToolError
+from tinyaudio.core.tflite_metadata import guarded, open_model
 from tinyaudio.learn.dataset import patch_features, quantized_patches
 
 Progress = Callable[[int, int], None]
@@ -197,5 +198,6 @@ def _logits_tensor(tflite: bytes) -> int | None:
 def _graph(tflite: bytes) -> tuple[Any, Any, Any]:
     from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+    open_model(tflite)  # refuses what is no .tflite at all
+    model = guarded(lambda: schema.ModelT.InitFromPackedBuf(tflite, 0))
     return schema, model.subgraphs[0], model.operatorCodes

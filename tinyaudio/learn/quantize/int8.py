@@ -34,8 +34,8 @@ LABELS_KEY = "tinyaudio.labels"
 def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, *, on_progress: Progress | None = None) -> QuantizedModel:
     """Convert the float model to full-integer INT8, int8 input and output, batch 1.
 
-    The representative set is audio of the training split through the integer front end: from clips drawn evenly over
-    the classes one patch each. The same arguments give the same bytes.
+    The representative set is audio of the training split through the integer front end: all patches of clips drawn evenly
+    over the classes. The same arguments give the same bytes.
 
     Parameters
     ----------
@@ -80,20 +80,20 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
 
 
 def representative_patches(features: FeatureSet, table: QuantizeTable) -> npt.NDArray[np.float32]:
-    """Return the log-mel, float32[clips, patch_frames, mel_bands, 1], of one patch of each of the chosen training clips.
+    """Return the log-mel, float32[patches, patch_frames, mel_bands, 1], of all patches of the chosen training clips.
 
-    Clips are drawn by seed, the classes in turn, so that any number of them covers the classes as evenly as it can.
+    Clips are drawn by seed, the classes in turn, so that any number of them covers the classes as evenly as it can. All
+    patches of a clip are taken, the quiet ones too: they set the lower end of the input's range.
     """
     patch_set = patch_features(features, "train")
-    rng = np.random.default_rng([table.seed, 0])
     by_label: dict[str, list[int]] = {}
-    for index in rng.permutation(len(patch_set.clips)):
+    for index in np.random.default_rng([table.seed, 0]).permutation(len(patch_set.clips)):
         by_label.setdefault(patch_set.clips[index].label, []).append(int(index))
     queues = [by_label[label] for label in sorted(by_label)]
     in_turn = [queue[turn] for turn in range(max(map(len, queues), default=0)) for queue in queues if turn < len(queue)]
-    chosen = in_turn[: table.representative_clips]
-    picks = [int(rng.integers(patch_set.patch_offsets[index], patch_set.patch_offsets[index + 1])) for index in chosen]
-    return dequantized_log_mel(patch_set.log_mel[picks], log_fraction_bits=features.log_fraction_bits)[..., np.newaxis]
+    starts, stops = patch_set.patch_offsets[:-1], patch_set.patch_offsets[1:]
+    chosen = np.concatenate([np.arange(starts[index], stops[index]) for index in in_turn[: table.representative_clips]])
+    return dequantized_log_mel(patch_set.log_mel[chosen], log_fraction_bits=features.log_fraction_bits)[..., np.newaxis]
 
 
 def model_labels(tflite: bytes) -> tuple[str, ...] | None:

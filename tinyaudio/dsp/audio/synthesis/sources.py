@@ -175,7 +175,8 @@ class BreakingGlass:
         impact = int(0.05 * self.rate)
         add_at(result, int(start * self.rate), 1.5 * rng.normal(size=impact) * np.exp(-np.arange(impact) / (0.012 * self.rate)))
         falls = start + rng.exponential(self.fall_seconds, size=self.shards)
-        steps = rng.uniform(start + 0.8, samples / self.rate, size=self.shards // 4)
+        end = samples / self.rate
+        steps = rng.uniform(min(start + 0.8, end), end, size=self.shards // 4)
         for index, moment in enumerate(np.concatenate([falls, steps])):
             ringing = rng.uniform(0.015, 0.09)
             length = int(5.0 * ringing * self.rate)

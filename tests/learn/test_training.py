@@ -1,0 +1,166 @@
+"""A very small real training, to INT8 and against the oracle."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install 'tinyaudio[train]'")
+
+from tinyaudio.core.artifacts import Dataset, FeatureSet, QuantizedModel, TrainedModel
+from tinyaudio.core.errors import StageError
+from tinyaudio.core.project import AugmentationTable, ModelTable, Project
+from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
+from tinyaudio.learn.oracle import expected_outputs
+from tinyaudio.learn.quantize import quantize
+from tinyaudio.learn.training import build_network, load_keras_model, train
+from tinyaudio.learn.training.augmentation import change_gain, cut_patches, training_patches
+
+
+@pytest.fixture(scope="module")
+def trained(small_project: Project, small_features: FeatureSet) -> TrainedModel:
+    return train(small_features, small_project.model, small_project.train)
+
+
+@pytest.fixture(scope="module")
+def quantized(small_project: Project, small_features: FeatureSet, trained: TrainedModel) -> QuantizedModel:
+    return quantize(trained, small_features, small_project.quantize)
+
+
+def test_it_learns(trained: TrainedModel, small_features: FeatureSet) -> None:
+    assert trained.train_loss[-1] < 0.8 * trained.train_loss[0]
+    assert len(trained.train_loss) == len(trained.validation_loss) == len(trained.validation_accuracy) == trained.epochs
+    assert trained.validation_loss[trained.best_epoch - 1] == min(trained.validation_loss)
+    assert evaluate_float(trained, small_features).accuracy >= 0.6  # chance is 1/3
+
+
+def test_int8_keeps_the_accuracy_and_the_oracle_agrees(trained: TrainedModel, quantized: QuantizedModel, small_features: FeatureSet) -> None:
+    expected = expected_outputs(quantized, small_features)
+    result, reference = evaluate_int8(quantized, expected, small_features), evaluate_float(trained, small_features)
+    assert abs(result.accuracy - reference.accuracy) <= 2 / len(reference.filenames)
+    assert np.abs(result.scores - reference.scores).mean() < 0.05
+    assert expected.outputs.shape == expected.logits.shape == (expected.patch_offsets[-1], 3)
+    assert np.array_equal(expected.logits.argmax(axis=1), expected.outputs.argmax(axis=1))
+
+
+def test_training_repeats_with_its_seed(small_project: Project, small_features: FeatureSet) -> None:
+    short = small_project.train.model_copy(update={"epochs": 2})
+    first, second = (train(small_features, small_project.model, short) for _ in range(2))
+    assert first == second
+    third = train(small_features, small_project.model, short.model_copy(update={"seed": 2}))
+    assert third.keras != first.keras
+
+
+def test_progress_ends_at_its_total_even_when_stopped_early(small_project: Project, small_features: FeatureSet) -> None:
+    progress: list[tuple[int, int]] = []
+    table = small_project.train.model_copy(update={"epochs": 6, "patience": 1, "learning_rate": 1e-7})
+    model = train(small_features, small_project.model, table, on_progress=lambda done, total: progress.append((done, total)))
+    assert progress[-1] == (6, 6)
+    assert len(progress) == model.epochs
+
+
+def test_the_stored_model_gives_the_same_numbers(trained: TrainedModel, small_features: FeatureSet) -> None:
+    model = load_keras_model(trained.keras)
+    assert model.input_shape == (1, 32, 20, 1)
+    assert model.count_params() == trained.parameters
+
+
+def test_a_damaged_stored_model_is_a_clear_error() -> None:
+    with pytest.raises(StageError, match="cannot be read"):
+        load_keras_model(b"PK\x03\x04 no")
+
+
+def test_a_loss_that_is_no_number_stops_the_training(small_project: Project, small_features: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def poisoned(*arguments: Any) -> Any:
+        patches = cut_patches(*arguments)
+        patches[0, 3, 3, 0] = np.nan
+        return patches
+
+    monkeypatch.setattr("tinyaudio.learn.training.loop.cut_patches", poisoned)
+    with pytest.raises(StageError, match="the loss is nan in batch 1 of epoch 1"):
+        train(small_features, small_project.model, small_project.train)
+
+
+def without_split(features: FeatureSet, split: str) -> FeatureSet:
+    clips = tuple(dataclasses.replace(clip, split="test") if clip.split == split else clip for clip in features.dataset.clips)
+    dataset = Dataset(labels=features.dataset.labels, sample_rate_hz=features.dataset.sample_rate_hz, clips=clips)
+    return dataclasses.replace(features, dataset=dataset)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_an_empty_split_is_refused(small_project: Project, small_features: FeatureSet, split: str) -> None:
+    with pytest.raises(StageError, match=f"the split '{split}' is empty"):
+        train(without_split(small_features, split), small_project.model, small_project.train)
+
+
+@pytest.mark.parametrize(("width", "channels"), [(0.25, 256), (0.125, 128), (1.0, 1024), (0.05, 52)])
+def test_the_width_multiplier_scales_the_channels(width: float, channels: int) -> None:
+    model = build_network(FrontendSpec(), ModelTable(width_multiplier=width), classes=10, batch_size=1)
+    assert model.get_layer("pool").input.shape[-1] == channels
+    assert model.output_shape == (1, 10)
+
+
+def test_the_default_network_has_thirteen_blocks_and_fits_a_microcontroller() -> None:
+    model = build_network(FrontendSpec(), ModelTable(), classes=10, batch_size=1)
+    assert sum(layer.name.endswith("_depthwise") for layer in model.layers) == 13
+    assert 200_000 < model.count_params() < 250_000
+
+
+def test_gain_on_the_log_mel_is_gain_on_the_sound() -> None:
+    rng = np.random.default_rng(1)
+    for spectrum, power in (("magnitude", 1.0), ("power", 2.0)):
+        spec = FrontendSpec(spectrum=spectrum)  # type: ignore[arg-type]
+        mel = rng.uniform(0.0, 0.5, size=(2, 4, 5))
+        before, after = (np.log(mel * factor + spec.log_offset).astype(np.float32) for factor in (1.0, 0.5**power))
+        assert np.allclose(change_gain(before, np.full(2, 20 * np.log10(0.5)), spec=spec), after, atol=1e-4)
+
+
+def test_patches_of_training_stay_within_their_clip(small_features: FeatureSet) -> None:
+    source = training_patches(small_features)
+    chosen = np.arange(source.starts.size)
+    table = AugmentationTable(time_shift_frames=1_000, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
+    cut = cut_patches(source, chosen, table, np.random.default_rng(1))[..., 0]
+    for patch in (0, 50, chosen.size - 1):
+        candidates = [source.log_mel[start : start + 32] for start in range(source.first_frames[patch], source.last_starts[patch] + 1)]
+        assert any(np.array_equal(cut[patch], candidate) for candidate in candidates)
+
+
+def test_without_augmentation_patches_are_those_of_the_device(small_features: FeatureSet) -> None:
+    source = training_patches(small_features)
+    table = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
+    cut = cut_patches(source, np.array([3]), table, np.random.default_rng(1))
+    assert np.array_equal(cut[0, ..., 0], source.log_mel[source.starts[3] : source.starts[3] + 32])
+
+
+def test_augmentation_repeats_with_its_seed(small_features: FeatureSet) -> None:
+    source = training_patches(small_features)
+    chosen = np.arange(8)
+    first, second, other = (cut_patches(source, chosen, AugmentationTable(), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_silent_stretches_are_not_trained_on(small_features: FeatureSet) -> None:
+    floor = round(np.log(small_features.spec.log_offset) * 2**small_features.log_fraction_bits)
+    log_mel = small_features.log_mel.copy()
+    start, stop = small_features.frame_offsets[0:2]
+    log_mel[start + 10 : stop] = floor  # the rest of the first clip is digital silence
+    before = training_patches(small_features).starts.size
+    after = training_patches(dataclasses.replace(small_features, log_mel=log_mel))
+    lost = before - after.starts.size
+    assert small_features.dataset.clips[0].split == "train"
+    assert 0 < lost < small_features.spec.patches_of(int(stop - start))
+
+
+def test_rare_classes_weigh_more(small_project: Project) -> None:
+    from tinyaudio.learn.training.loop import _patch_weights
+
+    labels = np.array([0, 0, 0, 1])
+    balanced = _patch_weights(labels, classes=2, is_balanced=True)
+    assert balanced[:3].sum() == pytest.approx(balanced[3])
+    assert balanced.mean() == pytest.approx(1.0)
+    assert _patch_weights(labels, classes=2, is_balanced=False).tolist() == [1, 1, 1, 1]
