@@ -14,8 +14,8 @@ from tinyaudio.pipeline.learning import (
     train_stage,
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
-# from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
-# from tinyaudio.pipeline.starting import new_project, run_demo
+from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.starting import new_project, run_demo
 
 __all__ = [
     "Line",

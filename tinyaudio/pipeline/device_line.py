@@ -1,0 +1,111 @@
+"""Open the line to a device at one of the three depths."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyaudio.bench.emulation import Link, start_virtual
+from tinyaudio.bench.fake_device import FakeDevice, TwinComputer, expected_outputs_model
+from tinyaudio.bench.hil import HilExpectation
+from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
+from tinyaudio.core.artifacts import Calibration
+from tinyaudio.core.board import Board, Depth
+from tinyaudio.core.errors import InputError
+from tinyaudio.wire.messages import Capability, CounterUnit, Hello
+
+DEPTHS: tuple[Depth, ...] = ("fake", "virtual", "serial")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLine:
+    """An open line to a device."""
+
+    transport: Transport
+    clock: Callable[[], float]  # seconds; a line on which nothing ever waits brings its own
+    description: str
+
+
+def choose_depth(board: Board, *, depth: str | None, port: str | None) -> Depth:
+    """Return the depth to work at, from what the user asked for and what the board can.
+
+    Raises
+    ------
+    InputError
+        If they do not go together.
+    """
+    if depth is not None and depth not in DEPTHS:
+        raise InputError(f"there is no depth {depth!r}", hint=f"depths: {', '.join(DEPTHS)}", where="--depth")
+    chosen = next((item for item in DEPTHS if item == depth), "serial" if port is not None else board.default_depth)
+    if chosen == "serial" and port is None:
+        raise InputError("depth serial needs a port", hint="add --port /dev/ttyACM0, or any pyserial URL", where="--port")
+    if chosen != "serial" and port is not None:
+        raise InputError(f"depth {chosen} has no port", hint="leave --port out, or use --depth serial", where="--port")
+    if chosen == "virtual" and board.emulator is None:
+        raise InputError(f"{board.id} has no emulator", hint="use --depth fake, or --depth serial with a real board", where="--depth")
+    return chosen
+
+
+@contextmanager
+def open_virtual_line(board: Board, elf: Path, *, work_dir: Path, link: Link = "fifo") -> Iterator[DeviceLine]:
+    """Start the image on the board's emulator."""
+    with start_virtual(board, elf, link=link, work_dir=work_dir) as virtual:
+        yield DeviceLine(transport=virtual.transport, clock=time.monotonic, description=virtual.describe())
+
+
+@contextmanager
+def open_serial_line(port: str) -> Iterator[DeviceLine]:
+    """Open a serial port, any pyserial URL."""
+    transport = SerialTransport(port)
+    try:
+        yield DeviceLine(transport=transport, clock=time.monotonic, description=port)
+    finally:
+        transport.close()
+
+
+@contextmanager
+def open_fake_line(board: Board, expected: HilExpectation, calibration: Calibration) -> Iterator[DeviceLine]:
+    """Let the twin answer behind the true protocol, byte by byte."""
+    computer = TwinComputer(
+        expected.tables,
+        expected.quantization,
+        expected_outputs_model(expected.outputs),
+        label_count=len(expected.quantized.labels),
+        smoothing_patches=calibration.smoothing_patches,
+        detection_threshold=calibration.detection_threshold,
+    )
+    loopback = LoopbackTransport(FakeDevice(fake_hello(board, expected), computer))
+    yield DeviceLine(transport=loopback, clock=loopback.now_seconds, description="in memory, the twin behind the true protocol")
+
+
+def fake_hello(board: Board, expected: HilExpectation) -> Hello:
+    """Return what firmware made from `expected` would say of itself; it has no counter and no arena."""
+    spec = expected.tables.spec
+    return Hello(
+        protocol_version=0,  # this, the nonce, the boot id and the buffer's size are filled in by the fake
+        nonce=0,
+        boot_id=0,
+        retransmit_bytes=0,
+        board_id=board.id,
+        chip_id=b"",
+        firmware_fingerprint=bytes.fromhex(expected.firmware_fingerprint),
+        frontend_fingerprint=bytes.fromhex(expected.tables.fingerprint),
+        model_sha256=bytes.fromhex(expected.quantized.sha256),
+        runtime=board.default_runtime,
+        kernel=expected.tables.kernel,
+        sample_rate_hz=spec.sample_rate_hz,
+        window_samples=spec.window_samples,
+        hop_samples=spec.hop_samples,
+        fft_samples=spec.fft_samples,
+        mel_bands=spec.mel_bands,
+        patch_frames=spec.patch_frames,
+        patch_hop_frames=spec.patch_hop_frames,
+        label_count=len(expected.quantized.labels),
+        counter_frequency_hz=board.counter_frequency_hz,
+        counter_unit=CounterUnit.INSTRUCTIONS,
+        arena_bytes=0,
+        capabilities=Capability.STAGE_TRACE | Capability.STAGE_CAPTURE,
+    )

@@ -1,0 +1,163 @@
+"""From an image to a proof: open a device at the wanted depth, stream the test split, write the report."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyaudio.bench.device import Device
+from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
+from tinyaudio.core.artifacts import BuildArtifact, Evaluation, FirmwareProject, HilReport
+from tinyaudio.core.board import Board, load_board
+from tinyaudio.learn.dataset import clip_features, clip_reader
+from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
+from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage, render_stage
+from tinyaudio.pipeline.learning import (
+    calibrate_stage,
+    dataset_stage,
+    evaluate_stage,
+    expected_stage,
+    features_stage,
+    quantize_stage,
+    train_stage,
+)
+from tinyaudio.pipeline.line import Line
+from tinyaudio.report import ExampleClip, ReportInputs, report_facts, write_report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The outcome of a HIL run."""
+
+    report: HilReport
+    facts: dict[str, Any]  # as the command line's JSON shows it
+    page: Path
+    passed: bool  # nothing differs, and the image fits its board
+
+
+def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None) -> Proof:
+    """Run every stage for `board_id`; stages whose inputs did not change are reused."""
+    choose_depth(load_board(board_id), depth=depth, port=port)  # what cannot end well should not train for minutes first
+    evaluate_stage(line)
+    return hil_stage(line, board_id, depth=depth, port=port)
+
+
+def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None) -> Proof:
+    """Compare the device with the twin over the test split and write ``report.html`` and ``report.json``.
+
+    Raises
+    ------
+    InputError
+        If the depth does not exist or does not go with the board or the port.
+    IdentityError
+        If the device runs another firmware.
+    DeviceError
+        If the device dies, hangs or breaks the protocol.
+    """
+    board = load_board(board_id)
+    chosen = choose_depth(board, depth=depth, port=port)
+    build = None if chosen == "fake" else build_stage(line, board_id)
+    expected = _expectation(line, board, render_stage(line, board_id)[0])
+    clips = _hil_clips(line)
+    with (
+        line.progress.task(f"streaming {len(clips)} clips through {board_id}") as advance,
+        _open_line(line, board, expected, build=build, port=port) as device_line,
+    ):
+        report = run_hil(
+            lambda on_log: Device(device_line.transport, name=board_id, clock=device_line.clock, on_log=on_log),
+            clips,
+            expected=expected,
+            depth=chosen,
+            link=device_line.description,
+            on_clip=lambda done: advance(done, len(clips)),
+        )
+    inputs = _report_inputs(line, board, report, build)
+    page = write_report(inputs, board_directory(line, board_id))
+    passed = report.frontend_mismatches + report.model_mismatches == 0 and (build is None or build.budget_ok)
+    return Proof(report=report, facts={**report_facts(inputs), "report": str(page)}, page=page, passed=passed)
+
+
+def _expectation(line: Line, board: Board, project: FirmwareProject) -> HilExpectation:
+    return HilExpectation(
+        board=board.id,
+        firmware_fingerprint=project.fingerprint,
+        tables=board_frontend(line, board),
+        quantized=quantize_stage(line).value,
+        outputs=expected_stage(line).value,
+    )
+
+
+def _open_line(
+    line: Line, board: Board, expected: HilExpectation, *, build: BuildArtifact | None, port: str | None
+) -> AbstractContextManager[DeviceLine]:
+    if build is None:
+        return open_fake_line(board, expected, calibrate_stage(line).value)
+    if port is not None:
+        return open_serial_line(port)
+    return open_virtual_line(board, Path(build.elf), work_dir=board_directory(line, board.id))
+
+
+def _hil_clips(line: Line) -> tuple[HilClip, ...]:
+    dataset, read = features_stage(line).value.dataset, clip_reader(line.project)
+    return tuple(HilClip(filename=clip.filename, label_index=dataset.labels.index(clip.label), pcm=read(clip)) for clip in dataset.of_split("test"))
+
+
+def _report_inputs(line: Line, board: Board, report: HilReport, build: BuildArtifact | None) -> ReportInputs:
+    features, trained, quantized, evaluations = features_stage(line), train_stage(line), quantize_stage(line), evaluate_stage(line)
+    return ReportInputs(
+        project_name=line.project.name,
+        board=board,
+        dataset=features.value.dataset,
+        quantized=quantized.value,
+        parameters=trained.value.parameters,
+        float_evaluation=evaluations.value.float,
+        int8_evaluation=evaluations.value.int8,
+        hil=report,
+        build=build,
+        examples=_examples(line, report.evaluation),
+        fingerprints=_fingerprints(line, report, build),
+    )
+
+
+def _fingerprints(line: Line, report: HilReport, build: BuildArtifact | None) -> dict[str, str]:
+    """Return the fingerprints of the values along the line; the device's own three are those it reported."""
+    stages = (dataset_stage, features_stage, train_stage, quantize_stage, calibrate_stage, expected_stage, evaluate_stage)
+    along = {result.stage: result.stored.fingerprint for result in (stage(line) for stage in stages)}
+    device = {
+        "front end (reported by the device)": report.identity.frontend_fingerprint,
+        "model file (reported by the device)": report.identity.model_sha256,
+        "firmware (reported by the device)": report.identity.firmware_fingerprint,
+    }
+    return along | device | ({} if build is None else {"image (ELF)": build.elf_sha256})
+
+
+def _examples(line: Line, evaluation: Evaluation) -> tuple[ExampleClip, ...]:
+    """Return the clip that the device was surest of and right, and the one it was surest of and wrong, if there is one."""
+    predicted = evaluation.scores.argmax(axis=1)
+    surest_first = np.argsort(-evaluation.scores.max(axis=1), kind="stable")
+    is_right = predicted == evaluation.label_indices
+    chosen = []
+    for title, wanted in (("classified right", True), ("classified wrong", False)):
+        index = next((int(index) for index in surest_first if is_right[index] == wanted), None)
+        if index is not None:
+            chosen.append(_example(line, evaluation, index, title))
+    return tuple(chosen)
+
+
+def _example(line: Line, evaluation: Evaluation, index: int, title: str) -> ExampleClip:
+    features = features_stage(line).value
+    clip = features.dataset.of_split("test")[index]
+    log_mel = clip_features(features, features.dataset.clips.index(clip))
+    return ExampleClip(
+        title=title,
+        filename=clip.filename,
+        label=clip.label,
+        predicted=evaluation.labels[int(evaluation.scores[index].argmax())],
+        pcm=clip_reader(line.project)(clip),
+        log_mel=log_mel / 2.0**features.log_fraction_bits,
+        scores=evaluation.scores[index],
+    )
