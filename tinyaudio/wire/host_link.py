@@ -75,10 +75,6 @@ class HostLink:
         self._output.append(b"\0")  # ends whatever the device has half received
         self._write_hello_request()
 
-    def close(self) -> None:
-        """End the session; the device is not told."""
-        self.state = LinkState.CLOSED
-
     def receive(self, data: bytes, *, now_seconds: float) -> None:
         """Take received bytes in any pieces.
 

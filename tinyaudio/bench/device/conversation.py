@@ -143,16 +143,23 @@ class Device:
                 continue
         raise DeviceError(f"was reset {_MOST_RESETS + 1} times in one clip", hint="check its power supply and its log", where=self._name)
 
-    def request_reset(self, *, delay_ms: int = 0) -> None:
-        """Ask the device to reboot, and end the session; the next `connect` or `stream_clip` meets it again.
+    def request_reset(self, *, delay_ms: int = 0, timeout_seconds: float = 30.0) -> None:
+        """Have the device reboot, and wait until it has; the next `connect` or `stream_clip` meets it again.
 
-        A faulty line may lose the request; nobody answers it.
+        Raises
+        ------
+        DeviceError
+            If it does not reboot in time.
         """
-        deadline = Deadline.after(self._silence_seconds, clock=self._clock)
-        while not self._link.send(ResetRequest(delay_ms=delay_ms)):
-            self._exchange(deadline)
-        self._transport.write(self._link.take_output())
-        self._link.close()
+        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        request = ResetRequest(delay_ms=delay_ms)
+        try:
+            while not self._link.send(request):
+                self._exchange(deadline)
+            while True:  # polled on silence, the rebooted device says that it knows of no session
+                self._exchange(deadline)
+        except _SessionLostError:
+            return
 
     def close(self) -> None:
         """Close the line."""

@@ -36,20 +36,20 @@ class SerialTransport:
         self._pending = bytearray()  # read while a write had to wait
         try:
             self._port = serial.serial_for_url(url, baudrate=baud_rate, timeout=0, do_not_open=True)
-            self._descriptor_known = hasattr(self._port, "fileno")
-            if self._descriptor_known:
-                self._port.write_timeout = 0  # `write` waits by itself, and reads meanwhile
             self._port.open()
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise _open_error(url, error) from error
+        self._descriptor = _descriptor_of(self._port)
+        if self._descriptor is not None:
+            self._port.write_timeout = 0  # `write` waits by itself, and reads meanwhile
 
     def write(self, data: bytes) -> None:
         """Hand over `data`. Input is taken in meanwhile, so that two sides writing at once cannot wait for each other."""
         try:
-            if self._descriptor_known:
-                self._write_by_select(memoryview(data))
-            else:
+            if self._descriptor is None:
                 self._port.write(data)
+            else:
+                self._write_by_select(memoryview(data), self._descriptor)
         except (OSError, TypeError, ValueError) as error:
             raise self._vanished(error) from error
 
@@ -75,8 +75,7 @@ class SerialTransport:
         while data := self._port.read(4_096):
             self._pending += data
 
-    def _write_by_select(self, view: memoryview) -> None:
-        descriptor = self._port.fileno()
+    def _write_by_select(self, view: memoryview, descriptor: int) -> None:
         deadline = Deadline.after(_WRITE_SECONDS)
         while view:
             readable, writable, _ = select.select([descriptor], [descriptor], [], deadline.remaining_seconds)
@@ -91,6 +90,13 @@ class SerialTransport:
         return TransportError(
             f"the port vanished or failed: {error}", hint="check the cable, plug the board in again, and run it again", where=self._url
         )
+
+
+def _descriptor_of(port: serial.SerialBase) -> int | None:
+    try:
+        return int(port.fileno())
+    except (OSError, AttributeError):  # ports such as loop:// have none
+        return None
 
 
 def _open_error(url: str, error: Exception) -> TransportError:
