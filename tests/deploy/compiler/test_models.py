@@ -1,0 +1,91 @@
+"""Whole models against the reference interpreter: 0 mismatches in the output and in front of the softmax."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.deploy.compiler.host_models import NN, HostModels, reference_outputs
+from tests.golden_fixture import MODEL_FILE
+from tests.host_cpp.toolchain import REPOSITORY
+from tinyaudio.deploy.compiler import compile_model
+
+DATA = Path(os.environ.get("TINYAUDIO_DATA", REPOSITORY.parent / "shared" / "data")) / "models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A model of the data folder, and the most RAM it may take."""
+
+    path: str
+    inputs: int
+    arena_bytes: int
+
+
+MODELS = {
+    "mobilenet": Reference(path="bench/mobilenet_v1_025_96x64.tflite", inputs=200, arena_bytes=42_000),
+    "keyword_spotting": Reference(path="mlperf_tiny/kws_ref_model.tflite", inputs=100, arena_bytes=22_820),
+    "dense_autoencoder": Reference(path="mlperf_tiny/ad01_int8.tflite", inputs=200, arena_bytes=2_580),
+    "micro_speech": Reference(path="tflite_micro/micro_speech_quantized.tflite", inputs=100, arena_bytes=12_288),
+}
+
+
+def _load(reference: Reference) -> bytes:
+    path = DATA / reference.path
+    if not path.is_file():
+        pytest.skip(f"the model {reference.path} is not in TINYAUDIO_DATA")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("dsp", [False, True], ids=["plain", "dsp"])
+@pytest.mark.parametrize("name", MODELS)
+def test_model_is_bit_exact(name: str, dsp: bool, tmp_path: Path) -> None:
+    reference = MODELS[name]
+    tflite = _load(reference)
+    host = HostModels({name: tflite}, tmp_path, dsp=dsp)
+    inputs = np.random.default_rng(7).integers(-128, 128, (reference.inputs, host.compiled[name].input_.elements)).astype(np.int8)
+    outputs, _ = host.run(name, inputs)
+    assert np.count_nonzero(outputs != reference_outputs(tflite, inputs)) == 0
+    assert host.compiled[name].arena_bytes <= reference.arena_bytes
+
+
+def test_logits_are_the_input_of_the_final_softmax(tmp_path: Path) -> None:
+    tflite = MODEL_FILE.read_bytes()
+    host = HostModels({"golden": tflite}, tmp_path, dsp=True)
+    compiled = host.compiled["golden"]
+    inputs = np.random.default_rng(8).integers(-128, 128, (50, compiled.input_.elements)).astype(np.int8)
+    outputs, logits = host.run("golden", inputs)
+    np.testing.assert_array_equal(outputs, reference_outputs(tflite, inputs))
+    assert compiled.logits.name != compiled.output_.name
+    real = (logits.astype(np.float64) - compiled.logits.zero_point) * compiled.logits.scale
+    probabilities = np.exp(real - real.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose((outputs.astype(np.float64) + 128) / 256, probabilities, atol=1 / 128)
+
+
+def test_costs_of_the_bench_model() -> None:
+    compiled = compile_model(_load(MODELS["mobilenet"]), name="mobilenet")
+    assert compiled.macs == 4_774_144
+    assert compiled.input_.elements == 96 * 64
+    assert compiled.input_.shape == (1, 96, 64, 1)
+    assert compiled.weights_bytes == sum(op.weights_bytes for op in compiled.ops)
+
+
+def test_generated_text_is_reproducible_and_names_its_tensors() -> None:
+    tflite = MODEL_FILE.read_bytes()
+    first, second = (compile_model(tflite, name="golden") for _ in range(2))
+    assert first == second
+    assert list(first.files) == ["generated/model.h", "generated/model.cc", "generated/model_weights.h", "generated/model_weights.cc"]
+    for op in first.ops:
+        assert f"void {op.name}() {{" in first.files["generated/model.cc"]
+    assert f"kArenaBytes = {first.arena_bytes};" in first.files["generated/model.h"]
+
+
+def test_kernel_headers_have_no_cpp_library() -> None:
+    for path in NN.rglob("*.[hc]*"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not line.startswith("#include <c"), f"{path.name}: {line}"

@@ -1,0 +1,100 @@
+"""The assembly kernels on an emulated Cortex-M7: every operator, bit for bit, at the optimization levels firmware is built with."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.deploy.compiler.cases import CASES
+from tests.deploy.compiler.host_models import NN, include_all, reference_outputs, write_sources
+from tinyaudio.deploy.compiler import compile_model
+
+TARGET = Path(__file__).resolve().parent / "target"
+MACHINE = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
+INPUTS = 6
+
+_RUNNER = """
+#include <stdint.h>
+{includes}
+void print(const char* text);
+static uint32_t state;
+template <typename Model> static void serve(Model model) {{
+    state = 1;
+    for (int count = 0; count < {inputs}; ++count) {{
+        for (uint32_t index = 0; index < model.inputs; ++index) {{
+            state = state * 1664525u + 1013904223u;
+            model.input()[index] = static_cast<int8_t>(state >> 24);
+        }}
+        model.invoke();
+        for (uint32_t index = 0; index < model.outputs; ++index) {{
+            const uint8_t value = static_cast<uint8_t>(model.output()[index]);
+            const char text[3] = {{"0123456789abcdef"[value >> 4], "0123456789abcdef"[value & 15], 0}};
+            print(text);
+        }}
+    }}
+    print("\\n");
+}}
+struct Model {{ int8_t* (*input)(); uint32_t inputs; void (*invoke)(); const int8_t* (*output)(); uint32_t outputs; }};
+void run_cases() {{
+{cases}
+}}
+"""
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def _generated_inputs(elements: int) -> np.ndarray:
+    state, values = 1, []
+    for _ in range(INPUTS * elements):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        values.append(state >> 24)
+    return np.array(values, np.uint8).view(np.int8).reshape(INPUTS, elements)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("target")
+    compiled = {name: compile_model(build(), name=name) for name, build in CASES.items()}
+    calls = [
+        f"    serve(Model{{model_{n}::input, model_{n}::kInputElements, model_{n}::invoke, model_{n}::output, model_{n}::kOutputElements}});"
+        for n in range(len(CASES))
+    ]
+    text = _RUNNER.format(includes=include_all(compiled), inputs=INPUTS, cases="\n".join(calls))
+    (write_sources(compiled, directory) / "runner.cc").write_text(text, encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[str]:
+    outputs = []
+    for build in CASES.values():
+        tflite = build()
+        inputs = _generated_inputs(compile_model(tflite, name="case").input_.elements)
+        outputs.append(reference_outputs(tflite, inputs).tobytes().hex())
+    return outputs
+
+
+@pytest.mark.parametrize("optimization", ["-O2", "-Os", "-Og"])
+def test_operators_are_bit_exact_on_cortex_m7(sources: Path, expected: list[str], optimization: str) -> None:
+    compiler, emulator = _tool("arm-none-eabi-g++"), _tool("qemu-system-arm")
+    image = sources / f"image{optimization}.elf"
+    command = [compiler, *MACHINE, optimization, "-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
+    command += ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", f"-Wl,-T,{TARGET / 'target.ld'}", f"-I{NN / 'include'}"]
+    command += [f"-I{sources}", str(sources / "runner.cc"), str(TARGET / "startup.cc"), str(NN / "src" / "softmax.cc"), "-o", str(image)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    machine = ["-M", "mps2-an500", "-display", "none", "-monitor", "none", "-serial", "null", "-kernel", str(image)]
+    semihosting = ["-semihosting", "-semihosting-config", "enable=on,target=native"]
+    ran = subprocess.run([emulator, *machine, *semihosting], capture_output=True, text=True, timeout=60, check=False)
+    lines = (ran.stdout + ran.stderr).split()
+    assert len(lines) == len(CASES), lines[-1:]
+    assert [name for name, line, wanted in zip(CASES, lines, expected, strict=True) if line != wanted] == []
