@@ -122,6 +122,29 @@ uint32_t port_counter_ticks() {
     return ~register_at(mps2::kTimer0Value);  // it counts down from 2^32 - 1
 }
 
+// A vernier: under -icount shift=0 a tick is 40 instructions, and this loop has 41 from read to read. So every round
+// reads one instruction later within a tick, until it skips one: that round began a tick exactly. Where time does not
+// follow instructions the first round ends it.
+uint32_t port_counter_start() {
+    uint32_t previous = register_at(mps2::kTimer0Value);
+    uint32_t now;
+    uint32_t step;
+    __asm volatile(
+        "1:\n"
+        "ldr %[now], [%[timer]]\n"
+        "sub %[step], %[previous], %[now]\n"
+        "mov %[previous], %[now]\n"
+        ".rept 36\n"
+        "nop\n"
+        ".endr\n"
+        "cmp %[step], #2\n"
+        "blo 1b\n"
+        : [now] "=&r"(now), [step] "=&r"(step), [previous] "+&r"(previous)
+        : [timer] "r"(mps2::kTimer0Value)
+        : "cc");
+    return port_counter_ticks();
+}
+
 // The processor's id and that of the FPGA image: an emulated board has no serial number.
 uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity) {
     const uint32_t words[] = {register_at(mps2::kCpuId), register_at(mps2::kImageId)};

@@ -50,6 +50,10 @@ uint32_t port_counter_ticks() {
     return static_cast<uint32_t>(static_cast<uint64_t>(now.tv_sec) * 1000000000U + static_cast<uint64_t>(now.tv_nsec));
 }
 
+uint32_t port_counter_start() {
+    return port_counter_ticks();
+}
+
 uint32_t port_chip_id(uint8_t*, uint32_t) {
     return 0;
 }

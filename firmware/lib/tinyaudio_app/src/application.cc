@@ -22,12 +22,11 @@ bool is_sized(const ApplicationConfig& config) {
            config.patch_hop_frames >= 1 && config.patch_hop_frames <= config.patch_frames;
 }
 
-// Cost of two reads of the counter with nothing between, which every measured time contains. The mean: one read may
-// cost less than a tick.
+// Cost of a measurement with nothing in it, which every measured time contains. The mean: it may be less than a tick.
 uint32_t measure_timing() {
     uint32_t sum = 0;
     for (uint32_t round = 0; round < kTimingRounds; ++round) {
-        const uint32_t start = port_counter_ticks();
+        const uint32_t start = port_counter_start();
         sum += port_counter_ticks() - start;
     }
     return sum / kTimingRounds;
@@ -91,7 +90,7 @@ bool run_frame(Application& application) {
         return false;
     }
     const ApplicationConfig& config = *application.config;
-    const uint32_t start = port_counter_ticks();
+    const uint32_t start = port_counter_start();
     pcm_ring_peek(application.ring, application.buffers.window, config.frontend->window_samples);
     compute_frame(application, nullptr);
     quantize_features(*config.quantization, application.buffers.log_mel, config.frontend->mel_bands,
@@ -196,7 +195,7 @@ bool run_patch(Application& application) {
     int8_t* const input = model.input();
     patch_assembler_copy(application.assembler, input);
     result.features_crc32 = crc32_update(0, input, model.input_elements);
-    const uint32_t start = port_counter_ticks();
+    const uint32_t start = port_counter_start();
     model.invoke();
     result.counter_ticks = ticks_since(application, start);
     const int8_t* const output = model.output();

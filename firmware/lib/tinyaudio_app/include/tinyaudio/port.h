@@ -18,6 +18,10 @@ bool port_write(const uint8_t* bytes, uint32_t count);
 // A counter that rises by board.counter_frequency_hz a second and wraps around at 2^32.
 uint32_t port_counter_ticks();
 
+// The counter, to start a measurement with. Where a tick is longer than an instruction this waits for a moment from
+// which the same work always takes the same number of ticks.
+uint32_t port_counter_start();
+
 // Writes the unique id of this very chip. Returns its length, at most `capacity`; 0 if the chip has none.
 uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity);
 

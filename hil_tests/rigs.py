@@ -1,0 +1,184 @@
+"""Where the suite runs: a rig opens a line to the golden project's firmware, or to something that answers like it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.golden_fixture import SIGNALS, GoldenVectors, golden_vectors
+from tinyaudio.bench.device import Device
+from tinyaudio.bench.emulation import Link, VirtualBoard, start_virtual
+from tinyaudio.bench.fake_device import FakeDevice, PatchModel, TwinComputer
+from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
+from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
+from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProject, HilReport
+from tinyaudio.core.board import Board, Depth, load_board
+from tinyaudio.deploy.build import build_project
+from tinyaudio.deploy.render import RenderInputs, render_project, write_project
+from tinyaudio.dsp.frontend import FrontendTables, design_feature_quantization, design_frontend
+from tinyaudio.wire.messages import CounterUnit, Hello, Log
+
+CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
+
+#: Puts something between the device and its line.
+Wrap = Callable[[Transport], Transport]
+DeviceFactory = Callable[..., Device]
+
+
+def golden_tables() -> FrontendTables:
+    return design_frontend(golden_vectors().model.spec, kernel="cmsis_q31")
+
+
+def golden_project(board: Board) -> FirmwareProject:
+    return render_project(RenderInputs(board=board, tables=golden_tables(), quantized=golden_vectors().model, calibration=CALIBRATION))
+
+
+def golden_outputs(golden: GoldenVectors, signals: tuple[str, ...] = SIGNALS) -> ExpectedOutputs:
+    counts = [len(golden.outputs[name]) for name in signals]
+    return ExpectedOutputs(
+        model_sha256=golden.model.sha256,
+        oracle=golden.oracle,
+        filenames=signals,
+        logits=np.concatenate([golden.logits[name] for name in signals]),
+        outputs=np.concatenate([golden.outputs[name] for name in signals]),
+        patch_offsets=np.cumsum([0, *counts], dtype=np.int64),
+    )
+
+
+def golden_clips(golden: GoldenVectors, signals: tuple[str, ...] = SIGNALS) -> list[HilClip]:
+    labels = golden.model.labels
+    return [HilClip(filename=name, label_index=labels.index(name) if name in labels else 0, pcm=golden.pcm[name]) for name in signals]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """An open line to a device."""
+
+    transport: Transport
+    clock: Callable[[], float] | None  # of a line on which nothing ever waits
+    board: VirtualBoard | None
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """One depth of the bench."""
+
+    depth: Depth
+    board: Board
+    project: FirmwareProject
+    elf: Path | None
+    port: str | None
+    work_dir: Path
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        by_depth: dict[Depth, frozenset[str]] = {
+            "fake": frozenset(),
+            "virtual": frozenset({"firmware", "emulator", "uart", "instruction_counter"}),
+            "serial": frozenset({"firmware"}),
+        }
+        return by_depth[self.depth]
+
+    @contextmanager
+    def open_line(self, *, link: Link = "fifo") -> Iterator[Line]:
+        if self.depth == "fake":
+            loopback = LoopbackTransport(self._fake_device())
+            yield Line(transport=loopback, clock=loopback.now_seconds, board=None, description="loopback")
+        elif self.depth == "virtual":
+            assert self.elf is not None
+            with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir) as board:
+                yield Line(transport=board.transport, clock=None, board=board, description=board.describe())
+        else:
+            assert self.port is not None, "--depth serial needs --port"
+            yield Line(transport=SerialTransport(self.port), clock=None, board=None, description=self.port)
+
+    def run(
+        self,
+        *,
+        signals: tuple[str, ...] = SIGNALS,
+        outputs: ExpectedOutputs | None = None,
+        firmware_fingerprint: str | None = None,
+        wrap: Wrap = lambda transport: transport,
+        device: DeviceFactory = Device,
+        link: Link = "fifo",
+    ) -> HilReport:
+        """Run HIL over golden signals; every argument but `signals` spoils something."""
+        golden = golden_vectors()
+        expected = HilExpectation(
+            board=self.board.id,
+            firmware_fingerprint=firmware_fingerprint or self.project.fingerprint,
+            tables=golden_tables(),
+            quantized=golden.model,
+            outputs=outputs or golden_outputs(golden, signals),
+        )
+        with self.open_line(link=link) as line:
+
+            def open_device(on_log: Callable[[Log], None]) -> Device:
+                clock = {} if line.clock is None else {"clock": line.clock}
+                return device(wrap(line.transport), name=self.board.id, on_log=on_log, poll_seconds=0.1, **clock)
+
+            return run_hil(open_device, golden_clips(golden, signals), expected=expected, depth=self.depth, link=line.description)
+
+    def _fake_device(self) -> FakeDevice:
+        golden = golden_vectors()
+        tables = golden_tables()
+        model = golden.model
+        hello = Hello(
+            protocol_version=0,
+            nonce=0,
+            boot_id=0,
+            retransmit_bytes=0,
+            board_id=self.board.id,
+            chip_id=b"",
+            firmware_fingerprint=bytes.fromhex(self.project.fingerprint),
+            frontend_fingerprint=bytes.fromhex(tables.fingerprint),
+            model_sha256=bytes.fromhex(model.sha256),
+            runtime=self.project.runtime,
+            kernel=tables.kernel,
+            sample_rate_hz=tables.spec.sample_rate_hz,
+            window_samples=tables.spec.window_samples,
+            hop_samples=tables.spec.hop_samples,
+            fft_samples=tables.spec.fft_samples,
+            mel_bands=tables.spec.mel_bands,
+            patch_frames=tables.spec.patch_frames,
+            patch_hop_frames=tables.spec.patch_hop_frames,
+            label_count=len(model.labels),
+            counter_frequency_hz=self.board.counter_frequency_hz,
+            counter_unit=CounterUnit.INSTRUCTIONS,
+            arena_bytes=0,
+            capabilities=0,
+        )
+        computer = TwinComputer(
+            tables,
+            design_feature_quantization(model.input_scale, model.input_zero_point, log_fraction_bits=tables.log_fraction_bits),
+            _recorded_model(golden),
+            label_count=len(model.labels),
+            smoothing_patches=CALIBRATION.smoothing_patches,
+            detection_threshold=CALIBRATION.detection_threshold,
+        )
+        return FakeDevice(hello, computer)
+
+
+def _recorded_model(golden: GoldenVectors) -> PatchModel:
+    """Return a model that knows its answer to every golden patch."""
+    answers = {}
+    for name in SIGNALS:
+        for patch, logits, outputs in zip(golden.features[name], golden.logits[name], golden.outputs[name], strict=True):
+            answers[patch.tobytes()] = (logits, outputs)
+    return lambda _clip_id, _patch_index, features: answers[features.tobytes()]
+
+
+def make_rig(depth: Depth, *, board_id: str, port: str | None, work_dir: Path) -> Rig:
+    """Return a rig; for `virtual`, build the firmware first."""
+    board = load_board(board_id)
+    project = golden_project(board)
+    elf = None
+    if depth == "virtual":
+        write_project(project, work_dir / "firmware")
+        elf = Path(build_project(work_dir / "firmware", board, project=project).elf)
+    return Rig(depth=depth, board=board, project=project, elf=elf, port=port, work_dir=work_dir)
