@@ -1,0 +1,195 @@
+// Cases for the application's parts: ring, patches, scores. Returns the number of the first line that fails, 0 if none does.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tinyaudio/patch_assembler.h"
+#include "tinyaudio/pcm_ring.h"
+#include "tinyaudio/scores.h"
+
+using namespace tinyaudio;
+
+#define CHECK(condition)                                          \
+    do {                                                          \
+        if (!(condition)) {                                       \
+            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+            exit(1);                                              \
+        }                                                         \
+    } while (false)
+
+namespace {
+
+// A small generator, so that every run is the same.
+uint32_t next_random(uint32_t& state) {
+    state = state * 1664525U + 1013904223U;
+    return state >> 16;
+}
+
+static_assert(power_of_two_from(1) == 1 && power_of_two_from(5) == 8 && power_of_two_from(656) == 1024, "");
+
+void ring_refuses_a_capacity_that_is_no_power_of_two() {
+    int16_t storage[8];
+    PcmRing ring;
+    CHECK(!pcm_ring_init(ring, storage, 0));
+    CHECK(!pcm_ring_init(ring, storage, 6));
+    CHECK(pcm_ring_init(ring, storage, 8));
+}
+
+void ring_takes_only_what_fits() {
+    int16_t storage[4];
+    PcmRing ring;
+    CHECK(pcm_ring_init(ring, storage, 4));
+    const int16_t samples[] = {1, 2, 3, 4, 5, 6};
+    CHECK(pcm_ring_push(ring, samples, 6) == 4);
+    CHECK(pcm_ring_room(ring) == 0);
+    CHECK(pcm_ring_push(ring, samples, 1) == 0);
+    int16_t seen[4] = {};
+    CHECK(!pcm_ring_peek(ring, seen, 5) && seen[0] == 0);
+    CHECK(pcm_ring_peek(ring, seen, 4) && seen[0] == 1 && seen[3] == 4);
+    pcm_ring_drop(ring, 99);
+    CHECK(pcm_ring_count(ring) == 0);
+}
+
+// Against a plain counter, across the wrap of the ring and of its 32-bit positions.
+void ring_keeps_the_order() {
+    int16_t storage[64];
+    PcmRing ring;
+    CHECK(pcm_ring_init(ring, storage, 64));
+    ring.read = ring.written = 0xFFFFFF00U;
+    uint32_t state = 1;
+    int16_t written = 0;
+    int16_t expected = 0;
+    for (int round = 0; round < 2000; ++round) {
+        int16_t block[64];
+        const uint32_t count = next_random(state) % 65;
+        for (uint32_t index = 0; index < count; ++index) {
+            block[index] = static_cast<int16_t>(written + static_cast<int16_t>(index));
+        }
+        written = static_cast<int16_t>(written + static_cast<int16_t>(pcm_ring_push(ring, block, count)));
+        const uint32_t wanted = next_random(state) % 65;
+        if (pcm_ring_peek(ring, block, wanted)) {
+            for (uint32_t index = 0; index < wanted; ++index) {
+                CHECK(block[index] == static_cast<int16_t>(expected + static_cast<int16_t>(index)));
+            }
+            const uint32_t dropped = wanted / 2;
+            pcm_ring_drop(ring, dropped);
+            expected = static_cast<int16_t>(expected + static_cast<int16_t>(dropped));
+        }
+    }
+    CHECK(expected > 100);
+}
+
+// Frame f holds f, f + 1, f + 2 in its three bands.
+void patches_start_every_hop(uint32_t patch_frames, uint32_t hop_frames) {
+    constexpr uint32_t kBands = 3;
+    int8_t storage[7 * kBands];
+    int8_t patch[7 * kBands];
+    PatchAssembler assembler = {storage, patch_frames, hop_frames, kBands, 0, 0};
+    for (int clip = 0; clip < 2; ++clip) {  // the second shows that nothing of the first is left
+        patch_assembler_restart(assembler);
+        uint32_t patches = 0;
+        for (uint32_t frame = 0; frame < 30; ++frame) {
+            int8_t* const row = patch_assembler_row(assembler);
+            for (uint32_t band = 0; band < kBands; ++band) {
+                row[band] = static_cast<int8_t>(frame + band);
+            }
+            const bool complete = patch_assembler_push(assembler);
+            CHECK(complete == (frame + 1 >= patch_frames && (frame + 1 - patch_frames) % hop_frames == 0));
+            if (!complete) {
+                continue;
+            }
+            patch_assembler_copy(assembler, patch);
+            for (uint32_t index = 0; index < patch_frames * kBands; ++index) {
+                CHECK(patch[index] == static_cast<int8_t>(patches * hop_frames + index / kBands + index % kBands));
+            }
+            ++patches;
+        }
+        CHECK(patches == 1 + (30 - patch_frames) / hop_frames);
+    }
+}
+
+void smoothing_adds_up_the_last_patches() {
+    constexpr uint32_t kLabels = 3;
+    constexpr uint32_t kWindow = 4;
+    int8_t history[kWindow * kLabels];
+    int8_t all[40][kLabels];
+    ScoreSmoother smoother = {history, kWindow, kLabels, 0, 0, {0}};
+    uint32_t state = 5;
+    for (int clip = 0; clip < 2; ++clip) {
+        score_smoother_restart(smoother);
+        CHECK(score_smoother_label(smoother, -128) == kNoLabel);
+        for (uint32_t patch = 0; patch < 40; ++patch) {
+            for (uint32_t label = 0; label < kLabels; ++label) {
+                all[patch][label] = static_cast<int8_t>(next_random(state));
+            }
+            score_smoother_push(smoother, all[patch]);
+            const uint32_t first = patch + 1 < kWindow ? 0 : patch + 1 - kWindow;
+            CHECK(smoother.count == patch + 1 - first);
+            for (uint32_t label = 0; label < kLabels; ++label) {
+                int32_t sum = 0;
+                for (uint32_t index = first; index <= patch; ++index) {
+                    sum += all[index][label];
+                }
+                CHECK(smoother.sums[label] == sum);
+            }
+        }
+    }
+}
+
+// 255 patches of -128 and of 127 are the extremes of an int16 sum.
+void smoothing_holds_its_extremes() {
+    int8_t history[kMaxSmoothingPatches * 2];
+    ScoreSmoother smoother = {history, kMaxSmoothingPatches, 2, 0, 0, {0}};
+    score_smoother_restart(smoother);
+    const int8_t scores[] = {-128, 127};
+    for (uint32_t patch = 0; patch < 600; ++patch) {
+        score_smoother_push(smoother, scores);
+    }
+    CHECK(smoother.sums[0] == -128 * 255 && smoother.sums[1] == 127 * 255);
+}
+
+void a_label_must_reach_the_threshold() {
+    int8_t history[2 * 3];
+    ScoreSmoother smoother = {history, 2, 3, 0, 0, {0}};
+    score_smoother_restart(smoother);
+    const int8_t first[] = {10, 21, 21};
+    const int8_t second[] = {30, 18, 18};
+    score_smoother_push(smoother, first);
+    CHECK(score_smoother_label(smoother, 21) == 1);  // the first of equals
+    CHECK(score_smoother_label(smoother, 22) == kNoLabel);
+    score_smoother_push(smoother, second);  // 40, 39, 39 over two patches
+    CHECK(score_smoother_label(smoother, 20) == 0);
+    CHECK(score_smoother_label(smoother, 21) == kNoLabel);
+}
+
+void a_clip_is_the_sum_of_its_patches() {
+    ClipScores scores = {3, 0, {0}};
+    clip_scores_restart(scores);
+    CHECK(clip_scores_label(scores) == kNoLabel);
+    const int8_t patch[] = {-128, 5, 5};
+    clip_scores_push(scores, patch);
+    clip_scores_push(scores, patch);
+    CHECK(scores.patches == 2 && scores.sums[0] == -256 && scores.sums[2] == 10);
+    CHECK(clip_scores_label(scores) == 1);
+    clip_scores_restart(scores);
+    CHECK(scores.patches == 0 && scores.sums[2] == 0);
+}
+
+}  // namespace
+
+int main() {
+    ring_refuses_a_capacity_that_is_no_power_of_two();
+    ring_takes_only_what_fits();
+    ring_keeps_the_order();
+    patches_start_every_hop(7, 7);
+    patches_start_every_hop(7, 3);
+    patches_start_every_hop(7, 1);
+    patches_start_every_hop(1, 1);
+    smoothing_adds_up_the_last_patches();
+    smoothing_holds_its_extremes();
+    a_label_must_reach_the_threshold();
+    a_clip_is_the_sum_of_its_patches();
+    puts("ok");
+    return 0;
+}
