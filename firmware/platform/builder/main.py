@@ -55,7 +55,7 @@ env.Append(
 if on_macos_host:
     env.Append(LINKFLAGS=["-Wl,-dead_strip"])
 else:
-    env.Append(LINKFLAGS=["-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-Map,${BUILD_DIR}/${PROGNAME}.map"])
+    env.Append(LINKFLAGS=["-Wl,--gc-sections", "-Wl,--build-id=none", f"-Wl,-Map,{env.subst('$BUILD_DIR')}/firmware.map"])
 if not on_host:
     # newlib-nano; the port brings vectors, reset handler and system calls of its own.
     env.Append(LINKFLAGS=["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs"])

@@ -23,12 +23,13 @@ from tinyaudio.core.tools.cache import CMSIS_DSP_VERSION
 #: SHA-256 of ``cmsisdsp-<CMSIS_DSP_VERSION>.tar.gz``.
 CMSIS_DSP_SDIST_SHA256 = "307d32298faa7c58db912851027fce35f886fec7eb1a27c4b309ce1a97f47519"
 
-#: What ``arm_rfft_q31`` and ``arm_rfft_init_<length>_q31`` need, relative to the root. `firmware/lib/cmsis_dsp/build.py`
-#: has the same list (it runs inside PlatformIO); a test compares them.
+#: What ``arm_rfft_q31`` and ``arm_cfft_q31`` need, relative to the root. `firmware/lib/cmsis_dsp/src` includes the same
+#: files; a test compares them.
 CMSIS_DSP_RFFT_Q31_SOURCES = (
     "Source/BasicMathFunctions/arm_shift_q31.c",
     "Source/CommonTables/arm_common_tables.c",
     "Source/CommonTables/arm_const_structs.c",
+    "Source/TransformFunctions/arm_bitreversal.c",
     "Source/TransformFunctions/arm_bitreversal2.c",
     "Source/TransformFunctions/arm_cfft_init_q31.c",
     "Source/TransformFunctions/arm_cfft_q31.c",

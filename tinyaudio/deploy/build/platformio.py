@@ -54,7 +54,7 @@ def platformio_environment(*, core_dir: Path, offline: bool, extra: Mapping[str,
     core_dir
         From `prepare_platformio`.
     offline
-        Whether an attempt to reach the registry fails at once, rather than after minutes.
+        Whether it is kept from any network: its connections go to a port that refuses them.
     extra
         Variables for the project's own build scripts.
     """

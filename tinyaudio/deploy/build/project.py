@@ -69,6 +69,9 @@ def build_project(
         raise BuildError(
             "there is no firmware project", hint=f"run `tinyaudio render --board {board.id}` first", where=str(directory / "platformio.ini")
         )
+    platform = directory / "platforms" / board.platformio.platform / "platform.json"
+    if offline and not platform.is_file():  # PlatformIO would ask its registry for a minute
+        raise BuildError("the project lacks its PlatformIO platform", hint="render it again, or build without --offline", where=str(platform))
     if project.board != board.id:
         raise BuildError(f"the project was rendered for {project.board}, not for {board.id}", hint="render it again", where=str(directory))
     started = time.monotonic()
