@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinyaudio.core.errors import InputError
-from tinyaudio.dsp.audio import SYNTHETIC_LABELS, SyntheticSet, read_pcm, synthesize_clip, synthesize_set
+from tinyaudio.dsp.audio import SYNTHETIC_LABELS, Difficulty, SyntheticSet, read_pcm, synthesize_clip, synthesize_set
 from tinyaudio.dsp.audio.synthesis.scenes import NOISE_COLOURS, coloured_noise
 from tinyaudio.dsp.audio.synthesis.sources import SOURCES
 
@@ -54,6 +54,19 @@ def test_levels_vary_and_nothing_clips(label: str) -> None:
     peaks = [int(np.abs(synthesize_clip(label, seed=1, recording=n, take=0, samples=20_000).astype(int)).max()) for n in range(12)]
     assert max(peaks) < 32_767
     assert 20 * np.log10(max(peaks) / min(peaks)) > 12
+
+
+@pytest.mark.parametrize("label", SYNTHETIC_LABELS)
+@pytest.mark.parametrize("samples", [1, 100, 3_000])
+def test_short_clips_are_synthesized_too(label: str, samples: int) -> None:
+    for recording in range(5):
+        assert synthesize_clip(label, seed=1, recording=recording, take=0, samples=samples).shape == (samples,)
+
+
+def test_difficulty_is_noise_in_the_pauses() -> None:
+    easy, hard = (Difficulty(snr_db=(snr, snr), distractor_share=0.0, peak_dbfs=(-6.0, -6.0), echo_seconds=(0.1, 0.1)) for snr in (40.0, 0.0))
+    quiet, noisy = (synthesize_clip("knocking", seed=1, recording=0, take=0, samples=40_000, difficulty=level) for level in (easy, hard))
+    assert loud_share(quiet.astype(float)) < 0.5 < loud_share(noisy.astype(float))
 
 
 @pytest.mark.parametrize("recording", range(4))

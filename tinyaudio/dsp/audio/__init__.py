@@ -5,12 +5,13 @@ The public face: `read_audio` and `read_pcm` (WAV or FLAC to int16 mono at the p
 """
 
 from tinyaudio.dsp.audio.files import Audio, ChannelPolicy, read_audio, read_pcm, write_wav
-from tinyaudio.dsp.audio.synthesis import SYNTHETIC_LABELS, SyntheticSet, synthesize_clip, synthesize_set
+from tinyaudio.dsp.audio.synthesis import SYNTHETIC_LABELS, Difficulty, SyntheticSet, synthesize_clip, synthesize_set
 
 __all__ = [
     "SYNTHETIC_LABELS",
     "Audio",
     "ChannelPolicy",
+    "Difficulty",
     "SyntheticSet",
     "read_audio",
     "read_pcm",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyaudio.core.errors import ModelError
+from tinyaudio.learn.training import import_tensorflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ def make_stride_padding_explicit(tflite: bytes) -> bytes:
 
 
 def _schema() -> Any:
+    import_tensorflow()
     from tensorflow.lite.python import schema_py_generated
 
     return schema_py_generated

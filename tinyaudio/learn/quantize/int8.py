@@ -19,7 +19,7 @@ from tinyaudio.core.project import QuantizeTable
 from tinyaudio.core.tflite_metadata import add_metadata, read_metadata
 from tinyaudio.learn.dataset import dequantized_log_mel, patch_features
 from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_explicit
-from tinyaudio.learn.training import load_keras_model
+from tinyaudio.learn.training import import_tensorflow, load_keras_model
 
 Progress = Callable[[int, int], None]
 
@@ -119,7 +119,7 @@ def refuse_unsupported(ops: tuple[str, ...]) -> None:
 
 def convert_to_int8(model: Any, patches: npt.NDArray[np.float32], *, on_progress: Progress | None = None) -> bytes:
     """Return a Keras model of batch 1 as full-integer ``.tflite``, its ranges taken from `patches`, float32[n, ...]."""
-    import tensorflow as tf
+    tf = import_tensorflow()
 
     def representative() -> Iterator[list[npt.NDArray[np.float32]]]:
         for done, patch in enumerate(patches, start=1):

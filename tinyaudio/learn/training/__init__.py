@@ -1,11 +1,13 @@
 """Train a float model on the features of the integer twin.
 
-The public face: `train`, `FloatPredictor` and, for `learn.quantize`, `load_keras_model` and `build_network`.
+The public face: `train`, `FloatPredictor` and, for `learn.quantize`, `load_keras_model`, `build_network` and
+`import_tensorflow`.
 """
 
 from tinyaudio.learn.training.loop import train
 from tinyaudio.learn.training.networks import ARCHITECTURES, build_network
 from tinyaudio.learn.training.predictor import FloatPredictor
+from tinyaudio.learn.training.runtime import import_tensorflow
 from tinyaudio.learn.training.storage import load_keras_model
 
-__all__ = ["ARCHITECTURES", "FloatPredictor", "build_network", "load_keras_model", "train"]
+__all__ = ["ARCHITECTURES", "FloatPredictor", "build_network", "import_tensorflow", "load_keras_model", "train"]

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyaudio.core.artifacts import FeatureSet, Int64Array, TrainedModel
-from tinyaudio.core.errors import StageError, ToolError
+from tinyaudio.core.errors import StageError
 from tinyaudio.core.project import ModelTable, TrainTable
 from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, training_patches, validation_patches
 from tinyaudio.learn.training.networks import build_network
+from tinyaudio.learn.training.runtime import import_tensorflow
 from tinyaudio.learn.training.storage import keras_bytes
 
 Progress = Callable[[int, int], None]
@@ -96,13 +97,11 @@ def build_with_weights(features: FeatureSet, model_table: ModelTable, trained: A
 
 
 def _deterministic_keras(seed: int) -> Any:
-    try:
-        import keras
-        import tensorflow as tf
-    except ImportError as error:
-        raise ToolError("TensorFlow is not installed, and training needs it", hint='pip install "tinyaudio[train]"', where="train") from error
+    tensorflow = import_tensorflow()
+    import keras
+
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    tensorflow.config.experimental.enable_op_determinism()
     return keras
 
 

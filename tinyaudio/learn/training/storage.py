@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.errors import StageError
+from tinyaudio.learn.training.runtime import import_tensorflow
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP file can hold
 
@@ -34,6 +35,7 @@ def load_keras_model(data: bytes) -> Any:
     StageError
         If Keras cannot read it.
     """
+    import_tensorflow()
     import keras
 
     with tempfile.TemporaryDirectory() as folder:

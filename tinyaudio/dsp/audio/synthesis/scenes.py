@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from tinyaudio.core.artifacts import Int16Array
 from tinyaudio.core.errors import InputError
@@ -29,7 +28,12 @@ class Difficulty:
     echo_seconds: tuple[float, float] = (0.08, 0.7)  # time to fall by 60 dB
 
 
-def synthesize_clip(label: str, *, seed: int, recording: int, take: int, samples: int, sample_rate_hz: int = 16_000) -> Int16Array:
+DEFAULT_DIFFICULTY = Difficulty()
+
+
+def synthesize_clip(
+    label: str, *, seed: int, recording: int, take: int, samples: int, sample_rate_hz: int = 16_000, difficulty: Difficulty = DEFAULT_DIFFICULTY
+) -> Int16Array:
     """Return one clip of the synthetic set, a pure function of its arguments.
 
     Parameters
@@ -46,6 +50,8 @@ def synthesize_clip(label: str, *, seed: int, recording: int, take: int, samples
         Length, 1 or more.
     sample_rate_hz
         8000 to 48000.
+    difficulty
+        How much is in the way of the event.
 
     Returns
     -------
@@ -61,11 +67,11 @@ def synthesize_clip(label: str, *, seed: int, recording: int, take: int, samples
     class_index = SYNTHETIC_LABELS.index(label)
     place = np.random.default_rng([seed, class_index, recording])
     source = SOURCES[label](place, sample_rate_hz)
-    room = _impulse_response(place, sample_rate_hz, Difficulty())
+    room = _impulse_response(place, sample_rate_hz, difficulty)
     colour = str(place.choice(list(NOISE_COLOURS)))
     moment = np.random.default_rng([seed, class_index, recording, take])
-    event = fftconvolve(source.play(moment, samples), room)[:samples]
-    return _mix(event, moment, label=label, room=room, colour=colour, sample_rate_hz=sample_rate_hz)
+    event = _in_room(source.play(moment, samples), room)
+    return _mix(event, moment, label=label, room=room, colour=colour, sample_rate_hz=sample_rate_hz, difficulty=difficulty)
 
 
 def coloured_noise(rng: np.random.Generator, samples: int, exponent: float) -> Signal:
@@ -87,6 +93,13 @@ def _impulse_response(rng: np.random.Generator, sample_rate_hz: int, difficulty:
     return response
 
 
+def _in_room(sound: Signal, room: Signal) -> Signal:
+    """Return `sound` as heard in `room`, cut to its own length."""
+    from scipy.signal import fftconvolve  # a slow import that only synthesis needs
+
+    return np.asarray(fftconvolve(sound, room)[: sound.size])
+
+
 def _background(rng: np.random.Generator, samples: int, *, colour: str, sample_rate_hz: int) -> Signal:
     """Return noise of one colour, gusting, with mains hum in a third of the clips."""
     seconds = np.arange(samples) / sample_rate_hz
@@ -97,13 +110,14 @@ def _background(rng: np.random.Generator, samples: int, *, colour: str, sample_r
     return noise
 
 
-def _mix(event: Signal, rng: np.random.Generator, *, label: str, room: Signal, colour: str, sample_rate_hz: int) -> Int16Array:
-    difficulty = Difficulty()
+def _mix(
+    event: Signal, rng: np.random.Generator, *, label: str, room: Signal, colour: str, sample_rate_hz: int, difficulty: Difficulty
+) -> Int16Array:
     mixture = event / (_rms(event) + 1e-9)
     if rng.uniform() < difficulty.distractor_share:
         other = str(rng.choice([name for name in SYNTHETIC_LABELS if name != label]))
         distractor: Source = SOURCES[other](rng, sample_rate_hz)
-        sound = fftconvolve(distractor.play(rng, event.size), room)[: event.size]
+        sound = _in_room(distractor.play(rng, event.size), room)
         mixture = mixture + _gain(rng.uniform(*difficulty.distractor_db)) * sound / (_rms(sound) + 1e-9)
     background = _background(rng, event.size, colour=colour, sample_rate_hz=sample_rate_hz)
     mixture = mixture + _gain(-rng.uniform(*difficulty.snr_db)) * background

@@ -12,7 +12,7 @@ from tinyaudio.core.artifacts import SPLITS, Split
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.files import write_bytes_atomically
 from tinyaudio.dsp.audio.files import write_wav
-from tinyaudio.dsp.audio.synthesis.scenes import SYNTHETIC_LABELS, synthesize_clip
+from tinyaudio.dsp.audio.synthesis.scenes import DEFAULT_DIFFICULTY, SYNTHETIC_LABELS, Difficulty, synthesize_clip
 
 Progress = Callable[[int, int], None]
 
@@ -29,6 +29,7 @@ class SyntheticSet:
     takes: int = 2  # clips per recording
     clip_samples: int = 40_000
     sample_rate_hz: int = 16_000
+    difficulty: Difficulty = DEFAULT_DIFFICULTY
 
     def recordings_of(self, split: Split) -> range:
         """Return the numbers of the recordings of `split`."""
@@ -73,7 +74,15 @@ def synthesize_set(directory: Path, plan: SyntheticSet | None = None, *, on_prog
         return manifest
     for done, (filename, label, group, _) in enumerate(rows, start=1):
         recording, take = int(group.rpartition("_")[2]), int(Path(filename).stem.rpartition("_")[2])
-        pcm = synthesize_clip(label, seed=plan.seed, recording=recording, take=take, samples=plan.clip_samples, sample_rate_hz=plan.sample_rate_hz)
+        pcm = synthesize_clip(
+            label,
+            seed=plan.seed,
+            recording=recording,
+            take=take,
+            samples=plan.clip_samples,
+            sample_rate_hz=plan.sample_rate_hz,
+            difficulty=plan.difficulty,
+        )
         write_wav(directory / filename, pcm, sample_rate_hz=plan.sample_rate_hz)
         if on_progress is not None:
             on_progress(done, len(rows))

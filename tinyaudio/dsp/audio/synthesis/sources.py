@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 Signal = npt.NDArray[np.float64]
 
@@ -33,6 +32,8 @@ def resonator(signal: Signal, frequency_hz: float, decay_seconds: float, *, samp
 
     The poles are at ``exp(-1 / (decay * rate)) * exp(+-2j * pi * frequency / rate)``.
     """
+    from scipy.signal import lfilter  # a slow import that only synthesis needs
+
     radius = np.exp(-1.0 / (decay_seconds * sample_rate_hz))
     angle = 2.0 * np.pi * frequency_hz / sample_rate_hz
     return np.asarray(lfilter([1.0 - radius], [1.0, -2.0 * radius * np.cos(angle), radius * radius], signal))

@@ -1,0 +1,24 @@
+"""Get TensorFlow: quietly, or with a clear error."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tinyaudio.core.errors import ToolError
+
+
+def import_tensorflow() -> Any:
+    """Return the module ``tensorflow``, its C++ log kept to warnings unless ``TF_CPP_MIN_LOG_LEVEL`` says otherwise.
+
+    Raises
+    ------
+    ToolError
+        If it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise ToolError("TensorFlow is not installed, and training needs it", hint='pip install "tinyaudio[train]"', where="train") from error
+    return tensorflow
