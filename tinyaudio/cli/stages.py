@@ -166,13 +166,13 @@ def say_proof(output: Output, proof: Any) -> None:
     facts = proof.facts
     if not output.as_json:
         accuracy, mismatches = facts["accuracy"], facts["mismatches"]
-        unit = next(key for key in ("instructions", "cycles", "nanoseconds") if key in facts)
         rows = [
             ("clips, frames", f"{facts['clips']:,}, {facts['frames']:,}"),
             ("accuracy float / INT8 / device", f"{accuracy['float']:.1%} / {accuracy['int8']:.1%} / {accuracy['device']:.1%}"),
             ("mismatches front end / model", f"{mismatches['frontend']:,} / {mismatches['model']:,}"),
-            (f"{unit} per frame / inference", f"{facts[unit]['frontend_per_frame']:,} / {facts[unit]['model_per_inference']:,}"),
         ]
+        for unit in {"instructions", "cycles", "nanoseconds"} & set(facts):
+            rows.append((f"{unit} per frame / inference", f"{facts[unit]['frontend_per_frame']:,} / {facts[unit]['model_per_inference']:,}"))
         if "flash_bytes" in facts:
             rows.append(("flash / RAM", f"{facts['flash_bytes']:,} / {facts['ram_bytes']:,} bytes"))
         rows.append(("report", facts["report"]))

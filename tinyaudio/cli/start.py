@@ -37,7 +37,7 @@ def new(
 def demo(
     board: Annotated[str, typer.Option("--board", help="Board type; see `tinyaudio boards list`.")] = "mps2_an500",
     task: TaskOption = "events",
-    directory: Annotated[Path, typer.Option("--directory", help="Where the demo's project is kept.", file_okay=False)] = Path("runs/demo"),
+    directory: Annotated[Path, typer.Option("--directory", help="Where the demo's project is kept.", file_okay=False)] = Path("demo_project"),
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,

@@ -237,7 +237,7 @@ class HilReport:
     stages: tuple[StageComparison, ...]  # in the order of the line
     first_mismatches: tuple[Mismatch, ...]  # at most one for each clip and stage
     evaluation: Evaluation
-    cost: Cost
+    cost: Cost | None  # None at depth "fake", where nothing is counted
     dropped_frames: int  # link frames that were damaged or lost and sent again
     resumed: int  # device resets survived
     overruns: int  # samples the device had no room for

@@ -24,7 +24,6 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
             "device": hil.evaluation.accuracy,
         },
         "mismatches": {"frontend": hil.frontend_mismatches, "model": hil.model_mismatches},
-        hil.cost.unit: {"frontend_per_frame": hil.cost.frontend_per_frame, "model_per_inference": hil.cost.model_per_inference},
         "stages": [dataclasses.asdict(stage) for stage in hil.stages],
         "first_mismatches": [dataclasses.asdict(mismatch) for mismatch in hil.first_mismatches],
         "dropped": hil.dropped_frames,
@@ -36,6 +35,8 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         "device": dataclasses.asdict(hil.identity),
         "fingerprints": dict(inputs.fingerprints),
     }
+    if hil.cost is not None:
+        facts[hil.cost.unit] = {"frontend_per_frame": hil.cost.frontend_per_frame, "model_per_inference": hil.cost.model_per_inference}
     if inputs.build is not None:
         facts |= {
             "flash_bytes": inputs.build.flash_bytes,

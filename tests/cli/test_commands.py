@@ -1,0 +1,114 @@
+"""The command line's contract: one JSON object, exit codes, errors in two lines, help with an example."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMANDS = (
+    ("demo",),
+    ("new",),
+    ("run",),
+    ("data", "check"),
+    ("train",),
+    ("quantize",),
+    ("calibrate",),
+    ("evaluate",),
+    ("render",),
+    ("build",),
+    ("hil",),
+    ("boards", "list"),
+    ("boards", "show"),
+    ("doctor",),
+)
+
+
+def tinyaudio(*arguments: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "tinyaudio", *arguments], capture_output=True, text=True, check=False, cwd=directory, timeout=300)
+
+
+def the_json(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    lines = result.stdout.splitlines()
+    assert len(lines) == 1, f"stdout must hold one object:\n{result.stdout}\n{result.stderr}"
+    value = json.loads(lines[0])
+    assert isinstance(value, dict)
+    return value
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_helps_with_an_example(command: tuple[str, ...]) -> None:
+    result = tinyaudio(*command, "--help")
+    assert result.returncode == 0
+    assert f"tinyaudio {' '.join(command)}" in result.stdout.replace("\n", " ")
+    assert "Example" in result.stdout
+
+
+def test_the_whole_tree_is_listed() -> None:
+    result = tinyaudio("--help")
+    assert result.returncode == 0
+    for command in COMMANDS:
+        assert f" {command[0]} " in result.stdout
+
+
+@pytest.mark.parametrize("library", ["tensorflow", "numpy", "pydantic", "matplotlib", "platformio"])
+def test_help_loads_nothing_heavy(library: str) -> None:
+    code = f"import sys, tinyaudio.cli; sys.exit({library!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_boards_as_json() -> None:
+    boards = the_json(tinyaudio("boards", "list", "--json"))["boards"]
+    assert {"mps2_an500", "native"} <= {board["id"] for board in boards}
+    shown = the_json(tinyaudio("boards", "show", "mps2_an500", "--json"))["boards"][0]
+    assert shown["memory"]["regions"]["ssram1"]["length_bytes"] == 4_194_304
+
+
+def test_an_error_is_two_lines_and_one_object() -> None:
+    result = tinyaudio("boards", "show", "esp33", "--json")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == ["error: --board: there is no board 'esp33'", "hint: boards: mps2_an500, native"]
+    assert the_json(result) == {
+        "error": {"type": "BoardError", "message": "there is no board 'esp33'", "hint": "boards: mps2_an500, native", "where": "--board"}
+    }
+
+
+def test_wrong_usage_exits_with_two() -> None:
+    assert tinyaudio("build").returncode == 2
+    assert tinyaudio("paint").returncode == 2
+
+
+def test_a_folder_without_a_project_says_how_to_make_one(tmp_path: Path) -> None:
+    result = tinyaudio("train", "--project", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert "tinyaudio.toml" in result.stderr
+    assert "tinyaudio new" in result.stderr
+
+
+def test_doctor_knows_every_tool() -> None:
+    tools = {tool["name"]: tool for tool in the_json(tinyaudio("doctor", "--json"))["tools"]}
+    assert all(set(tool) >= {"name", "found", "version", "needed_for", "how"} for tool in tools.values())
+    assert all(tool["how"] for tool in tools.values() if not tool["found"])
+
+
+def test_a_new_project_is_whole_and_never_overwrites(tmp_path: Path) -> None:
+    project = tmp_path / "doorbell"
+    made = the_json(tinyaudio("new", str(project), "--task", "events", "--json"))
+    assert sorted(made["files"]) == sorted(path.name for path in project.iterdir())
+    assert "tinyaudio.toml" in made["files"]
+    before = (project / "tinyaudio.toml").read_bytes()
+    again = tinyaudio("new", str(project), "--task", "events")
+    assert again.returncode == 1
+    assert (project / "tinyaudio.toml").read_bytes() == before
+
+
+def test_anomaly_is_refused_clearly(tmp_path: Path) -> None:
+    result = tinyaudio("new", str(tmp_path / "fan"), "--task", "anomaly", "--json")
+    assert result.returncode == 1
+    assert the_json(result)["error"]["type"] == "NotYetSupportedError"
+    assert not (tmp_path / "fan").exists()

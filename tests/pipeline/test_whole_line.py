@@ -1,0 +1,182 @@
+"""The whole line on a small set: real audio, real TensorFlow, the real compiler, the firmware as a child process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.test_commands import the_json, tinyaudio
+from tinyaudio.core.errors import InputError, ManifestError
+from tinyaudio.dsp.audio import SyntheticSet, synthesize_set
+from tinyaudio.pipeline import build_stage, evaluate_stage, hil_stage, open_line, render_stage, run_line, train_stage
+from tinyaudio.pipeline.line import Advance, Line
+
+pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
+
+PROJECT = """
+[project]
+name = "small"
+
+[model]
+width_multiplier = 0.1
+blocks = 2
+
+[train]
+epochs = 2
+"""
+SMALL_SET = SyntheticSet(
+    labels=("alarm", "engine", "siren"), train_recordings=4, validation_recordings=2, test_recordings=2, takes=1, clip_samples=24_000
+)
+
+
+class Silent:
+    """Collects notes and warnings."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def detail(self, text: str) -> None:
+        pass
+
+    def warning(self, text: str) -> None:
+        self.notes.append(f"warning: {text}")
+
+    @contextmanager
+    def task(self, description: str) -> Iterator[Advance]:
+        self.notes.append(description)
+        yield lambda _done, _total: None
+
+
+def line_of(directory: Path) -> Line:
+    return open_line(directory, Silent())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that went the whole way once."""
+    directory = tmp_path_factory.mktemp("small")
+    synthesize_set(directory, SMALL_SET)
+    (directory / "tinyaudio.toml").write_text(PROJECT)
+    proof = run_line(line_of(directory), "native")
+    assert proof.passed
+    return directory
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it, to spoil."""
+    return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
+
+
+def test_what_was_trained_is_what_runs(finished: Path) -> None:
+    proof = run_line(line_of(finished), "native")
+    facts = proof.facts
+    assert facts["mismatches"] == {"frontend": 0, "model": 0}
+    assert facts["accuracy"]["device"] == facts["accuracy"]["int8"]
+    assert facts["clips"] == 6
+    assert {stage["stage"] for stage in facts["stages"]} == {"window", "fft", "energy", "mel", "log", "features", "logits", "outputs"}
+    assert all(stage["elements"] > 0 for stage in facts["stages"])
+    assert json.loads((proof.page.parent / "report.json").read_text())["elf_sha256"] == facts["elf_sha256"]
+    assert "What was trained is what runs" in proof.page.read_text()
+
+
+def test_a_second_run_reuses_every_stage(finished: Path) -> None:
+    line = line_of(finished)
+    run_line(line, "native")
+    assert all(result.reused for result in line.seen.values())
+    assert set(line.seen) == {f"{name}_stage" for name in ("dataset", "features", "train", "quantize", "calibrate", "expected", "evaluate")}
+
+
+def test_the_fake_answers_like_the_firmware(finished: Path) -> None:
+    fake, real = (hil_stage(line_of(finished), "native", depth=depth).report for depth in ("fake", "virtual"))
+    assert fake.frontend_mismatches == fake.model_mismatches == 0
+    np.testing.assert_array_equal(fake.evaluation.scores, real.evaluation.scores)
+    assert fake.cost is None
+
+
+def test_a_changed_setting_repeats_only_what_depends_on_it(project: Path) -> None:
+    toml = project / "tinyaudio.toml"
+    toml.write_text(toml.read_text() + "\n[firmware]\nsmoothing_patches = 5\n")
+    line = line_of(project)
+    before = render_stage(line_of(project), "native")[0].fingerprint
+    proof = run_line(line, "native")
+    assert {name for name, result in line.seen.items() if not result.reused} <= {"calibrate_stage"}
+    assert proof.facts["device"]["firmware_fingerprint"] == before
+
+
+def test_a_damaged_value_mends_itself(project: Path) -> None:
+    for path in (project / "runs" / "small" / "blobs").glob("*.bin"):
+        path.write_bytes(path.read_bytes()[:-1])
+    line = line_of(project)
+    evaluate_stage(line)
+    assert line.seen["features_stage"].reused
+    assert not line.seen["train_stage"].reused
+
+
+def test_training_repeats_with_its_seed(project: Path) -> None:
+    first = train_stage(line_of(project)).stored.fingerprint
+    (project / "runs" / "small" / "train.json").unlink()
+    again = train_stage(line_of(project))
+    assert not again.reused
+    assert again.stored.fingerprint == first
+
+
+def test_rendering_twice_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        render_stage(line_of(finished), "mps2_an500", out=tmp_path / name)
+    trees = [
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()} for root in (tmp_path / "one", tmp_path / "two")
+    ]
+    assert trees[0] == trees[1]
+    assert not any(str(tmp_path).encode() in data for data in trees[0].values())
+
+
+def test_building_twice_gives_the_same_image(finished: Path) -> None:
+    first = build_stage(line_of(finished), "native")
+    shutil.rmtree(finished / "runs" / "small" / "native" / "firmware" / ".pio")
+    assert build_stage(line_of(finished), "native").elf_sha256 == first.elf_sha256
+
+
+def test_a_corrupt_recording_stops_before_anything_is_made(project: Path) -> None:
+    shutil.rmtree(project / "runs")
+    victim = next((project / "audio").glob("siren_*.wav"))
+    victim.write_bytes(b"RIFF" + bytes(40))
+    with pytest.raises(ManifestError) as caught:
+        run_line(line_of(project), "native")
+    assert victim.name in str(caught.value)
+    assert not list(project.rglob("*.part"))
+    checked = tinyaudio("data", "check", "--project", str(project), "--json")
+    assert checked.returncode == 3
+    assert [(item["kind"], Path(item["file"]).name) for item in the_json(checked)["problems"] if item["severity"] == "error"] == [
+        ("unreadable", victim.name)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("depth", "port", "words"),
+    [
+        ("deep", None, "there is no depth 'deep'"),
+        ("serial", None, "needs a port"),
+        ("virtual", "/dev/ttyACM0", "depth virtual has no port"),
+    ],
+)
+def test_depths_and_ports_must_go_together(finished: Path, depth: str, port: str | None, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        run_line(line_of(finished), "native", depth=depth, port=port)
+
+
+def test_the_command_prints_one_object(finished: Path) -> None:
+    result = tinyaudio("hil", "--project", str(finished), "--board", "native", "--json")
+    assert result.returncode == 0, result.stderr
+    facts = the_json(result)
+    assert facts["board"] == "native"
+    assert Path(facts["report"]).is_file()
