@@ -116,7 +116,7 @@ def build(
 
         artifact = build_stage(open_line(project, output), board, offline=offline)
         _say_sizes(output, build_facts(artifact))
-        output.result(build_facts(artifact))
+        output.result(build_facts(artifact), text=f"image: {artifact.elf}")
         if not artifact.budget_ok:
             for problem in artifact.budget_problems:
                 output.warning(problem)
@@ -175,11 +175,9 @@ def say_proof(output: Output, proof: Any) -> None:
             rows.append((f"{unit} per frame / inference", f"{facts[unit]['frontend_per_frame']:,} / {facts[unit]['model_per_inference']:,}"))
         if "flash_bytes" in facts:
             rows.append(("flash / RAM", f"{facts['flash_bytes']:,} / {facts['ram_bytes']:,} bytes"))
-        rows.append(("report", facts["report"]))
         output.table(f"{facts['board']}, runtime {facts['runtime']}, depth {facts['depth']}", ("", ""), rows)
-    output.result(
-        facts, text="0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
-    )
+    verdict = "0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
+    output.result(facts, text=f"{verdict}\nreport: {facts['report']}")
     if not proof.passed:
         raise typer.Exit(EXIT_CHECK_FAILED)
 
@@ -188,4 +186,4 @@ def _say_sizes(output: Output, facts: dict[str, Any]) -> None:
     if output.as_json:
         return
     rows = [(name, f"{use['used_bytes']:,}", f"{use['length_bytes']:,}") for name, use in facts["regions"].items()]
-    output.table(f"{facts['elf']} ({facts['seconds']:.1f} s)", ("region", "used bytes", "of"), rows)
+    output.table(f"built in {facts['seconds']:.1f} s", ("region", "used bytes", "of"), rows)
