@@ -1,174 +1,32 @@
-"""`Device` against the fake device and against the C++ link in a child process: faults of the line, resets, bad firmware."""
+"""`Device` against the fake device: faults of the line, resets, bad firmware."""
 
 from __future__ import annotations
 
 import dataclasses
-import zlib
-from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host
+from tests.bench.hop_device import HELLO, HOP, PCM, HopComputer, assert_whole, fake_device
 from tinyaudio.bench.device import Capture, Device, check_identity, identity_of
-from tinyaudio.bench.device.clip_run import ClipRun
 from tinyaudio.bench.fake_device import FakeDevice
-from tinyaudio.bench.transport import FaultRates, FaultyTransport, LoopbackTransport, ProcessTransport, Transport
-from tinyaudio.core.errors import DeviceError, IdentityError, ProtocolError, TransportError
-from tinyaudio.core.tools import start_tool
+from tinyaudio.bench.transport import LoopbackTransport
+from tinyaudio.core.errors import DeviceError, IdentityError, ProtocolError
 from tinyaudio.wire.messages import (
-    Capability,
-    ClipBegin,
     ClipResult,
-    CounterUnit,
     Detection,
     DeviceFault,
     FaultCode,
-    Hello,
     Log,
     LogLevel,
     Message,
     PatchResult,
     Pcm,
     Stage,
-    StageData,
     StageTrace,
     TraceMode,
 )
-
-HOP = 160
-PATCH = 4
-PCM = np.random.default_rng(5).integers(-(2**15), 2**15, 200 * HOP + 37).astype(np.int16)
-BAD_LINE = FaultRates(drop=2e-4, flip=2e-4, duplicate=2e-4)
-
-HELLO = Hello(
-    protocol_version=0,
-    nonce=0,
-    boot_id=0,
-    retransmit_bytes=0,
-    board_id="fake",
-    chip_id=b"\x01\x02",
-    firmware_fingerprint=bytes([1]) * 32,
-    frontend_fingerprint=bytes([2]) * 32,
-    model_sha256=bytes([3]) * 32,
-    runtime="aot",
-    kernel="cmsis_q31",
-    sample_rate_hz=16_000,
-    window_samples=HOP,
-    hop_samples=HOP,
-    fft_samples=256,
-    mel_bands=4,
-    patch_frames=PATCH,
-    patch_hop_frames=PATCH,
-    label_count=2,
-    counter_frequency_hz=1,
-    counter_unit=CounterUnit.CYCLES,
-    arena_bytes=7,
-    capabilities=Capability.STAGE_TRACE,
-)
-
-
-class HopComputer:
-    """Says of each hop its CRC-32, as the C++ test device does."""
-
-    def begin(self, request: ClipBegin) -> list[Message]:
-        self.request = request
-        self.pcm = np.empty(0, np.int16)
-        self.frames = 0
-        return [self.result()] if request.total_samples == 0 else []
-
-    def process(self, samples: NDArray[np.int16]) -> list[Message]:
-        self.pcm = np.concatenate([self.pcm, samples])
-        messages: list[Message] = []
-        while len(self.pcm) >= (self.frames + 1) * HOP:
-            messages += self.frame(self.pcm[self.frames * HOP :][:HOP].tobytes())
-        return [*messages, self.result()] if len(self.pcm) == self.request.total_samples else messages
-
-    def frame(self, data: bytes) -> list[Message]:
-        index, clip_id = self.frames, self.request.clip_id
-        self.frames += 1
-        messages: list[Message] = []
-        if self.request.trace_mode is TraceMode.CRC:
-            messages.append(StageTrace(clip_id=clip_id, frame_index=index, stage_crc32=(zlib.crc32(data, index),) * 5, counter_ticks=index))
-        if 0 <= index - self.request.capture_first_frame < self.request.capture_frame_count:
-            for stage in (stage for stage in Stage if self.request.capture_stages >> stage & 1):
-                for offset in range(0, len(data), 256):
-                    piece = data[offset : offset + 256]
-                    messages.append(
-                        StageData(clip_id=clip_id, frame_index=index, stage=stage, offset_bytes=offset, total_bytes=len(data), data=piece)
-                    )
-        if self.frames % PATCH == 0:
-            messages.append(self.patch(self.frames // PATCH - 1))
-        return messages
-
-    def patch(self, index: int) -> PatchResult:
-        return PatchResult(
-            clip_id=self.request.clip_id,
-            patch_index=index,
-            features_crc32=0,
-            counter_ticks=0,
-            logits=(),
-            scores=(1, 2),
-            smoothing_count=0,
-            smoothed_score_sums=(),
-        )
-
-    def result(self) -> ClipResult:
-        return ClipResult(
-            clip_id=self.request.clip_id,
-            samples_received=len(self.pcm),
-            frames=self.frames,
-            patches=self.frames // PATCH,
-            overruns=0,
-            label_index=-1,
-            score_sums=(),
-        )
-
-
-class ResettingTransport:
-    """Resets the fake device after given numbers of written bytes."""
-
-    def __init__(self, line: Transport, fake: FakeDevice, *, after_bytes: list[int]) -> None:
-        self.line, self.fake, self.after_bytes, self.written = line, fake, list(after_bytes), 0
-
-    def write(self, data: bytes) -> None:
-        self.written += len(data)
-        if self.after_bytes and self.written >= self.after_bytes[0]:
-            self.after_bytes.pop(0)
-            self.fake.reset()
-            data = data[len(data) // 2 :]
-        self.line.write(data)
-
-    def read(self, max_bytes: int, *, timeout_seconds: float) -> bytes:
-        return self.line.read(max_bytes, timeout_seconds=timeout_seconds)
-
-    def close(self) -> None:
-        self.line.close()
-
-
-def fake_device(computer: HopComputer | None = None, *, seed: int | None = None, resets: list[int] | None = None, hello: Hello = HELLO) -> Device:
-    fake = FakeDevice(hello, computer or HopComputer(), receive_bytes=2_048, retransmit_bytes=2_048)
-    loopback = LoopbackTransport(fake)
-    line: Transport = ResettingTransport(loopback, fake, after_bytes=resets or [])
-    if seed is not None:
-        line = FaultyTransport(line, seed=seed, to_device=BAD_LINE, from_device=BAD_LINE)
-    nonces = count(1_000)
-    return Device(line, clock=loopback.now_seconds, nonce_source=lambda: next(nonces))
-
-
-def expected_crcs(pcm: NDArray[np.int16]) -> NDArray[np.uint32]:
-    crcs = [zlib.crc32(pcm[index * HOP :][:HOP].tobytes(), index) for index in range(len(pcm) // HOP)]
-    return np.repeat(np.array(crcs, np.uint32)[:, None], 5, axis=1)
-
-
-def assert_whole(run: ClipRun, pcm: NDArray[np.int16]) -> None:
-    np.testing.assert_array_equal(run.stage_crc32, expected_crcs(pcm))
-    assert run.frontend_ticks.tolist() == list(range(len(pcm) // HOP))
-    assert [patch.patch_index for patch in run.patches] == list(range(len(pcm) // HOP // PATCH))
-    assert run.result.samples_received == len(pcm)
 
 
 def test_a_clip_comes_through_a_clean_line() -> None:
@@ -376,76 +234,3 @@ def test_identity_is_compared_by_name() -> None:
     with pytest.raises(IdentityError, match=r"^fake: .*model 030303030303 instead of aaaaaaaaaaaa; firmware 010101010101 instead of b+$") as caught:
         check_identity(HELLO, frontend_fingerprint="02" * 32, model_sha256="a" * 64, firmware_fingerprint="b" * 64)
     assert "tinyaudio build" in caught.value.hint
-
-
-# ---- the C++ link, under the sanitizers ----
-
-
-@pytest.fixture(scope="session")
-def cpp_device(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = FIRMWARE_LIB / "tinyaudio_wire"
-    sources = [Path(__file__).resolve().parents[1] / "host_cpp" / "link_device_main.cc", *sorted((library / "src").glob("*.cc"))]
-    return compile_host(tmp_path_factory.mktemp("link") / "link_device", sources, include_dirs=[library / "include", library / "src"])
-
-
-@pytest.fixture
-def cpp_line(cpp_device: Path, request: pytest.FixtureRequest) -> Iterator[ProcessTransport]:
-    """Talk to the C++ device, started with the arguments the test is parametrized with; it must end well."""
-    with start_tool([cpp_device, *map(str, request.param)], pipes=True) as process:
-        line = ProcessTransport(process)
-        yield line
-        line.close()
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(20) == 0, process.cause_of_death()
-
-
-@pytest.mark.parametrize("cpp_line", [(2_048, 2_048), (1_101, 1_101), (65_535, 65_536)], indirect=True)
-def test_cpp_clean_line(cpp_line: ProcessTransport) -> None:
-    device = Device(cpp_line)
-    hello = device.connect()
-    assert hello.board_id == "host test"
-    assert hello.kernel == "a name that is f"
-    assert hello.model_sha256 == b"\xab" * 32
-    for clip_id in range(3):
-        assert_whole(device.stream_clip(clip_id, PCM), PCM)
-    assert device.statistics.retransmitted_frames == 0
-
-
-@pytest.mark.parametrize("cpp_line", [(2_048, 2_048), (1_101, 8_192)], indirect=True)
-@pytest.mark.parametrize("seed", range(4))
-def test_cpp_bad_line(cpp_line: ProcessTransport, seed: int) -> None:
-    line = FaultyTransport(cpp_line, seed=seed, to_device=BAD_LINE, from_device=BAD_LINE)
-    device = Device(line, poll_seconds=0.02)
-    for clip_id in range(2):
-        assert_whole(device.stream_clip(clip_id, PCM), PCM)
-    assert line.faults > 50
-    assert device.statistics.malformed_frames > 0
-
-
-@pytest.mark.parametrize("cpp_line", [(2_048, 2_048, 3_000, 40_000), (4_096, 8_192, 1, 65_000, 66_000)], indirect=True)
-@pytest.mark.parametrize("rates", [FaultRates(), BAD_LINE], ids=["clean", "bad"])
-def test_cpp_resets(cpp_line: ProcessTransport, rates: FaultRates) -> None:
-    line = FaultyTransport(cpp_line, seed=11, to_device=rates, from_device=rates)
-    device = Device(line, poll_seconds=0.02)
-    run = device.stream_clip(0, PCM)
-    assert_whole(run, PCM)
-    assert run.resumed >= 1
-    assert_whole(device.stream_clip(1, PCM), PCM)
-
-
-@pytest.mark.parametrize("cpp_line", [(2_048, 2_048)], indirect=True)
-def test_cpp_obeys_a_reset_request_and_numbers_its_boots(cpp_line: ProcessTransport) -> None:
-    device = Device(cpp_line, poll_seconds=0.02)
-    boots = [device.connect().boot_id]
-    device.request_reset()
-    boots.append(device.connect().boot_id)
-    assert boots == [1, 2]
-
-
-@pytest.mark.parametrize("sizes", [("1000", "2048"), ("2048", "1000"), ("65536", "2048")])
-def test_cpp_refuses_buffers_that_might_stall(cpp_device: Path, sizes: tuple[str, str]) -> None:
-    with start_tool([cpp_device, *sizes], pipes=True) as process:
-        assert process.wait(20) == 3
-        with pytest.raises(TransportError, match="buffers refused"):
-            Device(ProcessTransport(process)).connect()

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.test_device import HELLO
+from tests.bench.hop_device import HELLO
 from tinyaudio.bench.device import Capture, Device
 from tinyaudio.bench.fake_device import FakeDevice, TwinComputer, expected_outputs_model
 from tinyaudio.bench.transport import LoopbackTransport
