@@ -18,7 +18,7 @@ The firmware fingerprint is the fingerprint (`core.canonical`) of {path: text} o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -99,11 +99,12 @@ def write_project(project: FirmwareProject, directory: Path) -> tuple[str, ...]:
         If the disk refuses, or if `directory` has content and was not written by this function.
     """
     earlier = _earlier_files(directory)
+    _write_manifest(directory, earlier | set(project.files))  # first: a project written in part is known as ours
     written = [path for path, text in project.files.items() if write_text_if_changed(directory / path, text)]
     stale = sorted(earlier - set(project.files))
     for path in stale:
         _remove(directory, path)
-    write_text_if_changed(directory / MANIFEST_FILE, json.dumps({"files": sorted(project.files)}, indent=2) + "\n")
+    _write_manifest(directory, project.files)
     return tuple(sorted([*written, *stale]))
 
 
@@ -206,8 +207,6 @@ def _earlier_files(directory: Path) -> frozenset[str]:
                 raise StorageError(
                     "the folder is not empty and holds no firmware project of tinyaudio", hint="choose another --out folder", where=str(directory)
                 )
-            # Written first: a project that was written in part is still known as ours.
-            write_text_if_changed(manifest, json.dumps({"files": []}) + "\n")
             return frozenset()
         listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
         return frozenset(path for path in listed if _is_inside(path))
@@ -215,6 +214,10 @@ def _earlier_files(directory: Path) -> frozenset[str]:
         raise storage_error(directory, error) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError("its list of files is damaged", hint="remove the folder, or choose another one", where=str(manifest)) from error
+
+
+def _write_manifest(directory: Path, paths: Iterable[str]) -> None:
+    write_text_if_changed(directory / MANIFEST_FILE, json.dumps({"files": sorted(paths)}, indent=2) + "\n")
 
 
 def _is_inside(path: str) -> bool:
