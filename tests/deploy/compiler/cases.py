@@ -104,9 +104,7 @@ def dense(rows: int, depth: int, channels: int, *, per_channel: bool, activation
     weights, scales = _weights(model, rng, (channels, depth), 0, per_channel)
     bias = _bias(model, rng, channels, scales)
     output = model.tensor("output", (rows, channels), scale=float(_INPUT_SCALE * 0.011 * 90 * np.sqrt(depth) / gain), zero_point=5)
-    model.operator(
-        "FULLY_CONNECTED", [values, weights, bias], [output], "FullyConnectedOptions", FusedActivationFunction=_ACTIVATIONS[activation]
-    )
+    model.operator("FULLY_CONNECTED", [values, weights, bias], [output], "FullyConnectedOptions", FusedActivationFunction=_ACTIVATIONS[activation])
     return model.build(inputs=[values], outputs=[output])
 
 
@@ -130,9 +128,7 @@ def mean(size: tuple[int, int, int], *, keep: bool, scales: tuple[float, float],
     return model.build(inputs=[image], outputs=[output])
 
 
-def average_pool(
-    size: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], *, padding: str, activation: str = "none"
-) -> bytes:
+def average_pool(size: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], *, padding: str, activation: str = "none") -> bytes:
     """AVERAGE_POOL_2D."""
     model = ModelBuilder()
     image = model.tensor("image", (1, *size), scale=_INPUT_SCALE, zero_point=-20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_equal_shapes_share_one_kernel() -> None:
     rng = np.random.default_rng(2)
     model = ModelBuilder()
     tensors = [model.tensor(f"t{index}", (1, 4, 4, 8), scale=0.1) for index in range(4)]
-    for source, target in zip(tensors, tensors[1:], strict=False):
+    for source, target in pairwise(tensors):
         weights = model.tensor("weights", (8, 1, 1, 8), scale=0.01, data=rng.integers(-127, 128, (8, 1, 1, 8)))
         model.operator("CONV_2D", [source, weights, -1], [target], "Conv2DOptions", StrideH=1, StrideW=1)
     text = compile_model(model.build(inputs=[tensors[0]], outputs=[tensors[-1]]), name="same").files["generated/model.cc"]

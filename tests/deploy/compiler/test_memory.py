@@ -23,7 +23,7 @@ def _assert_nothing_overlaps(plan: MemoryPlan) -> None:
         for placement in plan.placements:
             if not placement.buffer.first <= step <= placement.buffer.last:
                 continue
-            assert 0 <= placement.offset and placement.offset + placement.buffer.bytes <= plan.arena_bytes
+            assert placement.offset >= 0 and placement.offset + placement.buffer.bytes <= plan.arena_bytes
             for unit in range(placement.offset // ALIGNMENT_BYTES, -(-(placement.offset + placement.buffer.bytes) // ALIGNMENT_BYTES)):
                 other = owner.setdefault(unit, placement.buffer.name)
                 if other == placement.buffer.name:

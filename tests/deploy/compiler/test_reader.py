@@ -125,7 +125,7 @@ def test_unsupported_operator_lists_the_supported_ones() -> None:
     assert all(kind in caught.value.hint for kind in OPERATIONS)
 
 
-@pytest.mark.parametrize("data", [b"", b"TFL3", b"RIFF....WAVE", b"\xff\xff\xff\x7fTFL3", b"\x08\0\0\0TFL3"], ids=["empty", "short", "wav", "root", "end"])
+@pytest.mark.parametrize("data", [b"", b"TFL3", b"RIFF....WAVE", b"\xff\xff\xff\x7fTFL3", b"\x08\0\0\0TFL3"])
 def test_not_a_model(data: bytes) -> None:
     with pytest.raises(ModelError):
         read_graph(data)
@@ -136,7 +136,7 @@ def test_softmax_with_another_output_scale_is_refused() -> None:
     values = model.tensor("values", (1, 4), scale=0.1)
     output = model.tensor("output", (1, 4), scale=0.1)
     model.operator("SOFTMAX", [values], [output], "SoftmaxOptions", Beta=1.0)
-    with pytest.raises(ModelError, match="operator 0 SOFTMAX .*1/256"):
+    with pytest.raises(ModelError, match=r"operator 0 SOFTMAX .*1/256"):
         read_graph(model.build(inputs=[values], outputs=[output]))
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler.arithmetic import Activation, FixedPointMultiplier, activation_range, quantize_multiplier
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Tensor
+from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, Operation, Tensor
 
 # Bounds under which the short requantization is exact, see firmware/lib/tinyaudio_nn/include/tinyaudio/nn/requantize.h.
 _FAST_ACCUMULATOR_LIMIT = 2**30
@@ -42,18 +42,23 @@ class ChannelConstants:
     shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
 
 
-def channel_factors(graph: Graph, *, input_index: int, weights_index: int, output_index: int, channels: int) -> tuple[float, ...]:
-    """Return input scale * weight scale / output scale for each channel, in double precision from left to right."""
-    quantization = graph.tensor(weights_index).quantization
+def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], activation: Activation) -> ChannelOperands:
+    """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`."""
+    values, output = graph.tensor(operation.inputs[0]), graph.tensor(operation.outputs[0])
+    quantization = graph.tensor(operation.inputs[1]).quantization
     scales = quantization.scales if quantization is not None else ()
-    per_channel = scales * channels if len(scales) == 1 else scales
-    return tuple(graph.tensor(input_index).scale * scale / graph.tensor(output_index).scale for scale in per_channel)
-
-
-def bias_values(graph: Graph, inputs: tuple[int, ...], channels: int) -> npt.NDArray[np.int64]:
-    """Return the bias, input 2, as int64; zeros where there is none."""
-    data = graph.tensor(inputs[2]).data if len(inputs) > 2 and inputs[2] >= 0 else None
-    return np.zeros(channels, np.int64) if data is None else data.ravel().astype(np.int64)
+    per_channel = scales * len(weights) if len(scales) == 1 else scales
+    bias = graph.tensor(operation.inputs[2]).data if len(operation.inputs) > 2 and operation.inputs[2] != ABSENT else None
+    return ChannelOperands(
+        input=values,
+        weights=weights,
+        bias=np.zeros(len(weights), np.int64) if bias is None else bias.ravel().astype(np.int64),
+        # In double precision from left to right, as the reference computes it.
+        factors=tuple(values.scale * scale / output.scale for scale in per_channel),
+        output=output,
+        activation=activation,
+        where=operation.where(graph),
+    )
 
 
 def channel_constants(operands: ChannelOperands) -> ChannelConstants:

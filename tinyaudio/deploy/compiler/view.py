@@ -11,6 +11,7 @@ import tflite
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler.arithmetic import Activation
 from tinyaudio.deploy.compiler.graph import ABSENT, Tensor, operation_place
+from tinyaudio.deploy.compiler.window import Window, extent
 
 _ACTIVATIONS: dict[int, Activation] = {
     tflite.ActivationFunctionType.NONE: "NONE",
@@ -132,6 +133,22 @@ class OperatorView:
         if value not in _PADDINGS:
             self.fail(f"its padding {value} does not exist")
         return _PADDINGS[value]
+
+    def window(self, options: Any, image: Tensor, *, kernel: tuple[int, ...], dilations: tuple[int, int] = (1, 1)) -> Window:
+        """Return the sliding window over `image`; strides and padding are those of `options`, `kernel` is (height, width)."""
+        padding = self.padding(options.Padding())
+        strides = (options.StrideH(), options.StrideW())
+        height, width = (
+            extent(
+                padding,
+                inputs=image.shape[1 + axis],
+                size=self.positive("kernel", kernel[axis]),
+                stride=self.positive("stride", strides[axis]),
+                dilation=self.positive("dilation", dilations[axis]),
+            )
+            for axis in (0, 1)
+        )
+        return Window(height=height, width=width)
 
     def positive(self, name: str, value: int) -> int:
         """Return an option that must lie within 1 to 4096."""

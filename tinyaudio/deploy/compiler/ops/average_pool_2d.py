@@ -9,7 +9,7 @@ import tflite
 from tinyaudio.deploy.compiler.arithmetic import Activation, activation_range
 from tinyaudio.deploy.compiler.graph import Graph, Kernel, Operation
 from tinyaudio.deploy.compiler.view import OperatorView
-from tinyaudio.deploy.compiler.window import Window, extent
+from tinyaudio.deploy.compiler.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +40,7 @@ def read(view: OperatorView) -> AveragePool:
     if (output.scale, output.zero_point) != (image.scale, image.zero_point):
         view.fail("its input and output are quantized differently")
     options = view.options(tflite.Pool2DOptions, tflite.BuiltinOptions.Pool2DOptions)
-    padding = view.padding(options.Padding())
-    window = Window(
-        height=extent(
-            padding,
-            inputs=image.shape[1],
-            size=view.positive("window", options.FilterHeight()),
-            stride=view.positive("stride", options.StrideH()),
-            dilation=1,
-        ),
-        width=extent(
-            padding,
-            inputs=image.shape[2],
-            size=view.positive("window", options.FilterWidth()),
-            stride=view.positive("stride", options.StrideW()),
-            dilation=1,
-        ),
-    )
+    window = view.window(options, image, kernel=(options.FilterHeight(), options.FilterWidth()))
     view.expect_output_shape((1, *window.outputs_of(image.shape[1], image.shape[2]), image.shape[3]))
     activation = view.activation(options.FusedActivationFunction())
     return AveragePool(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, activation=activation)

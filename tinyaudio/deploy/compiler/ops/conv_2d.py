@@ -8,10 +8,10 @@ import numpy as np
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Activation
-from tinyaudio.deploy.compiler.channels import ChannelOperands, bias_values, channel_constants, channel_factors, even, pack_channel_pairs
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_channel_pairs
 from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
 from tinyaudio.deploy.compiler.view import OperatorView
-from tinyaudio.deploy.compiler.window import Window, extent
+from tinyaudio.deploy.compiler.window import Window
 
 BLOCK_PIXELS = 4  # kBlockPixels of columns.h
 
@@ -29,19 +29,7 @@ class Convolution(Operation):
         height, width, channels = output.shape[1:]
         weights = weight_rows(graph, self.inputs[1])
         pixels, depth = height * width, weights.shape[1]
-        constants = channel_constants(
-            ChannelOperands(
-                input=image,
-                weights=weights,
-                bias=bias_values(graph, self.inputs, channels),
-                factors=channel_factors(
-                    graph, input_index=self.inputs[0], weights_index=self.inputs[1], output_index=self.outputs[0], channels=channels
-                ),
-                output=output,
-                activation=self.activation,
-                where=self.where(graph),
-            )
-        )
+        constants = channel_constants(channel_operands(self, graph, weights=weights, activation=self.activation))
         geometry: tuple[tuple[str, int], ...]
         if self.window.is_single_point:
             geometry = (("Pixels", pixels), ("InputChannels", image.shape[3]))
@@ -78,23 +66,8 @@ def read(view: OperatorView) -> Convolution:
         view.fail(f"tensor {weights.describe()} does not fit the input {image.describe()}", hint="grouped convolutions are not supported")
     view.bias(2, channels)
     options = view.options(tflite.Conv2DOptions, tflite.BuiltinOptions.Conv2DOptions)
-    padding = view.padding(options.Padding())
-    window = Window(
-        height=extent(
-            padding,
-            inputs=image.shape[1],
-            size=kernel_height,
-            stride=view.positive("stride", options.StrideH()),
-            dilation=view.positive("dilation", options.DilationHFactor()),
-        ),
-        width=extent(
-            padding,
-            inputs=image.shape[2],
-            size=kernel_width,
-            stride=view.positive("stride", options.StrideW()),
-            dilation=view.positive("dilation", options.DilationWFactor()),
-        ),
-    )
+    dilations = (options.DilationHFactor(), options.DilationWFactor())
+    window = view.window(options, image, kernel=(kernel_height, kernel_width), dilations=dilations)
     view.expect_output_shape((1, *window.outputs_of(image.shape[1], image.shape[2]), channels))
     activation = view.activation(options.FusedActivationFunction())
     return Convolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, activation=activation)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Activation
-from tinyaudio.deploy.compiler.channels import ChannelOperands, bias_values, channel_constants, channel_factors, pack_position_pairs
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, pack_position_pairs
 from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation, Tensor
 from tinyaudio.deploy.compiler.view import OperatorView
-from tinyaudio.deploy.compiler.window import Window, extent
+from tinyaudio.deploy.compiler.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +27,7 @@ class DepthwiseConvolution(Operation):
         assert data is not None, "checked when the operator was read"
         height, width, channels = output.shape[1:]
         weights = data.reshape(-1, channels)  # [height * width, output channels]
-        constants = channel_constants(
-            ChannelOperands(
-                input=image,
-                weights=weights.T,
-                bias=bias_values(graph, self.inputs, channels),
-                factors=channel_factors(
-                    graph, input_index=self.inputs[0], weights_index=self.inputs[1], output_index=self.outputs[0], channels=channels
-                ),
-                output=output,
-                activation=self.activation,
-                where=self.where(graph),
-            )
-        )
+        constants = channel_constants(channel_operands(self, graph, weights=weights.T, activation=self.activation))
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
         outputs = (("OutputHeight", height), ("OutputWidth", width), ("ChannelMultiplier", channels // image.shape[3]))
         ring_columns = (width - 1) * self.window.width.stride + self.window.width.reach
@@ -76,23 +64,8 @@ def read(view: OperatorView) -> DepthwiseConvolution:
     if weights.shape[0] != 1 or weights.shape[3] != image.shape[3] * multiplier:
         view.fail(f"tensor {weights.describe()} does not fit the input {image.describe()} with the depth multiplier {multiplier}")
     view.bias(2, weights.shape[3])
-    padding = view.padding(options.Padding())
-    window = Window(
-        height=extent(
-            padding,
-            inputs=image.shape[1],
-            size=weights.shape[1],
-            stride=view.positive("stride", options.StrideH()),
-            dilation=view.positive("dilation", options.DilationHFactor()),
-        ),
-        width=extent(
-            padding,
-            inputs=image.shape[2],
-            size=weights.shape[2],
-            stride=view.positive("stride", options.StrideW()),
-            dilation=view.positive("dilation", options.DilationWFactor()),
-        ),
-    )
+    dilations = (options.DilationHFactor(), options.DilationWFactor())
+    window = view.window(options, image, kernel=weights.shape[1:3], dilations=dilations)
     view.expect_output_shape((1, *window.outputs_of(image.shape[1], image.shape[2]), weights.shape[3]))
     activation = view.activation(options.FusedActivationFunction())
     return DepthwiseConvolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, activation=activation)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Activation
-from tinyaudio.deploy.compiler.channels import ChannelOperands, bias_values, channel_constants, channel_factors, even, pack_channel_pairs
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_channel_pairs
 from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
 from tinyaudio.deploy.compiler.ops.conv_2d import BLOCK_PIXELS, weight_rows
 from tinyaudio.deploy.compiler.view import OperatorView
@@ -21,23 +21,11 @@ class FullyConnected(Operation):
 
     def lower(self, graph: Graph) -> Kernel:
         """Return `pointwise`, with rows for pixels."""
-        values, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
+        values = graph.tensor(self.inputs[0])
         weights = weight_rows(graph, self.inputs[1])
         channels, depth = weights.shape
         rows = values.elements // depth
-        constants = channel_constants(
-            ChannelOperands(
-                input=values,
-                weights=weights,
-                bias=bias_values(graph, self.inputs, channels),
-                factors=channel_factors(
-                    graph, input_index=self.inputs[0], weights_index=self.inputs[1], output_index=self.outputs[0], channels=channels
-                ),
-                output=output,
-                activation=self.activation,
-                where=self.where(graph),
-            )
-        )
+        constants = channel_constants(channel_operands(self, graph, weights=weights, activation=self.activation))
         packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights))
         return Kernel(
             function="pointwise",
