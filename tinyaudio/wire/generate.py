@@ -1,4 +1,4 @@
-"""Render ``protocol.toml`` to Python and C++: ``python -m tinyaudio.wire.generate`` writes both files in a checkout."""
+"""Render ``protocol.toml`` to Python, C++ and its page of documentation: ``python -m tinyaudio.wire.generate`` writes the files in a checkout."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def render_protocol(protocol: ProtocolDefinition) -> dict[Path, str]:
     return {
         Path(__file__).with_name("messages.py"): render_template("wire/messages.py.j2", context),
         header: render_template("wire/protocol.h.j2", context),
+        resource_root("firmware").parent / "docs" / "wire_protocol.md": render_template("wire/protocol.md.j2", {"protocol": protocol}),
     }
 
 
