@@ -201,6 +201,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "depthwise_wide": lambda: convolution((4, 13, 12), 0, (3, 3), depth_multiplier=1, gain=20.0, seed=22),
     "depthwise_odd_channels": lambda: convolution((5, 4, 5), 0, (3, 3), depth_multiplier=1, seed=23),
     "depthwise_multiplier": lambda: convolution((8, 6, 1), 0, (5, 4), stride=(2, 2), depth_multiplier=8, activation="relu", seed=24),
+    "depthwise_multiplier_2": lambda: convolution((6, 5, 4), 0, (3, 3), stride=(2, 1), depth_multiplier=2, activation="relu6", seed=31),
     "depthwise_multiplier_3": lambda: convolution((4, 5, 3), 0, (3, 2), depth_multiplier=3, padding="valid", seed=25),
     "depthwise_dilated": lambda: convolution((8, 9, 4), 0, (3, 3), dilation=(2, 2), depth_multiplier=1, seed=26),
     "depthwise_per_tensor": lambda: convolution((4, 4, 4), 0, (2, 2), depth_multiplier=1, per_channel=False, seed=27),

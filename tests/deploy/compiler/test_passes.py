@@ -11,6 +11,7 @@ from tinyaudio.deploy.compiler.ops.conv_2d import Convolution
 from tinyaudio.deploy.compiler.passes.fold_padding import fold_padding
 from tinyaudio.deploy.compiler.passes.remove_dead import remove_dead
 from tinyaudio.deploy.compiler.passes.remove_reshapes import remove_reshapes
+from tinyaudio.deploy.compiler.passes.widen_depthwise import widen_depthwise
 
 
 def test_padding_is_folded_into_the_convolution_behind_it() -> None:
@@ -63,3 +64,18 @@ def test_dead_operators_go() -> None:
         model.operator("SOFTMAX", [values], [output], "SoftmaxOptions", Beta=beta)
     graph = remove_dead(read_graph(model.build(inputs=[values], outputs=[alive])))
     assert [operation.outputs for operation in graph.operations] == [(alive,)]
+
+
+def test_depthwise_of_one_channel_becomes_a_convolution() -> None:
+    graph = read_graph(CASES["depthwise_multiplier"]())
+    (before,), (after,) = graph.operations, widen_depthwise(graph).operations
+    assert isinstance(after, Convolution)
+    old, new = graph.tensor(before.inputs[1]), widen_depthwise(graph).tensor(after.inputs[1])
+    assert (old.shape, new.shape) == ((1, 5, 4, 8), (8, 5, 4, 1))
+    assert old.data is not None and new.data is not None
+    np.testing.assert_array_equal(new.data[:, :, :, 0], np.moveaxis(old.data[0], 2, 0))
+
+
+def test_depthwise_of_more_channels_stays() -> None:
+    graph = read_graph(CASES["depthwise_multiplier_3"]())
+    assert widen_depthwise(graph).operations == graph.operations

@@ -8,8 +8,9 @@ from tinyaudio.deploy.compiler.graph import Graph
 from tinyaudio.deploy.compiler.passes.fold_padding import fold_padding
 from tinyaudio.deploy.compiler.passes.remove_dead import remove_dead
 from tinyaudio.deploy.compiler.passes.remove_reshapes import remove_reshapes
+from tinyaudio.deploy.compiler.passes.widen_depthwise import widen_depthwise
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_padding, remove_reshapes, remove_dead)
+PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_padding, remove_reshapes, remove_dead, widen_depthwise)
 
 
 def simplify(graph: Graph) -> Graph:
