@@ -55,22 +55,14 @@ def train(features: FeatureSet, model_table: ModelTable, train_table: TrainTable
     ToolError
         If TensorFlow is not installed.
     """
-    keras = _deterministic_keras(train_table.seed)
+    _make_deterministic(train_table.seed)
     labels = features.dataset.labels
     for split in ("train", "validation"):
         if not any(clip.split == split for clip in features.dataset.clips):
             raise StageError(f"the split {split!r} is empty", hint="`tinyaudio data check` says why", where="train")
     source = training_patches(features)
     model = build_network(features.spec, model_table, classes=len(labels), batch_size=None)
-    steps = math.ceil(source.label_indices.size / train_table.batch_size)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        1e-2 * train_table.learning_rate,
-        decay_steps=max(1, steps * train_table.epochs - steps),
-        warmup_target=train_table.learning_rate,
-        warmup_steps=steps,
-        alpha=1e-2,
-    )
-    model.compile(optimizer=keras.optimizers.Adam(schedule), loss=keras.losses.CategoricalCrossentropy(label_smoothing=train_table.label_smoothing))
+    _compile(model, train_table, steps=math.ceil(source.label_indices.size / train_table.batch_size))
     history = _run_epochs(model, source, validation_patches(features), train_table, classes=len(labels), on_progress=on_progress)
     model.set_weights(history.best_weights)
     return TrainedModel(
@@ -96,13 +88,26 @@ def build_with_weights(features: FeatureSet, model_table: ModelTable, trained: A
     return model
 
 
-def _deterministic_keras(seed: int) -> Any:
+def _make_deterministic(seed: int) -> None:
     tensorflow = import_tensorflow()
     import keras
 
     keras.utils.set_random_seed(seed)
     tensorflow.config.experimental.enable_op_determinism()
-    return keras
+
+
+def _compile(model: Any, table: TrainTable, *, steps: int) -> None:
+    """Give `model` its loss and its optimizer: Adam, warmed up over one epoch of `steps`, then a cosine down to a hundredth."""
+    import keras
+
+    schedule = keras.optimizers.schedules.CosineDecay(
+        1e-2 * table.learning_rate,
+        decay_steps=max(1, steps * (table.epochs - 1)),
+        warmup_target=table.learning_rate,
+        warmup_steps=steps,
+        alpha=1e-2,
+    )
+    model.compile(optimizer=keras.optimizers.Adam(schedule), loss=keras.losses.CategoricalCrossentropy(label_smoothing=table.label_smoothing))
 
 
 def _run_epochs(

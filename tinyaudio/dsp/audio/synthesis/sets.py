@@ -73,22 +73,26 @@ def synthesize_set(directory: Path, plan: SyntheticSet | None = None, *, on_prog
     if _holds(manifest, text) and _holds(stamp, stamp_text) and all((directory / row[0]).is_file() for row in rows):
         return manifest
     for done, (filename, label, group, _) in enumerate(rows, start=1):
-        recording, take = int(group.rpartition("_")[2]), int(Path(filename).stem.rpartition("_")[2])
-        pcm = synthesize_clip(
-            label,
-            seed=plan.seed,
-            recording=recording,
-            take=take,
-            samples=plan.clip_samples,
-            sample_rate_hz=plan.sample_rate_hz,
-            difficulty=plan.difficulty,
-        )
-        write_wav(directory / filename, pcm, sample_rate_hz=plan.sample_rate_hz)
+        _write_clip(directory / filename, plan, label=label, recording=int(group.rpartition("_")[2]))
         if on_progress is not None:
             on_progress(done, len(rows))
     write_bytes_atomically(manifest, text.encode("utf-8"))
     write_bytes_atomically(stamp, stamp_text.encode("utf-8"))
     return manifest
+
+
+def _write_clip(path: Path, plan: SyntheticSet, *, label: str, recording: int) -> None:
+    take = int(path.stem.rpartition("_")[2])
+    pcm = synthesize_clip(
+        label,
+        seed=plan.seed,
+        recording=recording,
+        take=take,
+        samples=plan.clip_samples,
+        sample_rate_hz=plan.sample_rate_hz,
+        difficulty=plan.difficulty,
+    )
+    write_wav(path, pcm, sample_rate_hz=plan.sample_rate_hz)
 
 
 def _rows(plan: SyntheticSet) -> list[tuple[str, str, str, Split]]:
