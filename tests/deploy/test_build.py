@@ -12,7 +12,7 @@ from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject
 from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import BuildError, StorageError, ToolError
 from tinyaudio.core.tools import run_tool
-from tinyaudio.deploy.build import build_project, prepare_platformio
+from tinyaudio.deploy.build import build_project, ensure_cmsis_dsp, prepare_platformio
 from tinyaudio.deploy.build.platformio import tool_version_of_scons
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
@@ -275,6 +275,17 @@ def test_a_missing_compiler_is_said_at_once(board: str, compiler: str, tmp_path:
         build_project(tmp_path, load_board(board), project=project)
     assert caught.value.hint
     assert not (tmp_path / ".pio").exists()
+
+
+def test_without_a_compiler_a_failing_fetch_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # PATH is empty, so PlatformIO would fetch its own toolchain; a file that cannot be read stops it before it asks its registry.
+    project = write_project(tmp_path, "mps2_an500")
+    (tmp_path / "platformio.ini").write_text("[env\n")
+    ensure_cmsis_dsp()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BuildError, match="PlatformIO failed") as caught:
+        build_project(tmp_path, load_board("mps2_an500"), project=project, offline=False)
+    assert caught.value.hint.startswith("no arm-none-eabi-gcc is on PATH; ")
 
 
 def test_offline_a_project_that_needs_the_registry_is_refused(native: tuple[Path, Board, FirmwareProject]) -> None:

@@ -15,13 +15,14 @@ from tinyaudio.core.board import Board
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import BuildError, StorageError, ToolError
 from tinyaudio.core.files import write_text_atomically
-from tinyaudio.core.tools import find_tool, run_tool
+from tinyaudio.core.tools import find_tool, how_to_get, run_tool
 from tinyaudio.deploy.build.cmsis_dsp import ensure_cmsis_dsp
 from tinyaudio.deploy.build.image import budget_problems, read_image_sizes
 from tinyaudio.deploy.build.platformio import platformio_environment, prepare_platformio
 
 _TIMEOUT_SECONDS = 900.0
 _COMPILERS = {"cortex-m7": "arm-none-eabi-gcc", "host": "g++"}
+_FETCHED_TOOLCHAIN = "PlatformIO's toolchain-gccarmnoneeabi"
 
 # The places where GCC, the linker and SCons say why they stopped: "src/main.cc:3:5: error: ...", "...: undefined reference to ...".
 _COMPILER_ERROR = re.compile(r"^(?P<file>[^:\s][^:]*):(?P<line>\d+):(?:\d+:)? (?:fatal )?error: (?P<text>.*)$")
@@ -78,7 +79,9 @@ def build_project(
     toolchain = _toolchain(board, offline=offline)
     extra = {"TINYAUDIO_CMSIS_DSP_ROOT": str(ensure_cmsis_dsp())} if (directory / "lib" / "cmsis_dsp").is_dir() else {}
     environment = platformio_environment(core_dir=prepare_platformio(), offline=offline, extra=extra)
-    _run_platformio(directory, board, environment, on_line)
+    lines, succeeded = _run_platformio(directory, board, environment, on_line)
+    if not succeeded:
+        raise _failure(lines, directory, toolchain)
 
     elf = directory / ".pio" / "build" / board.id / "firmware.elf"
     sizes = read_image_sizes(elf, board)
@@ -107,10 +110,10 @@ def _toolchain(board: Board, *, offline: bool) -> str:
     except ToolError:
         if offline or board.core == "host":
             raise
-        return "PlatformIO's toolchain-gccarmnoneeabi"
+        return _FETCHED_TOOLCHAIN
 
 
-def _run_platformio(directory: Path, board: Board, environment: dict[str, str], on_line: Callable[[str], None] | None) -> None:
+def _run_platformio(directory: Path, board: Board, environment: dict[str, str], on_line: Callable[[str], None] | None) -> tuple[list[str], bool]:
     lines: list[str] = []
 
     def keep(line: str) -> None:
@@ -120,11 +123,10 @@ def _run_platformio(directory: Path, board: Board, environment: dict[str, str], 
 
     command: list[str | Path] = [sys.executable, "-m", "platformio", "run", "--project-dir", directory, "--environment", board.id]
     completed = run_tool(command, env=environment, timeout_seconds=_TIMEOUT_SECONDS, on_line=keep, check=False)
-    if completed.returncode != 0:
-        raise _failure(lines, directory)
+    return lines, completed.returncode == 0
 
 
-def _failure(lines: Sequence[str], directory: Path) -> BuildError | StorageError:
+def _failure(lines: Sequence[str], directory: Path, toolchain: str) -> BuildError | StorageError:
     """Turn what a failed build wrote into one error."""
     if any(_FULL_DISK in line for line in lines):
         return StorageError(
@@ -140,9 +142,10 @@ def _failure(lines: Sequence[str], directory: Path) -> BuildError | StorageError
         texts = "; ".join(dict.fromkeys(_without_folders(line) for line in linker))
         return BuildError(f"does not link: {texts[:600]}", hint="--verbose shows every line", where=str(directory))
     telling = [line.strip() for line in lines if _SCRIPT_ERROR.match(line.strip())] or [line.strip() for line in lines if line.strip()][-3:]
-    return BuildError(
-        f"PlatformIO failed: {'; '.join(telling[:3])}", hint="--verbose shows every line; `tinyaudio doctor` looks for tools", where=str(directory)
-    )
+    hint = "--verbose shows every line; `tinyaudio doctor` looks for tools"
+    if toolchain == _FETCHED_TOOLCHAIN:  # PlatformIO could not get it, or cannot run it here
+        hint = f"no arm-none-eabi-gcc is on PATH; {how_to_get('arm-none-eabi-gcc')}"
+    return BuildError(f"PlatformIO failed: {'; '.join(telling[:3])}", hint=hint, where=str(directory))
 
 
 def _without_folders(line: str) -> str:
