@@ -164,12 +164,18 @@ def _start_on_fifos(command: list[str | Path], work_dir: Path) -> VirtualBoard:
     work_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory(dir=work_dir, prefix="fifos-")))
-        transport = FifoTransport(to_device=folder / _TO_DEVICE, from_device=folder / _FROM_DEVICE)
+        processes: list[ToolProcess] = []  # the FIFOs have to be open before the emulator starts
+        transport = FifoTransport(
+            to_device=folder / _TO_DEVICE,
+            from_device=folder / _FROM_DEVICE,
+            cause_of_death=lambda: processes[0].cause_of_death() if processes else "",
+        )
         with ExitStack() as line:
             line.callback(transport.close)
             # Bare names, seen from the working directory: the image's command line is split at spaces.
             arguments = _semihosting("tinyaudio", "--fifo", _TO_DEVICE, _FROM_DEVICE)
             process = resources.enter_context(start_tool([*command, "-serial", "none", *arguments], cwd=folder))
+            processes.append(process)
             # The image ends by itself at the end of its input; QEMU in a blocked read would not hear a signal.
             resources.callback(process.wait, _END_SECONDS)
             resources.enter_context(line.pop_all())

@@ -20,7 +20,22 @@ extern void (*tinyaudio_constructors_end[])();
 
 int main(int argument_count, char** arguments);
 
+// Everything below RAM is read-only, as flash would be: a stack that overflows and a null pointer that is written to
+// are faults. The board itself would lose the write, or let it change the program.
+void tinyaudio_protect_code() {
+    using namespace tinyaudio::mps2;
+    register_at(kProtectionRegion) = 0;
+    register_at(kProtectionBase) = 0;
+    register_at(kProtectionAttributes) = kReadOnly512Megabytes;
+    register_at(kProtectionControl) = kEnableProtection;
+    __asm volatile("dsb\n isb" ::: "memory");
+}
+
 [[noreturn, gnu::used]] void tinyaudio_start() {
+    using namespace tinyaudio::mps2;
+    tinyaudio_protect_code();
+    // Faults of their own, below the hard fault: one that fails to stack its frame can still escalate and be told.
+    register_at(kSystemHandlerControl) = register_at(kSystemHandlerControl) | kEnableFaults;
     const uint32_t* load = &tinyaudio_data_load;
     for (uint32_t* word = &tinyaudio_data_start; word != &tinyaudio_data_end; ++word) {
         *word = *load++;
@@ -97,7 +112,7 @@ void tinyaudio_report_fault(const uint32_t* frame) {
     const uint32_t status = register_at(kConfigurableFaultStatus);
     char text[160];
     char* end = text;
-    append(end, "tinyaudio: hard fault");
+    append(end, "tinyaudio: fault");
     if (is_readable(frame) && (status & kStackingFailed) == 0) {
         append_hexadecimal(end, " at pc=0x", frame[6]);
         append_hexadecimal(end, " lr=0x", frame[5]);
@@ -106,6 +121,7 @@ void tinyaudio_report_fault(const uint32_t* frame) {
     }
     append_hexadecimal(end, " cfsr=0x", status);
     append_hexadecimal(end, " hfsr=0x", register_at(kHardFaultStatus));
+    append_hexadecimal(end, " mmfar=0x", register_at(kMemoryFaultAddress));
     append_hexadecimal(end, " bfar=0x", register_at(kBusFaultAddress));
     append(end, "\n");
     *end = '\0';
