@@ -112,6 +112,14 @@ def test_the_memory_map_reaches_the_linker(project: FirmwareProject) -> None:
     assert "linker.ld" not in render_project(inputs("native")).files
 
 
+def test_a_project_brings_its_own_platform(project: FirmwareProject) -> None:
+    """PlatformIO remembers a symlinked platform by name for all projects of its core directory: the next one would get the first one's."""
+    settings = project.files["platformio.ini"]
+    assert "platforms_dir = platforms" in settings
+    assert "symlink://" not in settings
+    assert json.loads(project.files["platforms/tinyaudio/platform.json"])["name"] == "tinyaudio"
+
+
 def test_labels_are_quoted() -> None:
     model = golden_vectors().model
     odd = 'a "b"\\\n*/ü??/'
