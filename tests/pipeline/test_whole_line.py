@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli.test_commands import the_json, tinyaudio
 from tinyaudio.core.errors import InputError, ManifestError
-from tinyaudio.dsp.audio import SyntheticSet, synthesize_set
-from tinyaudio.pipeline import build_stage, evaluate_stage, hil_stage, open_line, render_stage, run_line, train_stage
+from tinyaudio.dsp.audio import SyntheticSet, synthesize_set, write_wav
+from tinyaudio.pipeline import build_stage, dataset_stage, evaluate_stage, hil_stage, open_line, render_stage, run_line, train_stage
 from tinyaudio.pipeline.line import Advance, Line
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
@@ -159,6 +159,17 @@ def test_a_corrupt_recording_stops_before_anything_is_made(project: Path) -> Non
     assert [(item["kind"], Path(item["file"]).name) for item in the_json(checked)["problems"] if item["severity"] == "error"] == [
         ("unreadable", victim.name)
     ]
+
+
+def test_warnings_are_shown_but_stop_nothing(project: Path) -> None:
+    victim = next((project / "audio").glob("siren_*.wav"))
+    write_wav(victim, np.full(24_000, 32_767, np.int16) * np.sign(np.sin(np.arange(24_000))).astype(np.int16), sample_rate_hz=16_000)
+    line = line_of(project)
+    dataset_stage(line)
+    assert isinstance(line.progress, Silent)
+    (warning,) = [note for note in line.progress.notes if note.startswith("warning")]
+    assert victim.name in warning
+    assert "full scale" in warning
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.learn.calibrate import calibrate
-from tinyaudio.learn.dataset import DataCheck, clip_reader, compute_features, load_dataset, read_manifest
+from tinyaudio.learn.dataset import DataCheck, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
@@ -62,6 +62,12 @@ def data_facts(check: DataCheck) -> dict[str, Any]:
 def dataset_stage(line: Line) -> StageResult[Dataset]:
     """Check the manifest and split it; looked at again if the manifest, its settings or a file's size or time changed."""
     project = line.project
+
+    def make(advance: Advance) -> Dataset:
+        check = check_project_data(project, on_progress=advance)
+        _warn_by_kind(line, check)
+        return faultless_dataset(check, project)
+
     rows, _ = read_manifest(project.manifest_path, project.data)
     inputs = {
         "manifest": sha256_bytes(project.manifest_path.read_bytes()),
@@ -75,7 +81,7 @@ def dataset_stage(line: Line) -> StageResult[Dataset]:
         Dataset,
         inputs=inputs,
         description="checking the recordings",
-        make=lambda advance: load_dataset(project, on_progress=advance),
+        make=make,
     )
 
 
@@ -192,6 +198,15 @@ def evaluation_metrics(evaluations: Evaluations) -> dict[str, Any]:
         "macro_f1": {name: macro_f1(metrics) for name, metrics in by_class.items()},
         "f1": {name: {metric.label: metric.f1 for metric in metrics} for name, metrics in by_class.items()},
     }
+
+
+def _warn_by_kind(line: Line, check: DataCheck) -> None:
+    """Say once for each kind of warning how often it occurs, with its first case."""
+    kinds = dict.fromkeys(problem.kind for problem in check.warnings)
+    for kind in kinds:
+        cases = [problem for problem in check.warnings if problem.kind == kind]
+        more = f" ({len(cases)} such; `tinyaudio data check` lists them)" if len(cases) > 1 else ""
+        line.progress.warning(f"{cases[0]}{more}")
 
 
 def _interval(evaluation: Evaluation) -> tuple[float, float]:

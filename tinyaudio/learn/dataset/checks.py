@@ -91,14 +91,18 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
 
 
 def load_dataset(project: Project, *, on_progress: Progress | None = None) -> Dataset:
-    """Return the data set of `project`, or raise if its data has errors; see `check_data`.
+    """Return the data set of `project`, or raise if its data has errors; see `check_data` and `faultless_dataset`."""
+    return faultless_dataset(check_data(project, on_progress=on_progress), project)
+
+
+def faultless_dataset(check: DataCheck, project: Project) -> Dataset:
+    """Return the data set that `check` found.
 
     Raises
     ------
     ManifestError
-        Naming the first errors.
+        If it has errors, naming the first.
     """
-    check = check_data(project, on_progress=on_progress)
     if check.dataset is None:
         shown = "; ".join(str(problem) for problem in check.errors[:3])
         more = f"; and {len(check.errors) - 3} more" if len(check.errors) > 3 else ""
