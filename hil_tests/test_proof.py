@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-import tinyaudio.bench.hil as hil
 from hil_tests.rigs import Rig, golden_outputs
 from tests.golden_fixture import SIGNALS, SPEC, golden_vectors
+from tinyaudio.bench.hil import comparison
 from tinyaudio.core.artifacts import HilReport
 from tinyaudio.core.errors import IdentityError
 from tinyaudio.core.spec import STAGES
@@ -82,7 +82,7 @@ def test_a_frontend_value_that_is_off_by_one_is_found(rig: Rig, monkeypatch: pyt
         return replace(stages, **{stage: array})
 
     with monkeypatch.context() as patch:
-        patch.setattr(hil, "compute_stages", planted)
+        patch.setattr(comparison, "compute_stages", planted)
         report = rig.run(signals=("chirp",))
     found = [mismatch for mismatch in report.first_mismatches if mismatch.stage == stage]
     assert [(item.filename, item.frame_index, item.element_index, item.expected - item.actual, item.elements) for item in found] == [
@@ -99,7 +99,7 @@ def test_a_feature_that_is_off_by_one_is_found_in_every_patch_that_holds_it(rig:
         return features
 
     with monkeypatch.context() as patch:
-        patch.setattr(hil, "quantize_features", planted)
+        patch.setattr(comparison, "quantize_features", planted)
         report = rig.run(signals=("clicks",))
     (found,) = report.first_mismatches
     assert (found.stage, found.frame_index, found.element_index) == ("features", 0, 20 * SPEC.mel_bands + 7)

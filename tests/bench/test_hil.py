@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tinyaudio.bench.hil as hil
 from hil_tests.rigs import Rig, golden_clips, golden_outputs, golden_tables, make_rig
 from tests.golden_fixture import SPEC, golden_vectors
 from tinyaudio.bench.device import ClipRun, Device, identity_of
-from tinyaudio.bench.hil import HilClip, HilExpectation, counter_units, run_hil
+from tinyaudio.bench.hil import HilClip, HilExpectation, comparison, counter_units, run_hil
 from tinyaudio.core.errors import DeviceError, ManifestError, ProtocolError, StageError
 from tinyaudio.wire.messages import CounterUnit, Stage
 
@@ -134,7 +133,7 @@ def test_tensors_of_another_shape_are_no_comparison(rig: Rig) -> None:
 
 
 def test_many_mismatches_are_counted_by_element(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = hil.compute_stages
+    original = comparison.compute_stages
 
     def planted(*arguments: Any) -> Any:
         stages = original(*arguments)
@@ -144,7 +143,7 @@ def test_many_mismatches_are_counted_by_element(rig: Rig, monkeypatch: pytest.Mo
         return replace(stages, mel=mel)
 
     with monkeypatch.context() as patch:
-        patch.setattr(hil, "compute_stages", planted)
+        patch.setattr(comparison, "compute_stages", planted)
         report = rig.run(signals=SIGNALS)
     assert [(item.filename, item.frame_index, item.element_index, item.elements) for item in report.first_mismatches] == [
         ("chirp", 3, 0, 13),

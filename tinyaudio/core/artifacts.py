@@ -17,6 +17,9 @@ from tinyaudio.core.spec import FrontendSpec, KernelId
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
+#: What firmware without a model, made to measure a front end, reports in place of the model file's SHA-256.
+NO_MODEL_SHA256 = "0" * 64
+
 Int8Array = npt.NDArray[np.int8]
 Int16Array = npt.NDArray[np.int16]
 Int32Array = npt.NDArray[np.int32]

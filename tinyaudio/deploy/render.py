@@ -24,7 +24,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tinyaudio.core.artifacts import Calibration, FirmwareProject, QuantizedModel
+from tinyaudio.core.artifacts import NO_MODEL_SHA256, Calibration, FirmwareProject, QuantizedModel
 from tinyaudio.core.board import Board
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import BoardError, ModelError, StorageError
@@ -32,7 +32,7 @@ from tinyaudio.core.files import storage_error, write_text_if_changed
 from tinyaudio.core.resources import read_text_tree, resource_root
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.compiler import CompiledModel, compile_model
-from tinyaudio.dsp.frontend import FrontendTables, design_feature_quantization, template_context, template_context_quantization
+from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization, template_context, template_context_quantization
 
 FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
 #: Lists the files that `write_project` wrote, so that it removes what is no longer part of the project and nothing else.
@@ -54,6 +54,28 @@ class RenderInputs:
     calibration: Calibration
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendRenderInputs:
+    """Everything a firmware project without a model is made from: it computes features and nothing of them."""
+
+    board: Board
+    tables: FrontendTables  # of the board's FFT kernel
+    quantization: FeatureQuantization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What differs between projects with and without a model."""
+
+    board: Board
+    tables: FrontendTables
+    quantization: FeatureQuantization
+    model_files: Mapping[str, str]  # path below src/ -> text
+    model_sha256: str
+    labels: tuple[str, ...]
+    calibration: Calibration
+
+
 def render_project(inputs: RenderInputs) -> FirmwareProject:
     """Return the firmware project for a model on a board: the same bytes for the same inputs.
 
@@ -64,16 +86,52 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
     BoardError
         If the tables are not of the board's FFT kernel.
     """
-    board = inputs.board
-    if inputs.tables.kernel != board.fft_kernel:
-        raise BoardError(
-            f"{board.id} computes with FFT kernel {board.fft_kernel}, the tables are of {inputs.tables.kernel}",
-            hint="design the front end with the board's kernel",
-            where="fft_kernel",
-        )
+    _check_kernel(inputs.board, inputs.tables)
     compiled = compile_model(inputs.quantized.tflite, name="model")
     _check_model(inputs, compiled)
-    files = {**_copied_files(board), **_generated_files(inputs, compiled)}
+    quantization = design_feature_quantization(compiled.input_.scale, compiled.input_.zero_point, log_fraction_bits=inputs.tables.log_fraction_bits)
+    return _render(
+        _Parts(
+            board=inputs.board,
+            tables=inputs.tables,
+            quantization=quantization,
+            model_files=compiled.files,
+            model_sha256=inputs.quantized.sha256,
+            labels=inputs.quantized.labels,
+            calibration=inputs.calibration,
+        )
+    )
+
+
+def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
+    """Return the firmware project for a front end alone: the same application, with a model that has no outputs.
+
+    The device traces every stage of every frame and the features of every patch; its results hold no scores.
+
+    Raises
+    ------
+    BoardError
+        If the tables are not of the board's FFT kernel.
+    """
+    _check_kernel(inputs.board, inputs.tables)
+    spec = inputs.tables.spec
+    context = {"input_elements": spec.patch_frames * spec.mel_bands}
+    return _render(
+        _Parts(
+            board=inputs.board,
+            tables=inputs.tables,
+            quantization=inputs.quantization,
+            model_files={f"generated/{name}": render_template(f"app/no_{name}.j2", context) for name in ("model.h", "model.cc")},
+            model_sha256=NO_MODEL_SHA256,
+            labels=(),
+            calibration=Calibration(smoothing_patches=1, detection_threshold=0),
+        )
+    )
+
+
+def _render(parts: _Parts) -> FirmwareProject:
+    board = parts.board
+    files = {**_copied_files(board), **_generated_files(parts)}
     ordered = {path: files[path] for path in sorted(files)}
     own_fingerprint = fingerprint(ordered)
     ordered[FINGERPRINT_FILE] = render_template("app/firmware_fingerprint.h.j2", {"fingerprint": own_fingerprint})
@@ -82,8 +140,8 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
         runtime=board.default_runtime,
         files=dict(sorted(ordered.items())),
         fingerprint=own_fingerprint,
-        frontend_fingerprint=inputs.tables.fingerprint,
-        model_sha256=inputs.quantized.sha256,
+        frontend_fingerprint=parts.tables.fingerprint,
+        model_sha256=parts.model_sha256,
     )
 
 
@@ -106,6 +164,15 @@ def write_project(project: FirmwareProject, directory: Path) -> tuple[str, ...]:
         _remove(directory, path)
     _write_manifest(directory, project.files)
     return tuple(sorted([*written, *stale]))
+
+
+def _check_kernel(board: Board, tables: FrontendTables) -> None:
+    if tables.kernel != board.fft_kernel:
+        raise BoardError(
+            f"{board.id} computes with FFT kernel {board.fft_kernel}, the tables are of {tables.kernel}",
+            hint="design the front end with the board's kernel",
+            where="fft_kernel",
+        )
 
 
 def _check_model(inputs: RenderInputs, compiled: CompiledModel) -> None:
@@ -148,33 +215,32 @@ def _below(prefix: str, root: Path) -> dict[str, str]:
     return {f"{prefix}/{path}": text for path, text in _tree(root).items()}
 
 
-def _generated_files(inputs: RenderInputs, compiled: CompiledModel) -> dict[str, str]:
-    quantization = design_feature_quantization(compiled.input_.scale, compiled.input_.zero_point, log_fraction_bits=inputs.tables.log_fraction_bits)
-    frontend = {**template_context(inputs.tables), **template_context_quantization(quantization)}
-    application = _application_context(inputs)
-    files = {f"src/{path}": text for path, text in compiled.files.items()}
+def _generated_files(parts: _Parts) -> dict[str, str]:
+    frontend = {**template_context(parts.tables), **template_context_quantization(parts.quantization)}
+    application = _application_context(parts)
+    files = {f"src/{path}": text for path, text in parts.model_files.items()}
     for name in ("frontend_tables.h", "frontend_tables.cc"):
         files[f"src/generated/{name}"] = render_template(f"frontend/{name}.j2", frontend)
     for name in ("application_config.h", "application_config.cc"):
         files[f"src/generated/{name}"] = render_template(f"app/{name}.j2", application)
     files["src/main.cc"] = render_template("app/main.cc.j2", {})
-    files["platformio.ini"] = render_template("platformio.ini.j2", _platformio_context(inputs.board))
-    if inputs.board.memory.regions:
-        files["linker.ld"] = render_template("app/linker.ld.j2", _linker_context(inputs.board))
+    files["platformio.ini"] = render_template("platformio.ini.j2", _platformio_context(parts.board))
+    if parts.board.memory.regions:
+        files["linker.ld"] = render_template("app/linker.ld.j2", _linker_context(parts.board))
     return files
 
 
-def _application_context(inputs: RenderInputs) -> dict[str, Any]:
-    board = inputs.board
+def _application_context(parts: _Parts) -> dict[str, Any]:
+    board = parts.board
     unit = board.emulator.counter if board.emulator is not None else "cycles"
     return {
         "board_id": board.id,
         "runtime": board.default_runtime,
-        "kernel": inputs.tables.kernel,
-        "model_sha256": inputs.quantized.sha256,
-        "labels": list(inputs.quantized.labels),
-        "smoothing_patches": inputs.calibration.smoothing_patches,
-        "detection_threshold": inputs.calibration.detection_threshold,
+        "kernel": parts.tables.kernel,
+        "model_sha256": parts.model_sha256,
+        "labels": list(parts.labels),
+        "smoothing_patches": parts.calibration.smoothing_patches,
+        "detection_threshold": parts.calibration.detection_threshold,
         "counter_frequency_hz": board.counter_frequency_hz,
         "counter_unit_constant": _COUNTER_UNIT_CONSTANTS[unit],
     }

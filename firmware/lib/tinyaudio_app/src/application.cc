@@ -16,8 +16,8 @@ constexpr uint32_t kTimingRounds = 64;
 bool is_sized(const ApplicationConfig& config) {
     const Model& model = config.model;
     return model.input_elements == config.patch_frames * config.frontend->mel_bands &&
-           model.output_elements >= 1 && model.output_elements <= kMaxLabels && model.logits_elements >= 1 &&
-           model.logits_elements <= kMaxLabels && config.smoothing_patches >= 1 &&
+           model.output_elements <= kMaxLabels && model.logits_elements <= kMaxLabels &&
+           (model.output_elements == 0) == (model.logits_elements == 0) && config.smoothing_patches >= 1 &&
            config.smoothing_patches <= kMaxSmoothingPatches && config.hop_samples >= 1 &&
            config.patch_hop_frames >= 1 && config.patch_hop_frames <= config.patch_frames;
 }

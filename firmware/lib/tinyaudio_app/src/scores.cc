@@ -41,7 +41,7 @@ void score_smoother_push(ScoreSmoother& smoother, const int8_t* scores) {
 }
 
 int32_t score_smoother_label(const ScoreSmoother& smoother, int32_t threshold) {
-    if (smoother.count == 0) {
+    if (smoother.count == 0 || smoother.label_count == 0) {
         return kNoLabel;
     }
     const int32_t label = index_of_greatest(smoother.sums, smoother.label_count);
@@ -61,7 +61,7 @@ void clip_scores_push(ClipScores& scores, const int8_t* patch_scores) {
 }
 
 int32_t clip_scores_label(const ClipScores& scores) {
-    return scores.patches == 0 ? kNoLabel : index_of_greatest(scores.sums, scores.label_count);
+    return scores.patches == 0 || scores.label_count == 0 ? kNoLabel : index_of_greatest(scores.sums, scores.label_count);
 }
 
 }  // namespace tinyaudio

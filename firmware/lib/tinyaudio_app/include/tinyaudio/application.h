@@ -20,7 +20,7 @@ namespace tinyaudio {
 constexpr uint32_t kReceiveBytes = 8192;      // what the host may have under way: 4,000 samples, 0.25 s at 16 kHz
 constexpr uint32_t kRetransmitBytes = 16384;  // what may wait for an acknowledge: 340 traces
 
-// A compiled model.
+// A compiled model. Without outputs it stands for none: patches are traced and nothing is inferred from them.
 struct Model {
     int8_t* (*input)();          // [input_elements], to be written before every invoke
     void (*invoke)();
@@ -28,7 +28,7 @@ struct Model {
     const int8_t* (*output)();   // [output_elements]
     uint32_t input_elements;
     uint32_t logits_elements;
-    uint32_t output_elements;
+    uint32_t output_elements;  // one a class; 0: there is no model
     uint32_t arena_bytes;
 };
 
@@ -79,7 +79,7 @@ struct ApplicationMemory {
     int16_t window[kWindowSamples];
     int32_t log_mel[kMelBands];
     int8_t patch[kPatchFrames * kMelBands];
-    int8_t score_history[kSmoothingPatches * kLabels];
+    int8_t score_history[kSmoothingPatches * (kLabels > 0 ? kLabels : 1)];
     uint8_t capture[kCaptureBytes];
     uint8_t receive[kReceiveBytes];
     uint8_t retransmit[kRetransmitBytes];

@@ -24,7 +24,7 @@ void score_smoother_restart(ScoreSmoother& smoother);
 void score_smoother_push(ScoreSmoother& smoother, const int8_t* scores);
 
 // The class with the greatest sum, the first of equals, if its mean reaches `threshold` (of an int8 score); otherwise
-// kNoLabel. The mean is never divided out: sum >= threshold * count.
+// kNoLabel, as without classes. The mean is never divided out: sum >= threshold * count.
 int32_t score_smoother_label(const ScoreSmoother& smoother, int32_t threshold);
 
 // Sums over all patches of a clip. 2^24 patches fit: weeks of audio.
@@ -37,7 +37,7 @@ struct ClipScores {
 void clip_scores_restart(ClipScores& scores);
 void clip_scores_push(ClipScores& scores, const int8_t* patch_scores);
 
-// The class with the greatest sum, the first of equals; kNoLabel without any patch.
+// The class with the greatest sum, the first of equals; kNoLabel without any patch or class.
 int32_t clip_scores_label(const ClipScores& scores);
 
 }  // namespace tinyaudio
