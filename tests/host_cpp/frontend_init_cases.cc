@@ -18,8 +18,8 @@ int main() {
     broken[1].fft_samples = 8192;
     broken[2].window_samples = kFftSamples + 1;
     broken[3].window_samples = 1;
-    broken[4].complex_fft = nullptr;
-    broken[5].window_q31 = nullptr;
+    broken[4].compute_energies = nullptr;
+    broken[5].kernel_tables = nullptr;
     broken[6].spectrum = static_cast<tinyaudio::Spectrum>(7);
     broken[7].mel_bands = 0;
     broken[8].log_offset = 0;

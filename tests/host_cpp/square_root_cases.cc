@@ -1,7 +1,7 @@
 // Reads uint64 energies from standard input, writes floor(sqrt(4 * energy)) as uint32.
 #include <stdio.h>
 
-#include "square_root.h"
+#include "tinyaudio/square_root.h"
 
 int main() {
     uint64_t energy;

@@ -60,8 +60,8 @@ def cmsis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     binary = compile_host(
         folder / "cmsis",
         [],
-        c_sources=[*sources, LIBRARY / "src" / "cmsis_q31.c", main],
-        include_dirs=[*cmsis_dsp_include_dirs(root), LIBRARY / "include"],
+        c_sources=[*sources, FIRMWARE_LIB / "tinyaudio_cmsis_q31" / "src" / "cmsis_complex_fft.c", main],
+        include_dirs=[*cmsis_dsp_include_dirs(root), FIRMWARE_LIB / "tinyaudio_cmsis_q31" / "include"],
         flags=GC_FLAGS,
     )
     return binary, [path for path in sorted(folder.glob("cmsis.*.o")) if main.stem not in path.name or "arm_" in path.name]
@@ -75,7 +75,7 @@ def build(folder: Path, spec: FrontendSpec, main: str, objects: list[Path], quan
     return compile_host(
         folder / "program",
         [HERE / main, folder / "frontend_tables.cc", LIBRARY / "src" / "frontend.cc", *objects],
-        include_dirs=[folder, LIBRARY / "include", LIBRARY / "src"],
+        include_dirs=[folder, LIBRARY / "include", FIRMWARE_LIB / f"tinyaudio_{tables.kernel}" / "include"],
         flags=GC_FLAGS,
     )
 
@@ -107,7 +107,7 @@ def test_init_checks_tables_and_scratch(tmp_path: Path, cmsis: tuple[Path, list[
 
 
 def test_the_square_root_is_the_exact_floor(tmp_path: Path) -> None:
-    binary = compile_host(tmp_path / "roots", [HERE / "square_root_cases.cc"], include_dirs=[LIBRARY / "src"])
+    binary = compile_host(tmp_path / "roots", [HERE / "square_root_cases.cc"], include_dirs=[LIBRARY / "include"])
     generator = np.random.default_rng(5)
     # Next to perfect squares, at powers of two, at the tops and bottoms of the table's cells, and anywhere.
     roots = np.concatenate([generator.integers(1, 2**31, 20_000, dtype=np.uint64), 2 ** np.arange(1, 31, dtype=np.uint64)])

@@ -11,17 +11,45 @@ overflows for Q31 input under a Hann window: docs/front_end.md derives the bound
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyaudio.dsp.frontend.window import periodic_hann
+
 #: Lengths of the real FFT that CMSIS-DSP has tables for and a `FrontendSpec` may ask for.
 SUPPORTED_FFT_SAMPLES = (64, 128, 256, 512, 1024, 2048, 4096)
+
+#: The window's peak, 2^31 (1 - 2^-20): 2^11 below full scale, so that the FFT's rounding cannot overflow bin 0.
+WINDOW_PEAK_Q31 = (1 << 31) - (1 << 11)
 
 Int64Array = NDArray[np.int64]
 
 _ROUND_32 = 1 << 31
+
+
+def design_tables(window_samples: int, fft_samples: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the C++ ``CmsisQ31Tables``: window [window_samples], split [fft_samples / 4 * 3], both int32, Q31."""
+    return {
+        "window": np.rint(periodic_hann(window_samples) * WINDOW_PEAK_Q31).astype(np.int32),
+        "split": split_coefficients(fft_samples // 2)[:, : fft_samples // 4].T.ravel().astype(np.int32),
+    }
+
+
+def apply_window(tables: Mapping[str, NDArray[Any]], samples: NDArray[np.int16], *, fft_samples: int) -> Int64Array:
+    """Return [fft_samples, frames] from [window_samples, frames]: Q15 x Q31 -> Q46, of which SMULWB keeps the bits from 16 up, doubled to Q31."""
+    result = np.zeros((fft_samples, samples.shape[1]), dtype=np.int64)
+    result[: len(samples)] = ((samples.astype(np.int64) * tables["window"][:, np.newaxis]) >> 16) << 1
+    return result
+
+
+def transform(tables: Mapping[str, NDArray[Any]], window: Int64Array) -> Int64Array:
+    """Return the stage fft of the window stage [fft_samples, frames]: real and imaginary parts in turn, [2 * bins, frames]."""
+    del tables  # the twin computes all bins with `split_coefficients`
+    return np.stack(rfft_q31(window), axis=1).reshape(-1, window.shape[1])
 
 
 def rfft_q31(samples: Int64Array) -> tuple[Int64Array, Int64Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinyaudio.dsp.frontend.kernels import KERNELS
 from tinyaudio.dsp.frontend.quantization import FeatureQuantization
 from tinyaudio.dsp.frontend.tables import FrontendTables
 
@@ -28,10 +29,14 @@ def template_context(tables: FrontendTables) -> dict[str, Any]:
             "spectrum_constant": _SPECTRUM_CONSTANTS[spec.spectrum],
             "accumulator_fraction_bits": tables.accumulator_fraction_bits,
             "log_offset": tables.log_offset,
-            "kernel_header": f"tinyaudio/{tables.kernel}.h",
-            "complex_fft": f"tinyaudio_{tables.kernel}_complex_fft_{spec.fft_samples // 2}",
-            "window_q31": tables.window_q31.tolist(),
-            "split_q31": tables.split_q31.ravel().tolist(),
+            "kernel": {
+                "header": f"tinyaudio/{tables.kernel}.h",
+                "cpp_class": KERNELS[tables.kernel].cpp_class,
+                "tables": [
+                    {"type": f"{table.dtype}_t", "constant": f"k{name.title().replace('_', '')}", "values": table.tolist()}
+                    for name, table in tables.kernel_tables.items()
+                ],
+            },
             "segment_bins": tables.segment_bins.tolist(),
             "rising_weights": tables.rising_weights.tolist(),
             "log_table_q24": tables.log_table_q24.tolist(),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import SpecError
 from tinyaudio.core.spec import FrontendSpec, KernelId
-from tinyaudio.dsp.frontend.cmsis_q31 import SUPPORTED_FFT_SAMPLES, split_coefficients
+from tinyaudio.dsp.frontend.kernels import KERNELS
 from tinyaudio.dsp.frontend.mel import MelSegments, mel_segments
-from tinyaudio.dsp.frontend.window import periodic_hann
 
-#: Raised whenever the integers change for an unchanged spec; part of the fingerprint.
+#: Raised whenever the integers of all kernels change for an unchanged spec; part of the fingerprint. A kernel has its own version besides.
 TABLES_VERSION = 1
 #: The log-mel is in nepers, Q16: every value fits in 22 bits, so float32 holds it exactly.
 LOG_FRACTION_BITS = 16
-#: The window's peak, 2^31 (1 - 2^-20): 2^11 below full scale, so that the FFT's rounding cannot overflow bin 0.
-WINDOW_PEAK_Q31 = (1 << 31) - (1 << 11)
 #: Mel weights are Q21: with 32-bit factors and at most 2^11 bins, no 64-bit sum of products overflows.
 WEIGHT_FRACTION_BITS = 21
 #: The logarithm's table has this many segments for one octave, in Q24.
@@ -36,8 +35,7 @@ class FrontendTables:
     spec: FrontendSpec
     kernel: KernelId
     fingerprint: str  # of spec, kernel and tables version, 64 hexadecimal digits
-    window_q31: NDArray[np.int32]  # [window_samples]
-    split_q31: NDArray[np.int32]  # [fft_samples / 4, 3], coefficients A1, A2, B1 of bins 1 to fft_samples / 4
+    kernel_tables: Mapping[str, NDArray[Any]]  # of the kernel's window and FFT, one-dimensional, in the order of its C++ struct
     first_bin: int  # first bin of the energy stage
     segment_bins: NDArray[np.uint16]  # [mel_bands + 1], bins in each mel segment
     rising_weights: NDArray[np.uint32]  # [energy_bins], Q21, 0 to 1
@@ -53,8 +51,8 @@ class FrontendTables:
 
     @property
     def table_bytes(self) -> int:
-        """Bytes of the tables in an image, without the FFT kernel's own."""
-        arrays = (self.window_q31, self.split_q31, self.segment_bins, self.rising_weights, self.log_table_q24)
+        """Bytes of the tables in an image, without those that an FFT library brings along."""
+        arrays = (*self.kernel_tables.values(), self.segment_bins, self.rising_weights, self.log_table_q24)
         return sum(array.nbytes for array in arrays)
 
     @property
@@ -71,26 +69,28 @@ def design_frontend(spec: FrontendSpec, *, kernel: KernelId) -> FrontendTables:
     SpecError
         If the kernel or its FFT length does not exist, or if a mel band catches no FFT bin; every such band is named.
     """
-    if kernel not in get_args(KernelId):
-        raise SpecError(f"there is no FFT kernel {kernel!r}", hint=f"kernels: {', '.join(get_args(KernelId))}", where="fft_kernel")
-    if spec.fft_samples not in SUPPORTED_FFT_SAMPLES:
+    if kernel not in KERNELS:
+        raise SpecError(f"there is no FFT kernel {kernel!r}", hint=f"kernels: {', '.join(KERNELS)}", where="fft_kernel")
+    fft_kernel = KERNELS[kernel]
+    if spec.fft_samples not in fft_kernel.fft_samples:
         raise SpecError(
             f"{kernel} has no FFT of {spec.fft_samples} samples",
-            hint=f"lengths: {', '.join(map(str, SUPPORTED_FFT_SAMPLES))}",
+            hint=f"lengths: {', '.join(map(str, fft_kernel.fft_samples))}",
             where="frontend.fft_samples",
         )
     segments = mel_segments(spec)
+    kernel_tables = fft_kernel.design(spec.window_samples, spec.fft_samples)
+    version = {"kernel_version": fft_kernel.version} if fft_kernel.version > 1 else {}
     is_power = spec.spectrum == "power"
     weights = np.rint(segments.rising * 2.0**WEIGHT_FRACTION_BITS).astype(np.int64)
     _refuse_empty_bands(segments, weights)
-    fft_bits = 31 - (spec.fft_samples.bit_length() - 1)  # the FFT divides by its length
+    fft_bits = 31 - (spec.fft_samples.bit_length() - 1)  # every kernel hands over energies of a spectrum divided by its length
     accumulator_bits = 2 * fft_bits if is_power else fft_bits + 1 + WEIGHT_FRACTION_BITS
     return FrontendTables(
         spec=spec,
         kernel=kernel,
-        fingerprint=fingerprint({"frontend": spec.fingerprint(kernel), "tables_version": TABLES_VERSION}),
-        window_q31=_frozen(np.rint(periodic_hann(spec.window_samples) * WINDOW_PEAK_Q31), np.int32),
-        split_q31=_frozen(split_coefficients(spec.fft_samples // 2)[:, : spec.fft_samples // 4].T, np.int32),
+        fingerprint=fingerprint({"frontend": spec.fingerprint(kernel), "tables_version": TABLES_VERSION, **version}),
+        kernel_tables=MappingProxyType({name: _frozen(table, table.dtype) for name, table in kernel_tables.items()}),
         first_bin=segments.first_bin,
         segment_bins=_frozen(segments.segment_bins, np.uint16),
         rising_weights=_frozen(weights, np.uint32),
@@ -124,7 +124,7 @@ def _log_table() -> NDArray[np.float64]:
     return table
 
 
-def _frozen(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+def _frozen(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     result = np.ascontiguousarray(values, dtype=dtype)
     result.flags.writeable = False
     return result

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinyaudio.dsp.frontend.cmsis_q31 import rfft_q31
 from tinyaudio.dsp.frontend.framing import frame_view
+from tinyaudio.dsp.frontend.kernels import KERNELS
 from tinyaudio.dsp.frontend.tables import (
     LN2_Q24,
     LOG_FRACTION_BITS,
@@ -27,8 +27,8 @@ _BLOCK_FRAMES = 96  # the arrays of one block fit in a second-level cache
 class FrontendStages:
     """Every stage of some frames, laid out as in the C++ memory; see `stage_dtypes`."""
 
-    window: NDArray[np.int32]  # [frames, fft_samples], Q31, zeros behind the window
-    fft: NDArray[np.int32]  # [frames, 2 * bins], real and imaginary parts in turn, Q(31 - log2 fft_samples)
+    window: NDArray[Any]  # [frames, fft_samples], in the kernel's format, zeros behind the window
+    fft: NDArray[Any]  # [frames, elements], in the kernel's format
     energy: NDArray[np.uint32] | NDArray[np.uint64]  # [frames, energy_bins], magnitude or power
     mel: NDArray[np.uint64]  # [frames, mel_bands], Q(accumulator_fraction_bits)
     log: NDArray[np.int32]  # [frames, mel_bands], nepers, Q(log_fraction_bits)
@@ -38,9 +38,10 @@ def stage_dtypes(tables: FrontendTables) -> dict[str, tuple[np.dtype[Any], int]]
     """Return {stage: (element type, elements in a frame)} for the stages of `compute_stages`, in their order."""
     spec = tables.spec
     energy: DTypeLike = np.uint64 if spec.spectrum == "power" else np.uint32
+    kernel = KERNELS[tables.kernel]
     layout: dict[str, tuple[DTypeLike, int]] = {
-        "window": (np.int32, spec.fft_samples),
-        "fft": (np.int32, 2 * spec.bins),
+        "window": (kernel.window_dtype, spec.fft_samples),
+        "fft": (kernel.spectrum_dtype, kernel.spectrum_elements(spec.fft_samples)),
         "energy": (energy, tables.energy_bins),
         "mel": (np.uint64, spec.mel_bands),
         "log": (np.int32, spec.mel_bands),
@@ -90,23 +91,13 @@ def _join(tables: FrontendTables, blocks: list[NDArray[Any]], stage: str) -> NDA
 
 def _compute_block(tables: FrontendTables, frames: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
     """Return {stage: [elements, frames]}: frames last, so that every operation runs along contiguous memory."""
-    window = _window(tables, frames)
-    real, imaginary = rfft_q31(window)
-    used = slice(tables.first_bin, tables.first_bin + tables.energy_bins)
-    power = (real[used] * real[used] + imaginary[used] * imaginary[used]).view(np.uint64)
+    kernel = KERNELS[tables.kernel]
+    window = kernel.apply_window(tables.kernel_tables, frames.T, fft_samples=tables.spec.fft_samples)
+    spectrum = kernel.transform(tables.kernel_tables, window)
+    power = kernel.power(spectrum, slice(tables.first_bin, tables.first_bin + tables.energy_bins))
     energy = power if tables.spec.spectrum == "power" else floor_square_root(power << np.uint64(2))
     mel = _mel(tables, energy)
-    interleaved = np.stack([real, imaginary], axis=1).reshape(-1, real.shape[1])
-    return {"window": window, "fft": interleaved, "energy": energy, "mel": mel, "log": _log(tables, mel + np.uint64(tables.log_offset))}
-
-
-def _window(tables: FrontendTables, frames: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Q15 x Q31 -> Q46, of which SMULWB keeps the bits from 16 up: Q30, doubled to Q31."""
-    spec = tables.spec
-    result = np.zeros((spec.fft_samples, len(frames)), dtype=np.int64)
-    product = frames.T.astype(np.int64) * tables.window_q31[:, np.newaxis]
-    result[: spec.window_samples] = (product >> 16) << 1
-    return result
+    return {"window": window, "fft": spectrum, "energy": energy, "mel": mel, "log": _log(tables, mel + np.uint64(tables.log_offset))}
 
 
 def floor_square_root(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,5 +1,5 @@
 /* In C, since CMSIS-DSP's headers want a C++ standard library under C++. */
-#include "tinyaudio/cmsis_q31.h"
+#include "tinyaudio/cmsis_complex_fft.h"
 
 #include "cmsis_dsp.h" /* first: by this header PlatformIO finds the library with the others */
 

@@ -1,10 +1,10 @@
-/* The kernel `cmsis_q31`: CMSIS-DSP's complex FFT, one function a length.
+/* CMSIS-DSP's complex FFT, one function a length.
  *
  * Each transforms `points` pairs (real, imaginary) of Q31 values in place, into natural order, divided by `points`.
  * A function names its tables itself, so that the linker keeps those of the length in use and drops all others.
  */
-#ifndef TINYAUDIO_CMSIS_Q31_H_
-#define TINYAUDIO_CMSIS_Q31_H_
+#ifndef TINYAUDIO_CMSIS_COMPLEX_FFT_H_
+#define TINYAUDIO_CMSIS_COMPLEX_FFT_H_
 
 #include <stdint.h>
 
@@ -24,4 +24,4 @@ void tinyaudio_cmsis_q31_complex_fft_2048(int32_t* data);
 }
 #endif
 
-#endif /* TINYAUDIO_CMSIS_Q31_H_ */
+#endif /* TINYAUDIO_CMSIS_COMPLEX_FFT_H_ */

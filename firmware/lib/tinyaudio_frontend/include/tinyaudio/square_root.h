@@ -2,7 +2,7 @@
 #ifndef TINYAUDIO_FRONTEND_SQUARE_ROOT_H_
 #define TINYAUDIO_FRONTEND_SQUARE_ROOT_H_
 
-#include "arithmetic.h"
+#include "tinyaudio/arithmetic.h"
 
 namespace tinyaudio {
 
