@@ -1,13 +1,15 @@
-"""How far an integer front end is from the float64 reference."""
+"""How far an integer front end is from the float64 reference, and two integer front ends from each other."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.dsp.frontend.quantization import FeatureQuantization, design_feature_quantization
 from tinyaudio.dsp.frontend.window import periodic_hann
 
 #: Values below the level of a sine of this level do not count: there is no microphone that could tell.
@@ -15,12 +17,46 @@ FLOOR_DBFS = -80.0
 
 
 def floor_log_mel(spec: FrontendSpec) -> float:
-    """Return the log-mel (nepers) of a sine at `FLOOR_DBFS`, on a bin's centre, in a band that gives that bin the weight 1.
+    """Return the log-mel (nepers) of a sine at `FLOOR_DBFS`, on a bin's centre, in a band that gives that bin the weight 1."""
+    return _sine_log_mel(spec, dbfs=FLOOR_DBFS)
 
-    The spectrum of a sine of amplitude ``a`` peaks at ``a * sum(window) / 2``.
-    """
-    magnitude = 10.0 ** (FLOOR_DBFS / 20.0) * float(periodic_hann(spec.window_samples).sum()) / 2.0
+
+def _sine_log_mel(spec: FrontendSpec, *, dbfs: float) -> float:
+    """The spectrum of a sine of amplitude ``a`` peaks at ``a * sum(window) / 2``."""
+    magnitude = 10.0 ** (dbfs / 20.0) * float(periodic_hann(spec.window_samples).sum()) / 2.0
     return math.log((magnitude if spec.spectrum == "magnitude" else magnitude**2) + spec.log_offset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NominalInput:
+    """The int8 input of a model that no one has trained: ``log-mel in nepers = scale * (int8 - zero_point)``."""
+
+    scale: float
+    zero_point: int
+
+    def quantization(self, *, log_fraction_bits: int) -> FeatureQuantization:
+        """Return the integers that quantize a Q(`log_fraction_bits`) log-mel for this input."""
+        return design_feature_quantization(self.scale, self.zero_point, log_fraction_bits=log_fraction_bits)
+
+    def quantize(self, log_mel: NDArray[np.float64]) -> NDArray[np.int8]:
+        """Return float64 nepers as int8: rounded to nearest, ties upwards, saturated."""
+        return np.clip(np.floor(log_mel / self.scale + 0.5) + self.zero_point, -128, 127).astype(np.int8)
+
+
+def nominal_input(spec: FrontendSpec) -> NominalInput:
+    """Return the input that spreads int8 from the log-mel of silence to that of a full-scale sine on a bin's centre.
+
+    Trained models have such inputs, too: real recordings come near both ends.
+    """
+    silence, full_scale = math.log(spec.log_offset), _sine_log_mel(spec, dbfs=0.0)
+    scale = (full_scale - silence) / 255.0
+    return NominalInput(scale=scale, zero_point=max(-128, min(127, round(-128.0 - silence / scale))))
+
+
+def int8_step_histogram(features: NDArray[np.int8], others: NDArray[np.int8]) -> dict[int, int]:
+    """Return {|difference| in int8 steps: how many features differ by it}, by rising difference."""
+    steps, counts = np.unique(np.abs(features.astype(np.int16) - others.astype(np.int16)), return_counts=True)
+    return dict(zip(steps.tolist(), counts.tolist(), strict=True))
 
 
 def log_mel_snr_db(spec: FrontendSpec, log_mel: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
