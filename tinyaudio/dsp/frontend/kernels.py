@@ -41,6 +41,7 @@ class Kernel:
     transform: Callable[[KernelTables, NDArray[np.int64]], NDArray[np.int64]]  # stage window -> stage fft [elements, frames]
     power: Callable[[NDArray[np.int64], slice], NDArray[np.uint64]]  # stage fft, bins -> [bins, frames], Q(62 - 2 log2 fft_samples)
     cpp_class: str  # ``tinyaudio/<id>.h`` has the template ``<cpp_class>`` and the struct ``<cpp_class>Tables``
+    prepares: bool = False  # the C++ class has a ``prepare`` that `frontend_init` calls
     libraries: tuple[str, ...]  # folders of firmware/lib that only this kernel needs
 
 

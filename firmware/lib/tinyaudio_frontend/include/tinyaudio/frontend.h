@@ -26,11 +26,11 @@ struct FrontendTables;
 struct StageObserver;
 
 // What an FFT kernel does for a frame, called once: window, FFT and the energies of the bins that mel bands use.
-// It reports the stages kWindow and kFft, and leaves the energies at the front of scratch.spectrum: uint64 powers in
+// It reports the stages kWindow and kFft, and returns where in scratch.spectrum the energies lie: uint64 powers in
 // Q(62 - 2 log2 fft_samples) or uint32 magnitudes in Q(32 - log2 fft_samples), whatever the kernel's own formats are.
 // Without an observer it may fuse what an observer would have to see apart; the energies are the same.
-using ComputeEnergies = void (*)(const FrontendTables& tables, const FrontendScratch& scratch, const int16_t* samples,
-                                 const StageObserver* observer);
+using ComputeEnergies = const int32_t* (*)(const FrontendTables& tables, const FrontendScratch& scratch,
+                                           const int16_t* samples, const StageObserver* observer);
 
 // What a front end may do beyond a plain log-mel. All of it is off in a value-initialized struct.
 struct FrontendOptions {
@@ -58,6 +58,7 @@ struct FrontendTables {
     uint64_t log_offset;                // Q(accumulator_fraction_bits), at least 1
     ComputeEnergies compute_energies;   // of the kernel, for this length and spectrum: what is not named here is not linked
     const void* kernel_tables;          // of the kernel's own type
+    bool (*prepare_kernel)();           // called once by frontend_init; null where there is nothing to prepare
     const uint16_t* segment_bins;    // [mel_bands + 1], bins between neighbouring edges of the mel triangles
     const uint32_t* rising_weights;  // [energy_bins], Q21
     const int32_t* log_table_q24;    // [129], ln(1 + i / 128)
