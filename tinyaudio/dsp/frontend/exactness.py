@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.frontend.quantization import FeatureQuantization, design_feature_quantization
+from tinyaudio.dsp.frontend.reference import reference_log_mel
+from tinyaudio.dsp.frontend.signals import bench_signals
 from tinyaudio.dsp.frontend.window import periodic_hann
 
 #: Values below the level of a sine of this level do not count: there is no microphone that could tell.
 FLOOR_DBFS = -80.0
+_NOMINAL_FRAMES = 50
 
 
 def floor_log_mel(spec: FrontendSpec) -> float:
-    """Return the log-mel (nepers) of a sine at `FLOOR_DBFS`, on a bin's centre, in a band that gives that bin the weight 1."""
-    return _sine_log_mel(spec, dbfs=FLOOR_DBFS)
+    """Return the log-mel (nepers) of a sine at `FLOOR_DBFS`, on a bin's centre, in a band that gives that bin the weight 1.
 
-
-def _sine_log_mel(spec: FrontendSpec, *, dbfs: float) -> float:
-    """The spectrum of a sine of amplitude ``a`` peaks at ``a * sum(window) / 2``."""
-    magnitude = 10.0 ** (dbfs / 20.0) * float(periodic_hann(spec.window_samples).sum()) / 2.0
+    The spectrum of a sine of amplitude ``a`` peaks at ``a * sum(window) / 2``.
+    """
+    magnitude = 10.0 ** (FLOOR_DBFS / 20.0) * float(periodic_hann(spec.window_samples).sum()) / 2.0
     return math.log((magnitude if spec.spectrum == "magnitude" else magnitude**2) + spec.log_offset)
 
 
@@ -40,17 +41,19 @@ class NominalInput:
 
     def quantize(self, log_mel: NDArray[np.float64]) -> NDArray[np.int8]:
         """Return float64 nepers as int8: rounded to nearest, ties upwards, saturated."""
-        return np.clip(np.floor(log_mel / self.scale + 0.5) + self.zero_point, -128, 127).astype(np.int8)
+        features: NDArray[np.int8] = np.clip(np.floor(log_mel / self.scale + 0.5) + self.zero_point, -128, 127).astype(np.int8)
+        return features
 
 
 def nominal_input(spec: FrontendSpec) -> NominalInput:
-    """Return the input that spreads int8 from the log-mel of silence to that of a full-scale sine on a bin's centre.
+    """Return the input that spreads int8 over all that the float64 reference makes of `bench_signals`, silence and full scale included.
 
     Trained models have such inputs, too: real recordings come near both ends.
     """
-    silence, full_scale = math.log(spec.log_offset), _sine_log_mel(spec, dbfs=0.0)
-    scale = (full_scale - silence) / 255.0
-    return NominalInput(scale=scale, zero_point=max(-128, min(127, round(-128.0 - silence / scale))))
+    features = [reference_log_mel(spec, pcm) for pcm in bench_signals(spec, frames=_NOMINAL_FRAMES).values()]
+    least, most = min(float(item.min()) for item in features), max(float(item.max()) for item in features)
+    scale = (most - least) / 255.0
+    return NominalInput(scale=scale, zero_point=max(-128, min(127, round(-128.0 - least / scale))))
 
 
 def int8_step_histogram(features: NDArray[np.int8], others: NDArray[np.int8]) -> dict[int, int]:
