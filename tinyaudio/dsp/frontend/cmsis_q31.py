@@ -66,7 +66,7 @@ def rfft_q31(samples: Int64Array) -> tuple[Int64Array, Int64Array]:
         Real and imaginary part, int64 [fft_samples / 2 + 1, frames], Q(31 - log2 fft_samples).
     """
     real, imaginary = _complex_fft(samples[0::2], samples[1::2])
-    return _split(real, imaginary)
+    return split(real, imaginary)
 
 
 @cache
@@ -99,7 +99,7 @@ def _complex_fft(real: Int64Array, imaginary: Int64Array) -> tuple[Int64Array, I
         outputs = _radix4(real[np.newaxis], imaginary[np.newaxis], complex_twiddles(points))
     else:
         outputs = _radix4by2(real, imaginary)
-    order = _bit_reversal(points)
+    order = bit_reversal(points)
     return outputs[0].reshape(points, -1)[order], outputs[1].reshape(points, -1)[order]
 
 
@@ -110,8 +110,8 @@ def _radix4by2(real: Int64Array, imaginary: Int64Array) -> tuple[Int64Array, Int
     cosine, sine = twiddles[0, :half, np.newaxis], twiddles[1, :half, np.newaxis]
     real, imaginary = real >> 2, imaginary >> 2
     x, y = real[:half] - real[half:], imaginary[:half] - imaginary[half:]
-    odd_real = (_multiply_rounded(x, cosine) + _multiply_rounded(y, sine)) << 1
-    odd_imaginary = (_multiply_rounded(y, cosine) + _multiply_rounded(-x, sine)) << 1
+    odd_real = (multiply_rounded(x, cosine) + multiply_rounded(y, sine)) << 1
+    odd_imaginary = (multiply_rounded(y, cosine) + multiply_rounded(-x, sine)) << 1
     inputs = np.stack([real[:half] + real[half:], odd_real]), np.stack([imaginary[:half] + imaginary[half:], odd_imaginary])
     outputs = _radix4(*inputs, twiddles[:, ::2])
     return outputs[0] << 1, outputs[1] << 1
@@ -173,23 +173,23 @@ def _last_butterflies(x: Int64Array, y: Int64Array) -> tuple[Int64Array, Int64Ar
     return np.stack(out_x, axis=1), np.stack(out_y, axis=1)
 
 
-def _split(real: Int64Array, imaginary: Int64Array) -> tuple[Int64Array, Int64Array]:
+def split(real: Int64Array, imaginary: Int64Array) -> tuple[Int64Array, Int64Array]:
     """``arm_split_rfft_q31``: complex FFT of L points -> bins 0 to L of the real FFT, divided by 2. Every product is rounded on its own."""
     points = len(real)
     a1, a2, b1 = split_coefficients(points)[:, :, np.newaxis]
     x, y = real[1:], imaginary[1:]
     mirrored_x, mirrored_y = x[::-1], y[::-1]
     out_real, out_imaginary = np.zeros((2, points + 1, real.shape[1]), dtype=np.int64)
-    out_real[1:-1] = _multiply_rounded(x, a1) + _multiply_rounded(-y, a2) + _multiply_rounded(-mirrored_y, a2) + _multiply_rounded(mirrored_x, b1)
+    out_real[1:-1] = multiply_rounded(x, a1) + multiply_rounded(-y, a2) + multiply_rounded(-mirrored_y, a2) + multiply_rounded(mirrored_x, b1)
     out_imaginary[1:-1] = (
-        _multiply_rounded(x, a2) + _multiply_rounded(y, a1) + _multiply_rounded(-mirrored_y, b1) + _multiply_rounded(-mirrored_x, a2)
+        multiply_rounded(x, a2) + multiply_rounded(y, a1) + multiply_rounded(-mirrored_y, b1) + multiply_rounded(-mirrored_x, a2)
     )
     out_real[0] = (real[0] + imaginary[0]) >> 1
     out_real[-1] = (real[0] - imaginary[0]) >> 1
     return out_real, out_imaginary
 
 
-def _multiply_rounded(a: Int64Array, b: Int64Array) -> Int64Array:
+def multiply_rounded(a: Int64Array, b: Int64Array) -> Int64Array:
     """``SMMULR``: the upper half of a 32 x 32 product, rounded. Adding it is ``SMMLAR``; adding it of ``-a`` is ``SMMLSR``."""
     product: Int64Array = a * b
     product += _ROUND_32
@@ -198,7 +198,7 @@ def _multiply_rounded(a: Int64Array, b: Int64Array) -> Int64Array:
 
 
 @cache
-def _bit_reversal(points: int) -> NDArray[np.intp]:
+def bit_reversal(points: int) -> NDArray[np.intp]:
     bits = points.bit_length() - 1
     return np.array([int(format(index, f"0{bits}b")[::-1], 2) for index in range(points)], dtype=np.intp)
 
