@@ -144,7 +144,7 @@ class Rig:
             window_samples=tables.spec.window_samples,
             hop_samples=tables.spec.hop_samples,
             fft_samples=tables.spec.fft_samples,
-            mel_bands=tables.spec.mel_bands,
+            feature_bands=tables.spec.feature_bands,
             patch_frames=tables.spec.patch_frames,
             patch_hop_frames=tables.spec.patch_hop_frames,
             label_count=len(model.labels),

@@ -47,7 +47,7 @@ HELLO = Hello(
     window_samples=HOP,
     hop_samples=HOP,
     fft_samples=256,
-    mel_bands=4,
+    feature_bands=4,
     patch_frames=PATCH,
     patch_hop_frames=PATCH,
     label_count=2,
@@ -79,7 +79,7 @@ class HopComputer:
         self.frames += 1
         messages: list[Message] = []
         if self.request.trace_mode is TraceMode.CRC:
-            messages.append(StageTrace(clip_id=clip_id, frame_index=index, stage_crc32=(zlib.crc32(data, index),) * 5, counter_ticks=index))
+            messages.append(StageTrace(clip_id=clip_id, frame_index=index, stage_crc32=(zlib.crc32(data, index),) * 6, counter_ticks=index))
         if 0 <= index - self.request.capture_first_frame < self.request.capture_frame_count:
             for stage in (stage for stage in Stage if self.request.capture_stages >> stage & 1):
                 for offset in range(0, len(data), 256):

@@ -112,7 +112,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 
 def test_the_frontend_table_has_the_fields_and_defaults_of_the_spec() -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(FrontendSpec)}
-    assert {name: field.default for name, field in FrontendTable.model_fields.items()} == defaults
+    assert {name: field.default for name, field in FrontendTable.model_fields.items()} == {"preset": "yamnet", **defaults}
 
 
 def test_anomaly_is_known_but_not_there_yet() -> None:

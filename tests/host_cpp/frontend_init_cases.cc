@@ -4,7 +4,7 @@
 using namespace tinyaudio_generated;
 
 int main() {
-    static tinyaudio::FrontendBuffers<kFftSamples, kMelBands> buffers;
+    static tinyaudio::FrontendBuffers<kFftSamples, kMelBands, kConditionedSamples> buffers;
     const tinyaudio::FrontendScratch scratch = buffers.scratch();
     if (!tinyaudio::frontend_init(kFrontendTables, scratch)) {
         return 1;

@@ -17,7 +17,7 @@ static void write_stage(void* context, tinyaudio::Stage stage, const void* data,
 }
 
 int main() {
-    static tinyaudio::FrontendBuffers<kFftSamples, kMelBands> buffers;
+    static tinyaudio::FrontendBuffers<kFftSamples, kMelBands, kConditionedSamples> buffers;
     const tinyaudio::FrontendScratch scratch = buffers.scratch();
     if (!tinyaudio::frontend_init(kFrontendTables, scratch)) {
         fprintf(stderr, "frontend_init refused\n");
@@ -25,13 +25,16 @@ int main() {
     }
     static int16_t samples[kWindowSamples];
     int32_t log_mel[kMelBands];
-    int8_t features[kMelBands];
+    int8_t features[kFeatureBands];
+    tinyaudio::LevelState level = {};
     size_t filled = fread(samples, 2, kWindowSamples, stdin);
     while (filled == kWindowSamples) {
         uint32_t stage = 0;
         const tinyaudio::StageObserver observer = {&stage, write_stage};
         tinyaudio::frontend_compute_frame(kFrontendTables, scratch, samples, log_mel, &observer);
-        tinyaudio::quantize_features(kFeatureQuantization, log_mel, kMelBands, features);
+        const int32_t* post =
+            tinyaudio::frontend_post_process(kFrontendTables, scratch, level, log_mel, &observer);
+        tinyaudio::quantize_features(kFeatureQuantization, post, kFeatureBands, features);
         write_stage(&stage, tinyaudio::Stage::kFeatures, features, sizeof features);
         memmove(samples, samples + kHopSamples, (kWindowSamples - kHopSamples) * 2);
         filled = kWindowSamples - kHopSamples;

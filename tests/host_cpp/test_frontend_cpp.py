@@ -74,7 +74,7 @@ def build(folder: Path, spec: FrontendSpec, main: str, objects: list[Path], quan
         (folder / name).write_text(render_template(f"frontend/{name}.j2", context), encoding="utf-8")
     return compile_host(
         folder / "program",
-        [HERE / main, folder / "frontend_tables.cc", LIBRARY / "src" / "frontend.cc", *objects],
+        [HERE / main, folder / "frontend_tables.cc", LIBRARY / "src" / "frontend.cc", LIBRARY / "src" / "post_processing.cc", *objects],
         include_dirs=[folder, LIBRARY / "include", FIRMWARE_LIB / f"tinyaudio_{tables.kernel}" / "include"],
         flags=GC_FLAGS,
     )
@@ -86,7 +86,7 @@ def test_every_stage_equals_the_twin(name: str, tmp_path: Path, cmsis: tuple[Pat
     tables = design_frontend(spec, kernel="cmsis_q31")
     quantization = design_feature_quantization(0.0431, 31, log_fraction_bits=tables.log_fraction_bits)
     binary = build(tmp_path, spec, "frontend_runner.cc", cmsis[1], quantization)
-    layout = [*stage_dtypes(tables).items(), ("features", (np.dtype(np.int8), spec.mel_bands))]
+    layout = [*stage_dtypes(tables).items(), ("features", (np.dtype(np.int8), spec.feature_bands))]
     frame_type = np.dtype([(stage, dtype, (elements,)) for stage, (dtype, elements) in layout])
     samples = spec.window_samples + (FRAMES.get(name, 100) - 1) * spec.hop_samples
     for signal, make in SIGNALS.items():
@@ -94,7 +94,7 @@ def test_every_stage_equals_the_twin(name: str, tmp_path: Path, cmsis: tuple[Pat
         actual = np.frombuffer(run_host(binary, stdin=pcm.tobytes()), dtype=frame_type)
         stages = compute_stages(tables, pcm)
         expected = {stage: getattr(stages, stage) for stage, _ in layout[:-1]}
-        expected["features"] = quantize_features(stages.log, quantization)
+        expected["features"] = quantize_features(stages.post, quantization)
         assert len(actual) == spec.frames_of(samples)
         for stage, values in expected.items():
             different = np.argwhere(actual[stage] != values)

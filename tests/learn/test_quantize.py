@@ -79,7 +79,7 @@ def test_representative_patches_cover_the_classes_and_repeat(small_features: Fea
     assert np.array_equal(chosen, representative_patches(small_features, QuantizeTable(representative_clips=9)))
     assert not np.array_equal(chosen, representative_patches(small_features, QuantizeTable(representative_clips=9, seed=2)))
     patch_set = patch_features(small_features, "train")
-    all_patches = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits)
+    all_patches = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits, log_scale=1.0)
     found = [int(patch_set.label_indices[np.flatnonzero((all_patches == patch[..., 0]).all(axis=(1, 2)))[0]]) for patch in chosen]
     assert np.bincount(found).tolist() == [3 * patches_of_clip] * 3
 

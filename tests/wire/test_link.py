@@ -46,7 +46,7 @@ def hello(nonce: int, *, retransmit_bytes: int) -> Hello:
         window_samples=400,
         hop_samples=160,
         fft_samples=512,
-        mel_bands=64,
+        feature_bands=64,
         patch_frames=96,
         patch_hop_frames=48,
         label_count=2,

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from tinyaudio.core.artifacts import ExpectedOutputs
 from tinyaudio.core.errors import ProtocolError
-from tinyaudio.dsp.frontend import FeatureQuantization, FrontendStages, FrontendTables, compute_stages, quantize_features
+from tinyaudio.dsp.frontend import (
+    FeatureQuantization,
+    FrontendStages,
+    FrontendTables,
+    LevelState,
+    compute_stages,
+    patches,
+    post_process,
+    quantize_features,
+)
 from tinyaudio.wire.device_link import DeviceLink
 from tinyaudio.wire.messages import (
     PROTOCOL_VERSION,
@@ -37,7 +46,7 @@ from tinyaudio.wire.messages import (
 
 _NO_LABEL = -1
 
-#: (clip id, patch index, features int8 [patch_frames, mel_bands]) -> (logits int8 [n], scores int8 [labels])
+#: (clip id, patch index, features int8, in the shape of the model's input) -> (logits int8 [n], scores int8 [labels])
 PatchModel = Callable[[int, int, NDArray[np.int8]], tuple[NDArray[np.int8], NDArray[np.int8]]]
 
 
@@ -190,7 +199,8 @@ class TwinComputer:
         self._request = request
         self._samples = 0
         self._buffer = np.empty(0, np.int16)  # from the first sample of frame `_frames` on
-        self._features = np.empty((0, spec.mel_bands), np.int8)  # all frames so far
+        self._features = np.empty((0, spec.feature_bands), np.int8)  # all frames so far
+        self._level: LevelState | None = None
         self._scores: list[NDArray[np.int8]] = []
         self._detected_label = _NO_LABEL
         return [self._result()] if request.total_samples == 0 else []
@@ -203,7 +213,9 @@ class TwinComputer:
         messages: list[Message] = []
         if count := spec.frames_of(len(self._buffer)):
             stages = compute_stages(self._tables, self._buffer)
-            features = quantize_features(stages.log, self._quantization)
+            post, self._level = post_process(self._tables, stages.log, self._level)
+            stages = dataclasses.replace(stages, post=post)
+            features = quantize_features(post, self._quantization)
             for index in range(count):
                 messages += self._frame(stages, features, index)
             self._buffer = self._buffer[count * spec.hop_samples :]
@@ -215,7 +227,7 @@ class TwinComputer:
         spec, request = self._tables.spec, self._request
         frame_index = len(self._features)
         self._features = np.concatenate([self._features, features[index : index + 1]])
-        arrays: list[NDArray[Any]] = [stages.window, stages.fft, stages.energy, stages.mel, stages.log, features]
+        arrays: list[NDArray[Any]] = [stages.window, stages.fft, stages.energy, stages.mel, stages.log, stages.post, features]
         rows = [array[index].tobytes() for array in arrays]
         messages: list[Message] = []
         if request.trace_mode is TraceMode.CRC:
@@ -233,7 +245,7 @@ class TwinComputer:
     def _patch(self, patch_index: int, frame_index: int) -> list[Message]:
         spec, clip_id = self._tables.spec, self._request.clip_id
         start = patch_index * spec.patch_hop_frames
-        features = self._features[start : start + spec.patch_frames]
+        features = np.ascontiguousarray(patches(self._features[start : start + spec.patch_frames], spec)[0])
         logits, scores = self._model(clip_id, patch_index, features)
         self._scores.append(scores)
         smoothed = self._scores[-self._smoothing_patches :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tinyaudio.core.errors import ProjectError
+from tinyaudio.core.presets import DEFAULT_PRESET, preset_names
 from tinyaudio.core.project import PROJECT_FILE, Task, anomaly_not_yet
 
 _TOML = """\
@@ -37,6 +38,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # seed = 1
 
 [frontend]                       # lengths in samples and frames, never in milliseconds; the defaults are YAMNet's
+# preset = "yamnet"              # or {presets}; what stands below changes it
 # sample_rate_hz = 16000
 # window_samples = 400
 # hop_samples = 160
@@ -44,10 +46,21 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # mel_bands = 64
 # mel_low_hz = 125.0
 # mel_high_hz = 7500.0
+# mel_scale = "htk"              # or "slaney"
+# mel_triangles = "mel"          # straight over mel, or over "hz" (librosa)
+# mel_norm = "none"              # or "slaney": area 1
 # spectrum = "magnitude"         # or "power"
 # log_offset = 0.001
+# log_scale = 1.0                # factor on the natural logarithm
 # patch_frames = 96
 # patch_hop_frames = 48
+# patch_layout = "frames_first"  # or "bands_first"
+# dc_removal = false             # take the mean from each window
+# pre_gain_db = 0.0
+# microphone_response = []       # [[100.0, -3.0], [1000.0, 0.0]]: (Hz, dB) of the microphone, to be undone
+# level_normalization = "none"   # or "running": take a running mean from the log-mel
+# level_time_constant_frames = 64
+# cepstral_coefficients = 0      # 10: MFCCs in place of the log-mel
 
 [model]
 # architecture = "mobilenet_v1"
@@ -137,5 +150,6 @@ def new_project_files(task: Task, name: str, *, manifest: str = "") -> dict[str,
             f"the manifest's path {manifest!r} has characters that a TOML string would need to escape", hint="rename it", where="data.manifest"
         )
     names = {"name": clean_name, "task": task, "manifest": manifest or "manifest.csv", "project_file": PROJECT_FILE}
+    names["presets"] = ", ".join(f'"{preset}"' for preset in preset_names() if preset != DEFAULT_PRESET)
     files = {PROJECT_FILE: _TOML.format(**names), "README.md": _README.format(**names)}
     return files if manifest else {**files, "manifest.csv": _MANIFEST}

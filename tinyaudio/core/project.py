@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, cast, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.presets import DEFAULT_PRESET, preset_fields, preset_names
 from tinyaudio.core.spec import FrontendSpec, spec_problems
 
 PROJECT_FILE = "tinyaudio.toml"
@@ -117,12 +118,23 @@ class FirmwareTable(_Section):
     detection_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)  # of the smoothed score
 
 
-#: ``[frontend]`` has exactly the fields of `FrontendSpec`, so it is made from them.
+def _as_tuples(value: Any) -> Any:
+    """TOML has arrays where the spec has tuples."""
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _frontend_field(field: dataclasses.Field[Any]) -> tuple[Any, Any]:
+    annotation = get_type_hints(FrontendSpec)[field.name]
+    return (Annotated[annotation, BeforeValidator(_as_tuples)] if isinstance(field.default, tuple) else annotation), field.default
+
+
+#: ``[frontend]`` has the fields of `FrontendSpec`, so it is made from them, and the name of the preset that they change.
 FrontendTable: type[_Section] = create_model(
     "FrontendTable",
     __base__=_Section,
     __module__=__name__,
-    **cast(Any, {field.name: (get_type_hints(FrontendSpec)[field.name], field.default) for field in dataclasses.fields(FrontendSpec)}),
+    preset=(str, DEFAULT_PRESET),
+    **cast(Any, {field.name: _frontend_field(field) for field in dataclasses.fields(FrontendSpec)}),
 )
 
 
@@ -179,7 +191,7 @@ def parse_project(text: str, *, directory: Path) -> Project:
     problems = [f"{name}: unknown section{_suggestion(name, _SECTIONS)}" for name in tables if name not in _SECTIONS]
     for name, model in _SECTIONS.items():
         try:
-            sections[name] = model.model_validate(tables.get(name, {}))
+            sections[name] = model.model_validate(_with_preset(tables.get(name, {})) if name == "frontend" else tables.get(name, {}))
         except ValidationError as error:
             problems += [_sentence(name, model, cast(Mapping[str, Any], item)) for item in error.errors()]
     for rule, section in _RULES.items():
@@ -190,6 +202,12 @@ def parse_project(text: str, *, directory: Path) -> Project:
             "; ".join(problems), hint=f"mend {PROJECT_FILE}; `tinyaudio new DIR --task events` writes a commented one", where=PROJECT_FILE
         )
     return _assemble(directory, cast(Any, sections))
+
+
+def _with_preset(table: Any) -> Any:
+    """Return the table ``[frontend]`` with what its preset sets and it does not; as it is if it is none, or names no preset."""
+    preset = table.get("preset") if isinstance(table, dict) else None
+    return {**preset_fields(preset), **table} if isinstance(preset, str) and preset in preset_names() else table
 
 
 def require_events(project: Project) -> None:
@@ -227,13 +245,15 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         name=about.name,
         task=about.task,
         board=about.board,
-        frontend=FrontendSpec(**sections["frontend"].model_dump()),
+        frontend=FrontendSpec(**sections["frontend"].model_dump(exclude={"preset"})),
         **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
     )
 
 
 def _frontend_rules(section: Any) -> Iterator[str]:
-    """Yield what `FrontendSpec` would refuse; the table has the same fields."""
+    """Yield an unknown preset, and what `FrontendSpec` would refuse; the table has the same fields."""
+    if section.preset not in preset_names():
+        yield f"preset: there is no preset {section.preset!r}{_suggestion(section.preset, list(preset_names()))}"
     for problem in spec_problems(section):
         name, _, rest = problem.partition(" ")
         yield f"{name}: {rest}"

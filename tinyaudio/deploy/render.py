@@ -41,6 +41,7 @@ MANIFEST_FILE = ".tinyaudio-project.json"
 _SOURCE_SUFFIXES = (".h", ".cc", ".c", ".json", ".py", ".S")
 _MAX_LABELS = 64  # firmware/lib/tinyaudio_app: kMaxLabels; wire/protocol.toml: PatchResult.scores
 _MAX_SMOOTHING_PATCHES = 255  # firmware/lib/tinyaudio_app: kMaxSmoothingPatches
+_PATCH_LAYOUT_CONSTANTS = {"frames_first": "kFramesFirst", "bands_first": "kBandsFirst"}
 _COUNTER_UNIT_CONSTANTS = {"instructions": "kInstructions", "cycles": "kCycles", "nanoseconds": "kNanoseconds"}
 
 
@@ -89,7 +90,12 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
     _check_kernel(inputs.board, inputs.tables)
     compiled = compile_model(inputs.quantized.tflite, name="model")
     _check_model(inputs, compiled)
-    quantization = design_feature_quantization(compiled.input_.scale, compiled.input_.zero_point, log_fraction_bits=inputs.tables.log_fraction_bits)
+    quantization = design_feature_quantization(
+        compiled.input_.scale,
+        compiled.input_.zero_point,
+        log_fraction_bits=inputs.tables.log_fraction_bits,
+        log_scale=inputs.tables.spec.log_scale,
+    )
     return _render(
         _Parts(
             board=inputs.board,
@@ -115,7 +121,7 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
     """
     _check_kernel(inputs.board, inputs.tables)
     spec = inputs.tables.spec
-    context = {"input_elements": spec.patch_frames * spec.mel_bands}
+    context = {"input_elements": spec.patch_frames * spec.feature_bands}
     return _render(
         _Parts(
             board=inputs.board,
@@ -177,9 +183,9 @@ def _check_kernel(board: Board, tables: FrontendTables) -> None:
 
 def _check_model(inputs: RenderInputs, compiled: CompiledModel) -> None:
     spec, labels = inputs.tables.spec, inputs.quantized.labels
-    if compiled.input_.elements != spec.patch_frames * spec.mel_bands:
+    if compiled.input_.elements != spec.patch_frames * spec.feature_bands:
         raise ModelError(
-            f"takes {compiled.input_.elements} values, but a patch has {spec.patch_frames} frames of {spec.mel_bands} mel bands",
+            f"takes {compiled.input_.elements} values, but a patch has {spec.patch_frames} frames of {spec.feature_bands} features",
             hint="train a model on this front end, or give [frontend] the patch of this model",
             where="input",
         )
@@ -237,6 +243,7 @@ def _application_context(parts: _Parts) -> dict[str, Any]:
         "board_id": board.id,
         "runtime": board.default_runtime,
         "kernel": parts.tables.kernel,
+        "patch_layout_constant": _PATCH_LAYOUT_CONSTANTS[parts.tables.spec.patch_layout],
         "model_sha256": parts.model_sha256,
         "labels": list(parts.labels),
         "smoothing_patches": parts.calibration.smoothing_patches,

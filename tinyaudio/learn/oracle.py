@@ -28,7 +28,7 @@ class IntegerModel(Protocol):
     """Runs an INT8 model."""
 
     def run(self, features: Int8Array) -> tuple[Int8Array, Int8Array]:
-        """Return (logits, outputs), each int8[elements], of one patch, int8[patch_frames, mel_bands]."""
+        """Return (logits, outputs), each int8[elements], of one patch, int8[*patch_shape]."""
 
 
 class Oracle:

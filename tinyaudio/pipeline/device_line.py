@@ -100,7 +100,7 @@ def fake_hello(board: Board, expected: HilExpectation) -> Hello:
         window_samples=spec.window_samples,
         hop_samples=spec.hop_samples,
         fft_samples=spec.fft_samples,
-        mel_bands=spec.mel_bands,
+        feature_bands=spec.feature_bands,
         patch_frames=spec.patch_frames,
         patch_hop_frames=spec.patch_hop_frames,
         label_count=len(expected.quantized.labels),

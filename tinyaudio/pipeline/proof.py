@@ -158,6 +158,6 @@ def _example(line: Line, evaluation: Evaluation, index: int, title: str) -> Exam
         label=clip.label,
         predicted=evaluation.labels[int(evaluation.scores[index].argmax())],
         pcm=clip_reader(line.project)(clip),
-        log_mel=log_mel / 2.0**features.log_fraction_bits,
+        log_mel=log_mel / (2.0**features.log_fraction_bits / features.spec.log_scale),
         scores=evaluation.scores[index],
     )

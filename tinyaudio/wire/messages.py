@@ -1,4 +1,4 @@
-"""Message types of the serial protocol, version 1.
+"""Message types of the serial protocol, version 2.
 
 Generated from ``tinyaudio/wire/protocol.toml`` by ``python -m tinyaudio.wire.generate``; change that, not this.
 """
@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.codec import Reader, pack, pack_array, pack_string
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 MAX_PAYLOAD_BYTES: Final = 522
 
 
@@ -33,7 +33,8 @@ class Stage(IntEnum):
     ENERGY = 2  # Magnitude or power of each bin.
     MEL = 3  # Energy in each mel band.
     LOG = 4  # Logarithm of each mel band.
-    FEATURES = 5  # Features as the model reads them.
+    POST = 5  # Behind level normalization and cosine transform; the logarithm itself where neither is on.
+    FEATURES = 6  # Features as the model reads them.
 
 
 class CounterUnit(IntEnum):
@@ -337,7 +338,7 @@ class Hello:
     window_samples: int  # [samples] Length of a window.
     hop_samples: int  # [samples] Distance of two windows.
     fft_samples: int  # [samples] Length of the FFT.
-    mel_bands: int  # Number of mel bands.
+    feature_bands: int  # Features of a frame: mel bands, or cepstral coefficients.
     patch_frames: int  # [frames] Frames a model input spans.
     patch_hop_frames: int  # [frames] Distance of two model inputs.
     label_count: int  # Number of classes.
@@ -365,7 +366,7 @@ class Hello:
                     self.window_samples,
                     self.hop_samples,
                     self.fft_samples,
-                    self.mel_bands,
+                    self.feature_bands,
                     self.patch_frames,
                     self.patch_hop_frames,
                     self.label_count,
@@ -394,7 +395,7 @@ class Hello:
             window_samples,
             hop_samples,
             fft_samples,
-            mel_bands,
+            feature_bands,
             patch_frames,
             patch_hop_frames,
             label_count,
@@ -421,7 +422,7 @@ class Hello:
                 window_samples=window_samples,
                 hop_samples=hop_samples,
                 fft_samples=fft_samples,
-                mel_bands=mel_bands,
+                feature_bands=feature_bands,
                 patch_frames=patch_frames,
                 patch_hop_frames=patch_hop_frames,
                 label_count=label_count,
@@ -444,11 +445,11 @@ class StageTrace:
 
     ID: ClassVar[int] = 0x41
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 32
+    MAX_BYTES: ClassVar[int] = 36
 
     clip_id: int  # Clip it belongs to.
     frame_index: int  # [frames] Frame of the clip.
-    stage_crc32: tuple[int, ...]  # Of window, fft, energy, mel and log.
+    stage_crc32: tuple[int, ...]  # Of window, fft, energy, mel, log and post.
     counter_ticks: int  # [ticks] Cost of the frame's front end, without that of the trace.
 
     def encode(self) -> bytes:
@@ -456,7 +457,7 @@ class StageTrace:
         return b"".join(
             (
                 pack(_STAGE_TRACE_0, "StageTrace", self.clip_id, self.frame_index),
-                pack_array("I", "StageTrace.stage_crc32", self.stage_crc32, length=5),
+                pack_array("I", "StageTrace.stage_crc32", self.stage_crc32, length=6),
                 pack(_STAGE_TRACE_1, "StageTrace", self.counter_ticks),
             )
         )
@@ -466,7 +467,7 @@ class StageTrace:
         """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
         reader = Reader(payload, "StageTrace")
         clip_id, frame_index = reader.integers(_STAGE_TRACE_0)
-        stage_crc32 = reader.array("I", length=5)
+        stage_crc32 = reader.array("I", length=6)
         (counter_ticks,) = reader.integers(_STAGE_TRACE_1)
         reader.finish()
         return cls(

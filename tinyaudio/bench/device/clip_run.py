@@ -12,7 +12,7 @@ from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.link import LinkStatistics
 from tinyaudio.wire.messages import ClipResult, Detection, Hello, Message, PatchResult, Stage, StageData, StageTrace, TraceMode
 
-_TRACED_STAGES = 5  # window to log
+_TRACED_STAGES = 6  # window to post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class ClipRun:
     """One clip, processed by a device."""
 
     clip_id: int
-    stage_crc32: NDArray[np.uint32]  # [frames, 5], window to log; no rows without a trace
+    stage_crc32: NDArray[np.uint32]  # [frames, 6], window to post; no rows without a trace
     frontend_ticks: NDArray[np.uint32]  # [frames], cost of each frame in ticks of the device's counter; empty without a trace
     patches: tuple[PatchResult, ...]  # in order, none missing
     detections: tuple[Detection, ...]

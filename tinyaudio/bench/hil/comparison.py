@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tinyaudio.bench.device import Capture, ClipRun, Device
 from tinyaudio.core.artifacts import DeviceIdentity, Mismatch, StageComparison
 from tinyaudio.core.errors import ProtocolError
-from tinyaudio.core.spec import STAGES
+from tinyaudio.core.spec import STAGES, FrontendSpec
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, compute_stages, patches, quantize_features
 from tinyaudio.wire.messages import Stage
 
@@ -75,7 +75,7 @@ class Comparison:
         """Return {stage: [frames or patches, elements]}."""
         stages = compute_stages(self.tables, pcm)
         arrays: dict[str, NDArray[Any]] = {stage: getattr(stages, stage) for stage in _TRACED_STAGES}
-        features = patches(quantize_features(stages.log, self.quantization), self.tables.spec)
+        features = patches(quantize_features(stages.post, self.quantization), self.tables.spec)
         arrays["features"] = features.reshape(len(features), -1)
         return arrays
 
@@ -92,7 +92,7 @@ class Comparison:
             expected = arrays[stage]
             actual = expected.copy()
             for row in rows:
-                actual[row] = _fetched_row(run, stage, int(row), expected[row], hop_frames=spec.patch_hop_frames, patch_frames=spec.patch_frames)
+                actual[row] = _fetched_row(run, stage, int(row), expected[row], spec=spec)
             self._find(stage, filename, expected, actual)
             for row in rows:
                 if np.array_equal(expected[row], actual[row]):
@@ -165,13 +165,16 @@ def _frame_span(stage: str, rows: NDArray[np.intp], hop_frames: int, patch_frame
     return int(rows[0]) * hop_frames, int(rows[-1]) * hop_frames + patch_frames
 
 
-def _fetched_row(run: ClipRun, stage: str, row: int, expected: NDArray[Any], *, hop_frames: int, patch_frames: int) -> NDArray[Any]:
+def _fetched_row(run: ClipRun, stage: str, row: int, expected: NDArray[Any], *, spec: FrontendSpec) -> NDArray[Any]:
     """Return a captured frame of `stage`, or a patch put together from captured frames of features."""
     wire_stage = Stage[stage.upper()]
-    frames = range(row * hop_frames, row * hop_frames + patch_frames) if stage == "features" else range(row, row + 1)
+    is_patch = stage == "features"
+    first = row * spec.patch_hop_frames if is_patch else row
+    frames = range(first, first + spec.patch_frames if is_patch else first + 1)
     data = b"".join(run.stage_data[frame, wire_stage] for frame in frames)
     if len(data) != expected.nbytes:
         raise ProtocolError(
             f"{stage} has {len(data)} bytes on the device, {expected.nbytes} in the twin", hint="run `tinyaudio build` and flash again", where=stage
         )
-    return np.frombuffer(data, expected.dtype.newbyteorder("<"))
+    values = np.frombuffer(data, expected.dtype.newbyteorder("<"))
+    return patches(values.reshape(spec.patch_frames, -1), spec)[0].ravel() if is_patch else values

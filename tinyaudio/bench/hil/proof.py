@@ -47,7 +47,12 @@ class HilExpectation:
     def quantization(self) -> FeatureQuantization:
         """The last step of the front end."""
         model = self.quantized
-        return design_feature_quantization(model.input_scale, model.input_zero_point, log_fraction_bits=self.tables.log_fraction_bits)
+        return design_feature_quantization(
+            model.input_scale,
+            model.input_zero_point,
+            log_fraction_bits=self.tables.log_fraction_bits,
+            log_scale=self.tables.spec.log_scale,
+        )
 
 
 def run_hil(

@@ -30,11 +30,14 @@ def frame_view(pcm: NDArray[np.int16], spec: FrontendSpec) -> NDArray[np.int16]:
 
 
 def patches(frames: NDArray[Any], spec: FrontendSpec) -> NDArray[Any]:
-    """Return the whole patches of `frames` [frames, mel_bands] as a read-only view [patches, patch_frames, mel_bands].
+    """Return the whole patches of `frames` [frames, bands] as a read-only view in the layout of the spec.
 
-    Patch ``p`` starts at frame ``p * patch_hop_frames``; frames behind the last whole patch are dropped.
+    [patches, patch_frames, bands] or, with ``patch_layout = "bands_first"``, [patches, bands, patch_frames]. Patch ``p``
+    starts at frame ``p * patch_hop_frames``; frames behind the last whole patch are dropped.
     """
+    is_bands_first = spec.patch_layout == "bands_first"
     if spec.patches_of(len(frames)) == 0:
-        return np.empty((0, spec.patch_frames, *frames.shape[1:]), dtype=frames.dtype)
-    windows = np.lib.stride_tricks.sliding_window_view(frames, spec.patch_frames, axis=0)
-    return np.moveaxis(windows, -1, 1)[:: spec.patch_hop_frames]
+        shape = (frames.shape[1], spec.patch_frames) if is_bands_first else (spec.patch_frames, frames.shape[1])
+        return np.empty((0, *shape), dtype=frames.dtype)
+    windows = np.lib.stride_tricks.sliding_window_view(frames, spec.patch_frames, axis=0)[:: spec.patch_hop_frames]
+    return windows if is_bands_first else np.moveaxis(windows, -1, 1)

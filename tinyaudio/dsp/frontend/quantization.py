@@ -20,17 +20,19 @@ class FeatureQuantization:
     zero_point: int  # -128 to 127
 
 
-def design_feature_quantization(input_scale: float, input_zero_point: int, *, log_fraction_bits: int) -> FeatureQuantization:
+def design_feature_quantization(input_scale: float, input_zero_point: int, *, log_fraction_bits: int, log_scale: float = 1.0) -> FeatureQuantization:
     """Return the integers that quantize a Q(`log_fraction_bits`) log-mel for a model input of this scale and zero point.
 
     Parameters
     ----------
     input_scale
-        Nepers an int8 step, from the ``.tflite``.
+        Units of the model's input an int8 step, from the ``.tflite``: nepers times `log_scale`.
     input_zero_point
         The int8 value that stands for 0.
     log_fraction_bits
         `FrontendTables.log_fraction_bits`.
+    log_scale
+        `FrontendSpec.log_scale`: units of the model's input a neper.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def design_feature_quantization(input_scale: float, input_zero_point: int, *, lo
         raise ModelError(f"the input scale is {input_scale}; it must be positive and finite", hint=hint, where="input")
     if not -128 <= input_zero_point <= 127:
         raise ModelError(f"the input zero point is {input_zero_point}; an int8 input has -128 to 127", hint=hint, where="input")
-    mantissa, exponent = math.frexp(1.0 / (input_scale * 2.0**log_fraction_bits))
+    mantissa, exponent = math.frexp(log_scale / (input_scale * 2.0**log_fraction_bits))
     multiplier, shift = round(mantissa * 2**31), 31 - exponent
     if multiplier == 2**31:
         multiplier, shift = 2**30, shift - 1

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tinyaudio.dsp.frontend.conditioning import condition_samples
 from tinyaudio.dsp.frontend.framing import frame_view
 from tinyaudio.dsp.frontend.kernels import KERNELS
+from tinyaudio.dsp.frontend.post import post_process
+from tinyaudio.dsp.frontend.square_root import floor_square_root
 from tinyaudio.dsp.frontend.tables import (
     LN2_Q24,
     LOG_FRACTION_BITS,
@@ -32,6 +35,7 @@ class FrontendStages:
     energy: NDArray[np.uint32] | NDArray[np.uint64]  # [frames, energy_bins], magnitude or power
     mel: NDArray[np.uint64]  # [frames, mel_bands], Q(accumulator_fraction_bits)
     log: NDArray[np.int32]  # [frames, mel_bands], nepers, Q(log_fraction_bits)
+    post: NDArray[np.int32]  # [frames, feature_bands], nepers, Q(log_fraction_bits): what the affine step takes; see `post_process`
 
 
 def stage_dtypes(tables: FrontendTables) -> dict[str, tuple[np.dtype[Any], int]]:
@@ -45,6 +49,7 @@ def stage_dtypes(tables: FrontendTables) -> dict[str, tuple[np.dtype[Any], int]]
         "energy": (energy, tables.energy_bins),
         "mel": (np.uint64, spec.mel_bands),
         "log": (np.int32, spec.mel_bands),
+        "post": (np.int32, spec.feature_bands),
     }
     return {stage: (np.dtype(dtype).newbyteorder("<"), elements) for stage, (dtype, elements) in layout.items()}
 
@@ -60,8 +65,19 @@ def compute_log_mel(tables: FrontendTables, pcm: NDArray[np.int16]) -> NDArray[n
     return _join(tables, [block["log"] for block in _blocks(tables, pcm)], "log")
 
 
+def compute_feature_rows(tables: FrontendTables, pcm: NDArray[np.int16]) -> NDArray[np.int32]:
+    """Return what the affine step takes of the clip `pcm` (int16 [samples]), int32 [frames, feature_bands], nepers, Q(log_fraction_bits).
+
+    Raises
+    ------
+    TypeError
+        If `pcm` is not a one-dimensional int16 array.
+    """
+    return post_process(tables, compute_log_mel(tables, pcm))[0]
+
+
 def compute_stages(tables: FrontendTables, pcm: NDArray[np.int16]) -> FrontendStages:
-    """Return every stage of all frames of `pcm` (int16 [samples]).
+    """Return every stage of all frames of the clip `pcm` (int16 [samples]).
 
     Raises
     ------
@@ -69,7 +85,8 @@ def compute_stages(tables: FrontendTables, pcm: NDArray[np.int16]) -> FrontendSt
         If `pcm` is not a one-dimensional int16 array.
     """
     blocks = list(_blocks(tables, pcm))
-    return FrontendStages(**{stage: _join(tables, [block[stage] for block in blocks], stage) for stage in stage_dtypes(tables)})
+    stages = {stage: _join(tables, [block[stage] for block in blocks], stage) for stage in stage_dtypes(tables) if stage != "post"}
+    return FrontendStages(**stages, post=post_process(tables, stages["log"])[0])
 
 
 def _blocks(tables: FrontendTables, pcm: NDArray[np.int16]) -> Iterator[dict[str, NDArray[Any]]]:
@@ -92,36 +109,37 @@ def _join(tables: FrontendTables, blocks: list[NDArray[Any]], stage: str) -> NDA
 def _compute_block(tables: FrontendTables, frames: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
     """Return {stage: [elements, frames]}: frames last, so that every operation runs along contiguous memory."""
     kernel = KERNELS[tables.kernel]
-    window = kernel.apply_window(tables.kernel_tables, frames.T, fft_samples=tables.spec.fft_samples)
+    samples = condition_samples(tables.spec, frames, gain_q24=tables.gain_q24)
+    window = kernel.apply_window(tables.kernel_tables, samples.T, fft_samples=tables.spec.fft_samples)
     spectrum = kernel.transform(tables.kernel_tables, window)
     power = kernel.power(spectrum, slice(tables.first_bin, tables.first_bin + tables.energy_bins))
     energy = power if tables.spec.spectrum == "power" else floor_square_root(power << np.uint64(2))
     mel = _mel(tables, energy)
-    return {"window": window, "fft": spectrum, "energy": energy, "mel": mel, "log": _log(tables, mel + np.uint64(tables.log_offset))}
-
-
-def floor_square_root(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return ``floor(sqrt(values))`` exactly for values below 2^63."""
-    root: NDArray[np.uint64] = np.sqrt(values.astype(np.float64)).astype(np.uint64)  # off by one at most, next to a perfect square
-    root -= root * root > values
-    following = root + np.uint64(1)
-    exact: NDArray[np.uint64] = root + (following * following <= values)
-    return exact
+    return {"window": window, "fft": spectrum, "energy": energy, "mel": mel, "log": _log(tables, mel)}
 
 
 def _mel(tables: FrontendTables, energy: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Sum the segments, then the two segments of each band."""
-    weights = tables.rising_weights.astype(np.uint64)[:, np.newaxis]
-    if tables.spec.spectrum == "power":
-        low, high = energy & np.uint64(0xFFFF_FFFF), energy >> np.uint64(32)
-        rising = _segment_sums(tables, weights * high) << np.uint64(32 - WEIGHT_FRACTION_BITS)
-        rising += _segment_sums(tables, weights * low) >> np.uint64(WEIGHT_FRACTION_BITS)
-        total = _segment_sums(tables, energy)
+    rising = _weighted_sums(tables, energy, tables.rising_weights)
+    if len(tables.bin_weights):
+        total = _weighted_sums(tables, energy, tables.bin_weights)
     else:
-        rising = _segment_sums(tables, weights * energy)
-        total = _segment_sums(tables, energy) << np.uint64(WEIGHT_FRACTION_BITS)
+        total = _segment_sums(tables, energy)
+        if tables.spec.spectrum == "magnitude":
+            total <<= np.uint64(WEIGHT_FRACTION_BITS)
     bands: NDArray[np.uint64] = rising[:-1] + (total[1:] - rising[1:])
     return bands
+
+
+def _weighted_sums(tables: FrontendTables, energy: NDArray[np.uint64], bin_weights: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Sum weight x energy over each segment; of power in two halves, each with its own 64-bit sum."""
+    weights = bin_weights.astype(np.uint64)[:, np.newaxis]
+    if tables.spec.spectrum == "magnitude":
+        return _segment_sums(tables, weights * energy)
+    low, high = energy & np.uint64(0xFFFF_FFFF), energy >> np.uint64(32)
+    sums = _segment_sums(tables, weights * high) << np.uint64(32 - WEIGHT_FRACTION_BITS)
+    sums += _segment_sums(tables, weights * low) >> np.uint64(WEIGHT_FRACTION_BITS)
+    return sums
 
 
 def _segment_sums(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -133,8 +151,9 @@ def _segment_sums(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray
     return sums
 
 
-def _log(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Natural logarithm of Q(accumulator_fraction_bits) values of at least 1: exponent by leading zeros, mantissa by table and chord."""
+def _log(tables: FrontendTables, mel: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Natural logarithm of mel plus offset, at least 1 in Q(accumulator_fraction_bits): exponent by leading zeros, mantissa by table and chord."""
+    values = mel + (tables.band_offsets[:, np.newaxis] if len(tables.band_offsets) else np.uint64(tables.log_offset))
     exponent = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
     exponent -= (values >> exponent.astype(np.uint64)) == 0  # the conversion to float64 rounded up to a power of two
     mantissa = ((values << (63 - exponent).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)  # [2^31, 2^32)
@@ -144,6 +163,8 @@ def _log(tables: FrontendTables, values: NDArray[np.uint64]) -> NDArray[np.int64
     table = tables.log_table_q24.astype(np.int64)
     logarithm = table[segment] + ((np.diff(table)[segment] * fraction) >> segment_bits)
     logarithm += (exponent - tables.accumulator_fraction_bits) * LN2_Q24
+    if len(tables.band_biases_q24):
+        logarithm += tables.band_biases_q24[:, np.newaxis]
     drop = LOG_TABLE_FRACTION_BITS - LOG_FRACTION_BITS
     result: NDArray[np.int64] = (logarithm + (1 << (drop - 1))) >> drop
     return result

@@ -16,7 +16,7 @@ from tinyaudio.dsp.audio import read_pcm
 from tinyaudio.dsp.frontend import (
     FeatureQuantization,
     FrontendTables,
-    compute_log_mel,
+    compute_feature_rows,
     design_feature_quantization,
     patches,
     quantize_features,
@@ -31,10 +31,11 @@ class PatchSet:
     """All patches of one split, clip by clip."""
 
     clips: tuple[Clip, ...]
-    log_mel: Int32Array  # [patches, patch_frames, mel_bands]
+    log_mel: Int32Array  # [patches, *spec.patch_shape]: log-mel, or cepstral coefficients
     label_indices: Int64Array  # [patches]
     patch_offsets: Int64Array  # [clips + 1]; patches of clip i are patch_offsets[i] : patch_offsets[i + 1]
     log_fraction_bits: int
+    log_scale: float  # units of the model's input a neper
 
 
 def clip_reader(project: Project) -> ClipReader:
@@ -77,7 +78,7 @@ def compute_features(dataset: Dataset, read: ClipReader, tables: FrontendTables,
         )
     parts = []
     for done, clip in enumerate(dataset.clips, start=1):
-        parts.append(compute_log_mel(tables, read(clip)))
+        parts.append(compute_feature_rows(tables, read(clip)))
         if on_progress is not None:
             on_progress(done, len(dataset.clips))
     log_mel = np.concatenate(parts)
@@ -95,7 +96,7 @@ def compute_features(dataset: Dataset, read: ClipReader, tables: FrontendTables,
 
 
 def clip_features(features: FeatureSet, clip_index: int) -> Int32Array:
-    """Return the log-mel of one clip, int32[frames, mel_bands], a view."""
+    """Return the log-mel (or the cepstral coefficients) of one clip, int32[frames, feature_bands], a view."""
     start, stop = features.frame_offsets[clip_index : clip_index + 2]
     return features.log_mel[start:stop]
 
@@ -106,26 +107,28 @@ def patch_features(features: FeatureSet, split: Split) -> PatchSet:
     chosen = [(index, clip) for index, clip in enumerate(dataset.clips) if clip.split == split]
     parts = [patches(clip_features(features, index), spec) for index, _ in chosen]
     counts = [len(part) for part in parts]
-    shape = (0, spec.patch_frames, spec.mel_bands)
+    shape = (0, *spec.patch_shape)
     return PatchSet(
         clips=tuple(clip for _, clip in chosen),
         log_mel=np.concatenate(parts) if parts else np.zeros(shape, np.int32),
         label_indices=np.repeat(np.array([dataset.labels.index(clip.label) for _, clip in chosen], np.int64), counts),
         patch_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         log_fraction_bits=features.log_fraction_bits,
+        log_scale=spec.log_scale,
     )
 
 
-def dequantized_log_mel(log_mel: Int32Array, *, log_fraction_bits: int) -> npt.NDArray[np.float32]:
-    """Return the log-mel in nepers as float32, what the float model is fed with."""
-    return (log_mel * 2.0**-log_fraction_bits).astype(np.float32)
+def dequantized_log_mel(log_mel: Int32Array, *, log_fraction_bits: int, log_scale: float) -> npt.NDArray[np.float32]:
+    """Return the log-mel in nepers, times `log_scale`, as float32: what the float model is fed with."""
+    return (log_mel * (log_scale * 2.0**-log_fraction_bits)).astype(np.float32)
 
 
-def quantization_of(model: QuantizedModel, *, log_fraction_bits: int) -> FeatureQuantization:
+def quantization_of(model: QuantizedModel, *, log_fraction_bits: int, log_scale: float) -> FeatureQuantization:
     """Return the last integer step of the front end for the input of `model`."""
-    return design_feature_quantization(model.input_scale, model.input_zero_point, log_fraction_bits=log_fraction_bits)
+    return design_feature_quantization(model.input_scale, model.input_zero_point, log_fraction_bits=log_fraction_bits, log_scale=log_scale)
 
 
 def quantized_patches(model: QuantizedModel, patch_set: PatchSet) -> Int8Array:
-    """Return the int8 features, int8[patches, patch_frames, mel_bands], exactly as the device feeds them to `model`."""
-    return quantize_features(patch_set.log_mel, quantization_of(model, log_fraction_bits=patch_set.log_fraction_bits))
+    """Return the int8 features, int8[patches, *patch_shape], exactly as the device feeds them to `model`."""
+    quantization = quantization_of(model, log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
+    return quantize_features(patch_set.log_mel, quantization)

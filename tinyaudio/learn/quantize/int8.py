@@ -80,7 +80,7 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
 
 
 def representative_patches(features: FeatureSet, table: QuantizeTable) -> npt.NDArray[np.float32]:
-    """Return the log-mel, float32[patches, patch_frames, mel_bands, 1], of all patches of the chosen training clips.
+    """Return the log-mel, float32[patches, *patch_shape, 1], of all patches of the chosen training clips.
 
     Clips are drawn by seed, the classes in turn, so that any number of them covers the classes as evenly as it can. All
     patches of a clip are taken, the quiet ones too: they set the lower end of the input's range.
@@ -93,7 +93,8 @@ def representative_patches(features: FeatureSet, table: QuantizeTable) -> npt.ND
     in_turn = [queue[turn] for turn in range(max(map(len, queues), default=0)) for queue in queues if turn < len(queue)]
     starts, stops = patch_set.patch_offsets[:-1], patch_set.patch_offsets[1:]
     chosen = np.concatenate([np.arange(starts[index], stops[index]) for index in in_turn[: table.representative_clips]])
-    return dequantized_log_mel(patch_set.log_mel[chosen], log_fraction_bits=features.log_fraction_bits)[..., np.newaxis]
+    log_mel = dequantized_log_mel(patch_set.log_mel[chosen], log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
+    return log_mel[..., np.newaxis]
 
 
 def model_labels(tflite: bytes) -> tuple[str, ...] | None:

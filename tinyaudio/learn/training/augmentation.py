@@ -1,7 +1,8 @@
 """Random changes of training patches, seeded by epoch.
 
-They act on the log-mel of the integer twin, in nepers: a training epoch sees what the device would see, shifted,
-louder or softer, and partly blanked.
+They act on the features of the integer twin: a training epoch sees what the device would see, shifted, louder or
+softer, and partly blanked. A gain needs the log-mel itself: behind level normalization or a cosine transform it is left
+out, and no patch is told for silent.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class TrainingPatches:
     """The training split, ready to be cut at any frame."""
 
     spec: FrontendSpec
-    log_mel: Float32Array  # [frames of all training clips, mel_bands], nepers
+    log_mel: Float32Array  # [frames of all training clips, feature_bands], nepers times log_scale
     starts: Int64Array  # [patches], first frame of each patch as the device cuts it
     first_frames: Int64Array  # [patches], first frame of the patch's clip
     last_starts: Int64Array  # [patches], last frame a patch of that clip can start at
@@ -42,7 +43,7 @@ def training_patches(features: FeatureSet) -> TrainingPatches:
     for index, clip in enumerate(dataset.clips):
         if clip.split != "train":
             continue
-        log_mel = dequantized_log_mel(clip_features(features, index), log_fraction_bits=features.log_fraction_bits)
+        log_mel = dequantized_log_mel(clip_features(features, index), log_fraction_bits=features.log_fraction_bits, log_scale=spec.log_scale)
         last = frame_count + len(log_mel) - spec.patch_frames
         for patch in np.flatnonzero(_is_heard(log_mel, spec)):
             columns.append((frame_count + int(patch) * spec.patch_hop_frames, frame_count, last, dataset.labels.index(clip.label)))
@@ -57,18 +58,21 @@ def training_patches(features: FeatureSet) -> TrainingPatches:
 def validation_patches(features: FeatureSet) -> tuple[Float32Array, Int64Array]:
     """Return the patches of the validation split as the device cuts them, float32[patches, frames, bands, 1], and their labels."""
     patch_set = patch_features(features, "validation")
-    return dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits)[..., np.newaxis], patch_set.label_indices
+    log_mel = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
+    return log_mel[..., np.newaxis], patch_set.label_indices
 
 
 def cut_patches(source: TrainingPatches, chosen: Int64Array, table: AugmentationTable, rng: np.random.Generator) -> Float32Array:
-    """Return the `chosen` patches, each changed at random: float32[chosen, patch_frames, mel_bands, 1]."""
+    """Return the `chosen` patches, each changed at random: float32[chosen, *patch_shape, 1]."""
     shift = rng.integers(-table.time_shift_frames, table.time_shift_frames + 1, size=chosen.size)
     starts = np.clip(source.starts[chosen] + shift, source.first_frames[chosen], source.last_starts[chosen])
     batch = source.log_mel[starts[:, np.newaxis] + np.arange(source.spec.patch_frames)]
-    if table.gain_db:
+    if table.gain_db and _is_log_mel(source.spec):
         batch = change_gain(batch, rng.uniform(-table.gain_db, table.gain_db, size=chosen.size), spec=source.spec)
     for axis, longest in ((1, table.time_mask_frames), (2, table.frequency_mask_bands)):
         _mask(batch, axis, min(longest, batch.shape[axis] // 2), rng)
+    if source.spec.patch_layout == "bands_first":
+        batch = np.swapaxes(batch, 1, 2)
     result: Float32Array = batch[..., np.newaxis].astype(np.float32)
     return result
 
@@ -80,9 +84,18 @@ def change_gain(log_mel: Float32Array, gain_db: npt.NDArray[np.float64], *, spec
     spectrum and ``10 ** (dB / 10)`` for power. Exact but for the front end's integer rounding and clipping.
     """
     factor = 10.0 ** (gain_db / (20.0 if spec.spectrum == "magnitude" else 10.0))
-    mel = np.maximum(np.exp(log_mel) - spec.log_offset, 0.0)
+    mel = _mel(log_mel, spec)
     changed: Float32Array = np.log(factor.astype(np.float32)[:, np.newaxis, np.newaxis] * mel + np.float32(spec.log_offset))
-    return changed
+    return changed * np.float32(spec.log_scale)
+
+
+def _is_log_mel(spec: FrontendSpec) -> bool:
+    return spec.level_normalization == "none" and spec.cepstral_coefficients == 0
+
+
+def _mel(log_mel: Float32Array, spec: FrontendSpec) -> Float32Array:
+    mel: Float32Array = np.maximum(np.exp(log_mel / np.float32(spec.log_scale)) - np.float32(spec.log_offset), np.float32(0.0))
+    return mel
 
 
 def _mask(batch: Float32Array, axis: int, longest: int, rng: np.random.Generator) -> None:
@@ -99,8 +112,10 @@ def _mask(batch: Float32Array, axis: int, longest: int, rng: np.random.Generator
 
 def _is_heard(log_mel: Float32Array, spec: FrontendSpec) -> npt.NDArray[np.bool_]:
     """Return for each patch of a clip whether its mean mel value comes within 30 dB of the clip's loudest patch."""
-    frames = np.maximum(np.exp(log_mel) - spec.log_offset, 0.0).mean(axis=1)
     count = spec.patches_of(len(log_mel))
+    if not _is_log_mel(spec):
+        return np.ones(count, np.bool_)
+    frames = _mel(log_mel, spec).mean(axis=1)
     level = np.array([frames[patch * spec.patch_hop_frames :][: spec.patch_frames].mean() for patch in range(count)])
     per_decade = 20.0 if spec.spectrum == "magnitude" else 10.0
     return np.asarray(level >= level.max(initial=0.0) * 10.0 ** (-_SILENCE_BELOW_LOUDEST_DB / per_decade))

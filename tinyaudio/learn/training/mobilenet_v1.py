@@ -27,7 +27,7 @@ def build_mobilenet_v1(spec: FrontendSpec, table: ModelTable, *, classes: int, b
     import keras
 
     builder = _Builder(keras.layers)
-    inputs = keras.Input((spec.patch_frames, spec.mel_bands, 1), batch_size=batch_size, name="log_mel")
+    inputs = keras.Input((*spec.patch_shape, 1), batch_size=batch_size, name="log_mel")
     flow = builder.convolution(inputs, _width(_STEM_CHANNELS, table), kernel=_KERNEL, stride=2, name="stem")
     for number, (channels, stride) in enumerate(_BLOCKS[: table.blocks], start=1):
         flow = builder.depthwise(flow, stride=stride, name=f"block{number:02d}_depthwise")

@@ -14,7 +14,7 @@ ARCHITECTURES: dict[str, Callable[..., Any]] = {"mobilenet_v1": build_mobilenet_
 
 
 def build_network(spec: FrontendSpec, table: ModelTable, *, classes: int, batch_size: int | None) -> Any:
-    """Return an untrained Keras model from log-mel, float32[batch, patch_frames, mel_bands, 1], to class probabilities.
+    """Return an untrained Keras model from log-mel, float32[batch, *patch_shape, 1], to class probabilities.
 
     Parameters
     ----------

@@ -26,7 +26,8 @@ class FloatPredictor:
 
     def predict(self, patch_set: PatchSet, *, on_progress: Progress | None = None) -> Float64Array:
         """Return the class probabilities, float64[patches, labels]."""
-        log_mel = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits)[..., np.newaxis]
+        fraction_bits, scale = patch_set.log_fraction_bits, patch_set.log_scale
+        log_mel = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=fraction_bits, log_scale=scale)[..., np.newaxis]
         parts = []
         for start in range(0, len(log_mel), _BATCH):
             parts.append(self._model.predict_on_batch(log_mel[start : start + _BATCH]))

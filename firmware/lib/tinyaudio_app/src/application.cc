@@ -10,12 +10,12 @@ namespace tinyaudio {
 
 namespace {
 
-constexpr uint32_t kTracedStages = 5;  // window to log; features are traced by the patch
+constexpr uint32_t kTracedStages = 6;  // window to post; features are traced by the patch
 constexpr uint32_t kTimingRounds = 64;
 
 bool is_sized(const ApplicationConfig& config) {
     const Model& model = config.model;
-    return model.input_elements == config.patch_frames * config.frontend->mel_bands &&
+    return model.input_elements == config.patch_frames * feature_bands(*config.frontend) &&
            model.output_elements <= kMaxLabels && model.logits_elements <= kMaxLabels &&
            (model.output_elements == 0) == (model.logits_elements == 0) && config.smoothing_patches >= 1 &&
            config.smoothing_patches <= kMaxSmoothingPatches && config.hop_samples >= 1 &&
@@ -52,9 +52,13 @@ void capture_stage(void* context, Stage stage, const void* data, uint32_t bytes)
 }
 
 // Computes the frame whose samples lie in buffers.window; with an observer once more, so that watching costs nothing.
-void compute_frame(Application& application, const StageObserver* observer) {
+// The level stays where it was before the frame until `advance`, so that the frame comes out the same each time.
+const int32_t* compute_frame(Application& application, const StageObserver* observer) {
+    const FrontendTables& tables = *application.config->frontend;
     const ApplicationBuffers& buffers = application.buffers;
-    frontend_compute_frame(*application.config->frontend, buffers.scratch, buffers.window, buffers.log_mel, observer);
+    frontend_compute_frame(tables, buffers.scratch, buffers.window, buffers.log_mel, observer);
+    application.next_level = application.level;
+    return frontend_post_process(tables, buffers.scratch, application.next_level, buffers.log_mel, observer);
 }
 
 bool is_captured(const ClipProgress& clip) {
@@ -92,8 +96,8 @@ bool run_frame(Application& application) {
     const ApplicationConfig& config = *application.config;
     const uint32_t start = port_counter_start();
     pcm_ring_peek(application.ring, application.buffers.window, config.frontend->window_samples);
-    compute_frame(application, nullptr);
-    quantize_features(*config.quantization, application.buffers.log_mel, config.frontend->mel_bands,
+    const int32_t* const features = compute_frame(application, nullptr);
+    quantize_features(*config.quantization, features, feature_bands(*config.frontend),
                       patch_assembler_row(application.assembler));
     const uint32_t ticks = ticks_since(application, start);
     if (is_traced) {
@@ -114,7 +118,7 @@ void fill_capture(Application& application) {
         const StageObserver observer = {&application, capture_stage};
         compute_frame(application, &observer);
     } else {
-        const uint32_t bytes = application.config->frontend->mel_bands;
+        const uint32_t bytes = feature_bands(*application.config->frontend);
         memcpy(application.buffers.capture, patch_assembler_row(application.assembler), bytes);
         capture.total_bytes = bytes;
     }
@@ -161,6 +165,7 @@ bool run_capture(Application& application) {
 
 bool advance(Application& application) {
     pcm_ring_drop(application.ring, application.config->hop_samples);
+    application.level = application.next_level;
     ++application.clip.frames;
     application.phase = patch_assembler_push(application.assembler) ? Phase::kPatch : Phase::kSamples;
     return true;
@@ -241,7 +246,8 @@ void application_init(Application& application, const ApplicationConfig& config,
     application.buffers = buffers;
     application.phase = Phase::kIdle;
     application.assembler = {buffers.patch, config.patch_frames, config.patch_hop_frames,
-                             config.frontend->mel_bands, 0, 0};
+                             feature_bands(*config.frontend), config.patch_layout, 0, 0};
+    application.level = {};
     application.smoother = {buffers.score_history, config.smoothing_patches, config.model.output_elements, 0, 0, {0}};
     application.scores = {config.model.output_elements, 0, {0}};
     application.source = serial_pcm_source(application.serial);

@@ -49,7 +49,7 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.window_samples = static_cast<uint16_t>(config.frontend->window_samples);
     hello.hop_samples = static_cast<uint16_t>(config.hop_samples);
     hello.fft_samples = static_cast<uint16_t>(config.frontend->fft_samples);
-    hello.mel_bands = static_cast<uint16_t>(config.frontend->mel_bands);
+    hello.feature_bands = static_cast<uint16_t>(feature_bands(*config.frontend));
     hello.patch_frames = static_cast<uint16_t>(config.patch_frames);
     hello.patch_hop_frames = static_cast<uint16_t>(config.patch_hop_frames);
     hello.label_count = static_cast<uint16_t>(config.model.output_elements);
@@ -87,6 +87,7 @@ void begin_clip(Application& application, const MessageView& view) {
     clip.overruns = 0;
     clip.frames = 0;
     clip.detected_label = kNoLabel;
+    application.level = {};
     patch_assembler_restart(application.assembler);
     score_smoother_restart(application.smoother);
     clip_scores_restart(application.scores);

@@ -10,7 +10,7 @@ void patch_assembler_restart(PatchAssembler& assembler) {
 }
 
 int8_t* patch_assembler_row(PatchAssembler& assembler) {
-    return assembler.features + assembler.next_row * assembler.mel_bands;
+    return assembler.features + assembler.next_row * assembler.feature_bands;
 }
 
 bool patch_assembler_push(PatchAssembler& assembler) {
@@ -26,9 +26,24 @@ bool patch_assembler_push(PatchAssembler& assembler) {
     return true;
 }
 
+static void copy_bands_first(const PatchAssembler& assembler, int8_t* patch) {
+    uint32_t row = assembler.next_row;
+    for (uint32_t frame = 0; frame < assembler.patch_frames; ++frame) {
+        const int8_t* const features = assembler.features + row * assembler.feature_bands;
+        for (uint32_t band = 0; band < assembler.feature_bands; ++band) {
+            patch[band * assembler.patch_frames + frame] = features[band];
+        }
+        row = row + 1 == assembler.patch_frames ? 0 : row + 1;
+    }
+}
+
 void patch_assembler_copy(const PatchAssembler& assembler, int8_t* patch) {
-    const uint32_t newer_bytes = assembler.next_row * assembler.mel_bands;
-    const uint32_t older_bytes = (assembler.patch_frames - assembler.next_row) * assembler.mel_bands;
+    if (assembler.layout == PatchLayout::kBandsFirst) {
+        copy_bands_first(assembler, patch);
+        return;
+    }
+    const uint32_t newer_bytes = assembler.next_row * assembler.feature_bands;
+    const uint32_t older_bytes = (assembler.patch_frames - assembler.next_row) * assembler.feature_bands;
     memcpy(patch, assembler.features + newer_bytes, older_bytes);
     memcpy(patch + older_bytes, assembler.features, newer_bytes);
 }

@@ -46,6 +46,7 @@ struct ApplicationConfig {
     uint32_t hop_samples;
     uint32_t patch_frames;
     uint32_t patch_hop_frames;
+    PatchLayout patch_layout;
     uint32_t smoothing_patches;
     int32_t detection_threshold;  // of an int8 score
     uint32_t counter_frequency_hz;
@@ -58,7 +59,7 @@ struct ApplicationBuffers {
     uint32_t pcm_capacity;
     int16_t* window;        // [window_samples]
     int32_t* log_mel;       // [mel_bands]
-    int8_t* patch;          // [patch_frames][mel_bands]
+    int8_t* patch;          // [patch_frames][feature_bands]
     int8_t* score_history;  // [smoothing_patches][labels]
     uint8_t* capture;       // [capture_bytes], the largest array of any stage
     uint32_t capture_bytes;
@@ -67,8 +68,8 @@ struct ApplicationBuffers {
 };
 
 // Memory for ApplicationBuffers, sized by generated constants; to be static.
-template <uint32_t kWindowSamples, uint32_t kFftSamples, uint32_t kMelBands, uint32_t kPatchFrames, uint32_t kLabels,
-          uint32_t kSmoothingPatches>
+template <uint32_t kWindowSamples, uint32_t kFftSamples, uint32_t kMelBands, uint32_t kFeatureBands,
+          uint32_t kConditionedSamples, uint32_t kPatchFrames, uint32_t kLabels, uint32_t kSmoothingPatches>
 struct ApplicationMemory {
     static constexpr uint32_t kPcmCapacity = power_of_two_from(kWindowSamples + wire::Pcm::kMaxSamples);
     static constexpr uint32_t kSpectrumBytes = (kFftSamples + 2) * 4;  // also of 64-bit energies: fft / 2 + 1 of 8 bytes
@@ -78,12 +79,12 @@ struct ApplicationMemory {
     int16_t pcm[kPcmCapacity];
     int16_t window[kWindowSamples];
     int32_t log_mel[kMelBands];
-    int8_t patch[kPatchFrames * kMelBands];
+    int8_t patch[kPatchFrames * kFeatureBands];
     int8_t score_history[kSmoothingPatches * (kLabels > 0 ? kLabels : 1)];
     uint8_t capture[kCaptureBytes];
     uint8_t receive[kReceiveBytes];
     uint8_t retransmit[kRetransmitBytes];
-    FrontendBuffers<kFftSamples, kMelBands> frontend;
+    FrontendBuffers<kFftSamples, kMelBands, kConditionedSamples> frontend;
 
     ApplicationBuffers buffers() {
         return {pcm,     kPcmCapacity,  window,         log_mel,
@@ -125,6 +126,8 @@ struct Application {
     wire::Link link;
     PcmRing ring;
     PatchAssembler assembler;
+    LevelState level;       // behind the frame before
+    LevelState next_level;  // behind the frame under way
     ScoreSmoother smoother;
     ClipScores scores;
     SerialPcm serial;

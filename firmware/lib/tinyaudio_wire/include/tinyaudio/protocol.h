@@ -1,4 +1,4 @@
-// Message types of the serial protocol, version 1.
+// Message types of the serial protocol, version 2.
 //
 // Generated from tinyaudio/wire/protocol.toml by `python -m tinyaudio.wire.generate`; change that, not this.
 //
@@ -19,7 +19,7 @@
 namespace tinyaudio {
 namespace wire {
 
-constexpr uint16_t kProtocolVersion = 1;
+constexpr uint16_t kProtocolVersion = 2;
 constexpr uint32_t kMaxPayloadBytes = 522;
 
 enum class MessageType : uint8_t {
@@ -53,7 +53,8 @@ enum class Stage : uint8_t {
     kEnergy = 2,  // Magnitude or power of each bin.
     kMel = 3,  // Energy in each mel band.
     kLog = 4,  // Logarithm of each mel band.
-    kFeatures = 5,  // Features as the model reads them.
+    kPost = 5,  // Behind level normalization and cosine transform; the logarithm itself where neither is on.
+    kFeatures = 6,  // Features as the model reads them.
 };
 
 // What the device's counter counts.
@@ -277,7 +278,7 @@ struct Hello {
     uint16_t window_samples;  // [samples] Length of a window.
     uint16_t hop_samples;  // [samples] Distance of two windows.
     uint16_t fft_samples;  // [samples] Length of the FFT.
-    uint16_t mel_bands;  // Number of mel bands.
+    uint16_t feature_bands;  // Features of a frame: mel bands, or cepstral coefficients.
     uint16_t patch_frames;  // [frames] Frames a model input spans.
     uint16_t patch_hop_frames;  // [frames] Distance of two model inputs.
     uint16_t label_count;  // Number of classes.
@@ -304,7 +305,7 @@ inline uint32_t encode(const Hello& message, uint8_t* payload, uint32_t capacity
     put(writer, message.window_samples);
     put(writer, message.hop_samples);
     put(writer, message.fft_samples);
-    put(writer, message.mel_bands);
+    put(writer, message.feature_bands);
     put(writer, message.patch_frames);
     put(writer, message.patch_hop_frames);
     put(writer, message.label_count);
@@ -332,7 +333,7 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, Hello* message) {
     get(reader, &message->window_samples);
     get(reader, &message->hop_samples);
     get(reader, &message->fft_samples);
-    get(reader, &message->mel_bands);
+    get(reader, &message->feature_bands);
     get(reader, &message->patch_frames);
     get(reader, &message->patch_hop_frames);
     get(reader, &message->label_count);
@@ -346,10 +347,10 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, Hello* message) {
 // One frame of the front end: the CRC-32 of each stage's array as it lies in memory.
 struct StageTrace {
     static constexpr MessageType kType = MessageType::kStageTrace;
-    static constexpr uint32_t kMaxBytes = 32;
+    static constexpr uint32_t kMaxBytes = 36;
     uint32_t clip_id;  // Clip it belongs to.
     uint32_t frame_index;  // [frames] Frame of the clip.
-    uint32_t stage_crc32[5];  // Of window, fft, energy, mel and log.
+    uint32_t stage_crc32[6];  // Of window, fft, energy, mel, log and post.
     uint32_t counter_ticks;  // [ticks] Cost of the frame's front end, without that of the trace.
 };
 
@@ -357,7 +358,7 @@ inline uint32_t encode(const StageTrace& message, uint8_t* payload, uint32_t cap
     PayloadWriter writer{payload, capacity_bytes, 0, true};
     put(writer, message.clip_id);
     put(writer, message.frame_index);
-    put_array(writer, message.stage_crc32, 5u);
+    put_array(writer, message.stage_crc32, 6u);
     put(writer, message.counter_ticks);
     return writer.ok ? writer.position : 0;
 }
@@ -366,7 +367,7 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, StageTrace* message) 
     PayloadReader reader{payload, bytes, 0, true};
     get(reader, &message->clip_id);
     get(reader, &message->frame_index);
-    get_array(reader, message->stage_crc32, 5u);
+    get_array(reader, message->stage_crc32, 6u);
     get(reader, &message->counter_ticks);
     return reader.ok && reader.position == bytes;
 }
@@ -400,7 +401,7 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, StageData* message) {
     PayloadReader reader{payload, bytes, 0, true};
     get(reader, &message->clip_id);
     get(reader, &message->frame_index);
-    get_enum(reader, &message->stage, 6u);
+    get_enum(reader, &message->stage, 7u);
     get(reader, &message->offset_bytes);
     get(reader, &message->total_bytes);
     get_bounded(reader, message->data, &message->data_count, 480u);
