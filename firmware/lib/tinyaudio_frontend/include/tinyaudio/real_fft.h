@@ -78,11 +78,11 @@ struct RealFft {
             lower[1] = subtract_product(
                 subtract_product(add_product(multiply_rounded(y, a1), x, a2), mirrored_y, b1), mirrored_x, a2);
         }
-        const int32_t even = spectrum[0];
-        const int32_t odd = spectrum[1];
-        spectrum[0] = (even + odd) >> 1;  // |even|, |odd| < 2^30: the window's mean is below 1/2
+        const int64_t even = spectrum[0];  // at most 2^30 by the window's mean, but for the rounding of 16-bit kernels
+        const int64_t odd = spectrum[1];
+        spectrum[0] = static_cast<int32_t>((even + odd) >> 1);
         spectrum[1] = 0;
-        spectrum[2 * kPoints] = (even - odd) >> 1;
+        spectrum[2 * kPoints] = static_cast<int32_t>((even - odd) >> 1);
         spectrum[2 * kPoints + 1] = 0;
     }
 };
