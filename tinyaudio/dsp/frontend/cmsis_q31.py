@@ -181,9 +181,7 @@ def split(real: Int64Array, imaginary: Int64Array) -> tuple[Int64Array, Int64Arr
     mirrored_x, mirrored_y = x[::-1], y[::-1]
     out_real, out_imaginary = np.zeros((2, points + 1, real.shape[1]), dtype=np.int64)
     out_real[1:-1] = multiply_rounded(x, a1) + multiply_rounded(-y, a2) + multiply_rounded(-mirrored_y, a2) + multiply_rounded(mirrored_x, b1)
-    out_imaginary[1:-1] = (
-        multiply_rounded(x, a2) + multiply_rounded(y, a1) + multiply_rounded(-mirrored_y, b1) + multiply_rounded(-mirrored_x, a2)
-    )
+    out_imaginary[1:-1] = multiply_rounded(x, a2) + multiply_rounded(y, a1) + multiply_rounded(-mirrored_y, b1) + multiply_rounded(-mirrored_x, a2)
     out_real[0] = (real[0] + imaginary[0]) >> 1
     out_real[-1] = (real[0] - imaginary[0]) >> 1
     return out_real, out_imaginary

@@ -169,7 +169,7 @@ def _block_fft(real: Int64Array, imaginary: Int64Array) -> tuple[Int64Array, Int
 def _unit_q46(points: int) -> int:
     """``(32768 / 32767) ^ log2 points`` in Q46: undoes the gain of the stages."""
     stages = points.bit_length() - 1
-    numerator, denominator = 2 ** (46 + 15 * stages), _INT16_MAX**stages
+    numerator, denominator = 1 << (46 + 15 * stages), int(_INT16_MAX**stages)
     return (numerator + denominator // 2) // denominator
 
 

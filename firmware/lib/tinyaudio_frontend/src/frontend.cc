@@ -169,7 +169,7 @@ bool frontend_init(const FrontendTables& tables, const FrontendScratch& scratch)
     }
     return bins == tables.energy_bins && has_options(tables, scratch) && scratch.spectrum != nullptr && scratch.mel != nullptr &&
            scratch.spectrum_words >= n + 2 && scratch.mel_bands >= tables.mel_bands &&
-           (tables.prepare_kernel == nullptr || tables.prepare_kernel());
+           (tables.prepare_kernel == nullptr || tables.prepare_kernel(tables));
 }
 
 void frontend_compute_frame(const FrontendTables& tables, const FrontendScratch& scratch, const int16_t* samples,

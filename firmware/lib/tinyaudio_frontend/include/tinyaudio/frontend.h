@@ -58,7 +58,7 @@ struct FrontendTables {
     uint64_t log_offset;                // Q(accumulator_fraction_bits), at least 1
     ComputeEnergies compute_energies;   // of the kernel, for this length and spectrum: what is not named here is not linked
     const void* kernel_tables;          // of the kernel's own type
-    bool (*prepare_kernel)();           // called once by frontend_init; null where there is nothing to prepare
+    bool (*prepare_kernel)(const FrontendTables& tables);  // called once by frontend_init; null: nothing to do
     const uint16_t* segment_bins;    // [mel_bands + 1], bins between neighbouring edges of the mel triangles
     const uint32_t* rising_weights;  // [energy_bins], Q21
     const int32_t* log_table_q24;    // [129], ln(1 + i / 128)
