@@ -1,6 +1,8 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
+from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
+from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
 from tinyaudio.pipeline.learning import (
     calibrate_stage,
     check_data,
@@ -18,14 +20,18 @@ from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import new_project, run_demo
 
 __all__ = [
+    "FrontendBench",
+    "FrontendBenchRequest",
     "Line",
     "Progress",
     "Proof",
     "StageResult",
+    "bench_frontend",
     "build_facts",
     "build_stage",
     "calibrate_stage",
     "check_data",
+    "choose_spec",
     "data_facts",
     "dataset_stage",
     "evaluate_stage",
@@ -39,5 +45,6 @@ __all__ = [
     "render_stage",
     "run_demo",
     "run_line",
+    "show_frontend",
     "train_stage",
 ]

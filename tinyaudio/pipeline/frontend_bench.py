@@ -18,8 +18,8 @@ from tinyaudio.bench.device import Device
 from tinyaudio.bench.hil import FrontendRun, run_frontend
 from tinyaudio.core.artifacts import BuildArtifact
 from tinyaudio.core.board import Board, load_board
-from tinyaudio.core.errors import InputError, SpecError
-from tinyaudio.core.spec import FrontendSpec, KernelId
+from tinyaudio.core.errors import InputError
+from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import FrontendRenderInputs, render_frontend_project, write_project
 from tinyaudio.dsp.audio import read_pcm
@@ -27,17 +27,18 @@ from tinyaudio.dsp.frontend import (
     FrontendTables,
     NominalInput,
     bench_signals,
+    compute_feature_rows,
     compute_log_mel,
     design_frontend,
     int8_step_histogram,
     log_mel_snr_db,
     nominal_input,
     quantize_features,
-    reference_log_mel,
 )
-from tinyaudio.dsp.frontend.kernels import KERNELS
+from tinyaudio.dsp.frontend.reference import reference_stages
 from tinyaudio.dsp.frontend.signals import speech_like
 from tinyaudio.pipeline.device_line import choose_depth, open_virtual_line
+from tinyaudio.pipeline.frontend_spec import known_kernel
 from tinyaudio.pipeline.line import Progress
 
 DEFAULT_FRAMES = 1_000
@@ -87,10 +88,10 @@ def bench_frontend(request: FrontendBenchRequest, progress: Progress) -> Fronten
         raise InputError(f"cannot stream {request.frames} frames", hint="ask for 1 or more; the default is 1000", where="--frames")
     board = load_board(request.board_id)
     choose_depth(board, depth="virtual", port=None)
-    board = board if request.kernel is None else board.model_copy(update={"fft_kernel": _known_kernel(request.kernel, "--kernel")})
+    board = board if request.kernel is None else board.model_copy(update={"fft_kernel": known_kernel(request.kernel, where="--kernel")})
     spec = replace(request.spec, patch_frames=1, patch_hop_frames=1)
     tables = design_frontend(spec, kernel=board.fft_kernel)
-    other = None if request.against is None else design_frontend(spec, kernel=_known_kernel(request.against, "--against"))
+    other = None if request.against is None else design_frontend(spec, kernel=known_kernel(request.against, where="--against"))
     signals = _signals(spec, request.frames)
     nominal = nominal_input(spec)
     with tempfile.TemporaryDirectory(prefix="tinyaudio-frontend-") as folder:
@@ -107,13 +108,6 @@ def bench_frontend(request: FrontendBenchRequest, progress: Progress) -> Fronten
             **_speed_facts(run, tables),
         }
     return FrontendBench(run=run, facts=facts, passed=run.mismatches == 0)
-
-
-def _known_kernel(name: str, option: str) -> KernelId:
-    for kernel in KERNELS:
-        if kernel == name:
-            return kernel
-    raise SpecError(f"there is no FFT kernel {name!r}", hint=f"kernels: {', '.join(KERNELS)}", where=option)
 
 
 def _signals(spec: FrontendSpec, frames: int) -> Signals:
@@ -198,13 +192,13 @@ def _exactness_facts(tables: FrontendTables, nominal: NominalInput, signals: Sig
     steps: Counter[int] = Counter()
     kernel_steps: Counter[int] = Counter()
     for name, pcm in signals.items():
-        log_mel, reference = compute_log_mel(tables, pcm), reference_log_mel(tables.spec, pcm)
-        features = quantize_features(log_mel, quantization)
-        snr = log_mel_snr_db(tables.spec, log_mel / 2.0**tables.log_fraction_bits, reference)
+        reference = reference_stages(tables.spec, pcm)
+        features = quantize_features(compute_feature_rows(tables, pcm), quantization)
+        snr = log_mel_snr_db(tables.spec, compute_log_mel(tables, pcm) / 2.0**tables.log_fraction_bits, reference.log_mel)
         snr_db[name] = round(snr, 2) if np.isfinite(snr) else None
-        steps.update(int8_step_histogram(features, nominal.quantize(reference)))
+        steps.update(int8_step_histogram(features, nominal.quantize(reference.feature_rows)))
         if other is not None:
-            kernel_steps.update(int8_step_histogram(features, quantize_features(compute_log_mel(other, pcm), quantization)))
+            kernel_steps.update(int8_step_histogram(features, quantize_features(compute_feature_rows(other, pcm), quantization)))
     facts: dict[str, Any] = {
         "log_mel_snr_db": snr_db,
         "nominal_input": {"scale": nominal.scale, "zero_point": nominal.zero_point},
@@ -241,5 +235,5 @@ def _speed_facts(run: FrontendRun, tables: FrontendTables) -> dict[str, Any]:
 
 def _twin_seconds(tables: FrontendTables, pcm: NDArray[np.int16]) -> float:
     started = time.perf_counter()
-    compute_log_mel(tables, pcm)
+    compute_feature_rows(tables, pcm)
     return time.perf_counter() - started

@@ -1,7 +1,8 @@
 """Artifacts -> one self-contained HTML page with pictures, and the same facts as JSON."""
 
 from tinyaudio.report.facts import report_facts
+from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
 from tinyaudio.report.values import ExampleClip, ReportInputs
 
-__all__ = ["ExampleClip", "ReportInputs", "report_facts", "write_report"]
+__all__ = ["ExampleClip", "ReportInputs", "report_facts", "write_frontend_pictures", "write_report"]

@@ -23,7 +23,7 @@ def confusion_figure(evaluation: Evaluation, title: str) -> str:
     """Return the confusion matrix of `evaluation` (truth down, prediction across) as an SVG data URI."""
     labels = evaluation.labels
     side = 1.6 + 0.48 * len(labels)
-    figure = _figure(side + 0.4, side)
+    figure = new_figure(side + 0.4, side)
     axes = figure.subplots()
     counts = evaluation.confusion
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -40,7 +40,7 @@ def confusion_figure(evaluation: Evaluation, title: str) -> str:
 
 def spectrogram_figure(log_mel: Float64Array, *, hop_seconds: float, mel_edges_hz: tuple[float, float]) -> str:
     """Return log-mel features [frames, mel_bands] over time as a PNG data URI."""
-    figure = _figure(6.4, 2.6)
+    figure = new_figure(6.4, 2.6)
     axes = figure.subplots()
     picture = axes.imshow(
         log_mel.T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest", extent=(0, len(log_mel) * hop_seconds, 0, log_mel.shape[1])
@@ -53,7 +53,7 @@ def spectrogram_figure(log_mel: Float64Array, *, hop_seconds: float, mel_edges_h
 
 def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: str) -> str:
     """Return a clip's scores [labels] as bars: the true class green, a wrong winner red; SVG data URI."""
-    figure = _figure(3.6, 0.7 + 0.27 * len(labels))
+    figure = new_figure(3.6, 0.7 + 0.27 * len(labels))
     axes = figure.subplots()
     winner = int(np.argmax(scores))
     colours = [_RIGHT if label == true_label else _WRONG if index == winner else "#b8c4d0" for index, label in enumerate(labels)]
@@ -69,7 +69,7 @@ def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: st
 
 def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
     """Return used against available memory for rows of (name, used_bytes, available_bytes) as an SVG data URI."""
-    figure = _figure(6.4, 0.7 + 0.42 * len(rows))
+    figure = new_figure(6.4, 0.7 + 0.42 * len(rows))
     axes = figure.subplots()
     positions = np.arange(len(rows))
     shares = [100 * used / available for _, used, available in rows]
@@ -84,7 +84,8 @@ def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
     return _svg(figure)
 
 
-def _figure(width_inches: float, height_inches: float) -> Figure:
+def new_figure(width_inches: float, height_inches: float) -> Figure:
+    """Return an empty figure that lays itself out."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
@@ -104,7 +105,12 @@ def _svg(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _png(figure: Figure) -> str:
+def png_bytes(figure: Figure) -> bytes:
+    """Return `figure` as a PNG file; the same bytes each time."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def _png(figure: Figure) -> str:
+    return "data:image/png;base64," + base64.b64encode(png_bytes(figure)).decode("ascii")

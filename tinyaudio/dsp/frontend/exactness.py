@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.frontend.quantization import FeatureQuantization, design_feature_quantization
-from tinyaudio.dsp.frontend.reference import reference_log_mel
+from tinyaudio.dsp.frontend.reference import reference_feature_rows
 from tinyaudio.dsp.frontend.signals import bench_signals
 from tinyaudio.dsp.frontend.window import periodic_hann
 
@@ -30,19 +30,19 @@ def floor_log_mel(spec: FrontendSpec) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NominalInput:
-    """The int8 input of a model that no one has trained: ``log-mel in nepers = scale * (int8 - zero_point)``."""
+    """The int8 input of a model that no one has trained: ``feature in nepers = scale * (int8 - zero_point)``."""
 
     scale: float
     zero_point: int
 
     def quantization(self, *, log_fraction_bits: int) -> FeatureQuantization:
-        """Return the integers that quantize a Q(`log_fraction_bits`) log-mel for this input."""
+        """Return the integers that quantize Q(`log_fraction_bits`) nepers for this input."""
         return design_feature_quantization(self.scale, self.zero_point, log_fraction_bits=log_fraction_bits)
 
-    def quantize(self, log_mel: NDArray[np.float64]) -> NDArray[np.int8]:
+    def quantize(self, features: NDArray[np.float64]) -> NDArray[np.int8]:
         """Return float64 nepers as int8: rounded to nearest, ties upwards, saturated."""
-        features: NDArray[np.int8] = np.clip(np.floor(log_mel / self.scale + 0.5) + self.zero_point, -128, 127).astype(np.int8)
-        return features
+        quantized: NDArray[np.int8] = np.clip(np.floor(features / self.scale + 0.5) + self.zero_point, -128, 127).astype(np.int8)
+        return quantized
 
 
 def nominal_input(spec: FrontendSpec) -> NominalInput:
@@ -50,8 +50,8 @@ def nominal_input(spec: FrontendSpec) -> NominalInput:
 
     Trained models have such inputs, too: real recordings come near both ends.
     """
-    features = [reference_log_mel(spec, pcm) for pcm in bench_signals(spec, frames=_NOMINAL_FRAMES).values()]
-    least, most = min(float(item.min()) for item in features), max(float(item.max()) for item in features)
+    features = [reference_feature_rows(spec, pcm) for pcm in bench_signals(spec, frames=_NOMINAL_FRAMES).values()]
+    least, most = min(0.0, *(float(item.min()) for item in features)), max(0.0, *(float(item.max()) for item in features))
     scale = (most - least) / 255.0
     return NominalInput(scale=scale, zero_point=max(-128, min(127, round(-128.0 - least / scale))))
 
