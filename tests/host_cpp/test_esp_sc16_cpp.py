@@ -125,5 +125,5 @@ def test_the_complex_fft_equals_the_twin_and_never_wraps(fft_samples: int, progr
     np.testing.assert_array_equal(imaginary.T, expected[..., 1])
     exact = np.fft.fft(inputs[:, 0::2] + 1j * inputs[:, 1::2], axis=1) / points
     error = expected[..., 0] + 1j * expected[..., 1] - exact
-    greatest = np.max(np.abs(inputs), axis=1, keepdims=True)
+    greatest = np.max(np.abs(inputs.astype(np.float64)), axis=1, keepdims=True)
     assert np.all(np.abs(error) <= greatest * 2.0**-11 + 8.0)  # a wrapped value would be off by the order of the input
