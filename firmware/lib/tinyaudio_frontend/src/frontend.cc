@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conditioning.h"
+#include "power_sums.h"
 #include "tinyaudio/arithmetic.h"
 
 namespace tinyaudio {
@@ -22,19 +23,12 @@ struct SegmentSums {
 // The power of all bins together is below 2^61 (Parseval), and so is every sum of it under weights up to 1.
 struct PowerSegment {
     static SegmentSums sum(const int32_t*& power, const uint32_t*& weight, uint32_t bins) {
-        uint64_t rising_low = 0;
-        uint64_t rising_high = 0;
-        uint64_t total = 0;
-        for (const uint32_t* end = weight + bins; weight != end; ++weight, power += 2) {
-            uint64_t energy;
-            memcpy(&energy, power, sizeof energy);
-            total += energy;
-            // Q21 x 32 bits, at most 2^11 bins: < 2^64
-            rising_low = multiply_accumulate(rising_low, *weight, static_cast<uint32_t>(energy));
-            rising_high = multiply_accumulate(rising_high, *weight, static_cast<uint32_t>(energy >> 32));
+        if (bins == 0) {
+            return {0, 0};
         }
-        const uint64_t rising = (rising_high << (32 - kWeightFractionBits)) + (rising_low >> kWeightFractionBits);
-        return {rising, total - rising};
+        const PowerSums sums = sum_power_segment(power, weight, bins);
+        const uint64_t rising = (sums.high << (32 - kWeightFractionBits)) + (sums.low >> kWeightFractionBits);
+        return {rising, sums.total - rising};
     }
 };
 

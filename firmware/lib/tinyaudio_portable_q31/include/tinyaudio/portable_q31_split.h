@@ -62,6 +62,45 @@ inline void store_power(int32_t* bin, int32_t real, int32_t imaginary) {
     memcpy(bin, &power, sizeof power);
 }
 
+#if defined(__ARM_FEATURE_DSP)
+
+// 23 instructions a pair; GCC needs 33. `count` is at least 1.
+inline void split_pairs_to_powers(const int32_t* twiddles, int32_t* lower, int32_t* upper, uint32_t count) {
+    int32_t x, y, u, v, p, s, cosine, sine;
+    __asm__ volatile(
+        "1:\n\t"
+        "ldrd %[x], %[y], [%[lower]]\n\t"
+        "ldrd %[u], %[v], [%[upper]]\n\t"
+        "ldrd %[cosine], %[sine], [%[twiddles]], #8\n\t"
+        "add %[p], %[x], %[u]\n\t"
+        "sub %[s], %[y], %[v]\n\t"
+        "sub %[u], %[x], %[u]\n\t"  // q
+        "add %[v], %[y], %[v]\n\t"  // r
+        "asr %[p], %[p], #2\n\t"
+        "asr %[s], %[s], #2\n\t"
+        "smmlar %[x], %[v], %[cosine], %[p]\n\t"
+        "smmlsr %[y], %[u], %[cosine], %[s]\n\t"
+        "smmlsr %[x], %[u], %[sine], %[x]\n\t"
+        "smmlsr %[y], %[v], %[sine], %[y]\n\t"
+        "rsb %[p], %[x], %[p], lsl #1\n\t"
+        "sub %[s], %[y], %[s], lsl #1\n\t"
+        "smull %[u], %[v], %[x], %[x]\n\t"
+        "smlal %[u], %[v], %[y], %[y]\n\t"
+        "strd %[u], %[v], [%[lower]], #8\n\t"
+        "smull %[u], %[v], %[p], %[p]\n\t"
+        "smlal %[u], %[v], %[s], %[s]\n\t"
+        "strd %[u], %[v], [%[upper]], #-8\n\t"
+        "subs %[count], %[count], #1\n\t"
+        "bne 1b\n\t"
+        : [twiddles] "+r"(twiddles), [lower] "+r"(lower), [upper] "+r"(upper), [count] "+r"(count), [x] "=&r"(x),
+          [y] "=&r"(y), [u] "=&r"(u), [v] "=&r"(v), [p] "=&r"(p), [s] "=&r"(s), [cosine] "=&r"(cosine),
+          [sine] "=&r"(sine)
+        :
+        : "cc", "memory");
+}
+
+#else
+
 inline void split_pairs_to_powers(const int32_t* twiddles, int32_t* lower, int32_t* upper, uint32_t count) {
     for (; count != 0; --count, lower += 2, upper -= 2, twiddles += 2) {
         const SplitPair pair = split_pair(lower, upper, twiddles[0], twiddles[1]);
@@ -69,6 +108,8 @@ inline void split_pairs_to_powers(const int32_t* twiddles, int32_t* lower, int32
         store_power(upper, pair.upper_x, pair.upper_y);
     }
 }
+
+#endif
 
 // The split, and the powers of at least bins first_bin to first_bin + bins - 1 where their bins were.
 template <uint32_t kPoints>
