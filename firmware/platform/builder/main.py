@@ -51,6 +51,7 @@ env.Append(
     ],
     CXXFLAGS=["-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit"],
     LINKFLAGS=[*machine_flags],
+    LIBS=["m"],  # for the stand-in of ESP-DSP, whose tables come from cosf; the C driver does not bring it
 )
 if on_macos_host:
     env.Append(LINKFLAGS=["-Wl,-dead_strip"])
