@@ -148,7 +148,7 @@ def fake_device(computer: HopComputer | None = None, *, seed: int | None = None,
 
 def expected_crcs(pcm: NDArray[np.int16]) -> NDArray[np.uint32]:
     crcs = [zlib.crc32(pcm[index * HOP :][:HOP].tobytes(), index) for index in range(len(pcm) // HOP)]
-    return np.repeat(np.array(crcs, np.uint32)[:, None], 5, axis=1)
+    return np.repeat(np.array(crcs, np.uint32)[:, None], 6, axis=1)
 
 
 def assert_whole(run: ClipRun, pcm: NDArray[np.int16]) -> None:

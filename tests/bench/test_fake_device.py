@@ -56,7 +56,7 @@ def twin_device(**options: int) -> Device:
 def test_every_stage_is_that_of_the_whole_clip_though_it_came_in_pieces() -> None:
     run = twin_device().stream_clip(1, PCM)
     stages = compute_stages(TABLES, PCM)
-    for index, stage in enumerate((stages.window, stages.fft, stages.energy, stages.mel, stages.log)):
+    for index, stage in enumerate((stages.window, stages.fft, stages.energy, stages.mel, stages.log, stages.post)):
         assert run.stage_crc32[:, index].tolist() == [zlib.crc32(row.tobytes()) for row in stage]
     features = patches(quantize_features(stages.log, QUANTIZATION), SPEC)
     assert [patch.features_crc32 for patch in run.patches] == [zlib.crc32(np.ascontiguousarray(patch).tobytes()) for patch in features]
@@ -87,7 +87,8 @@ def test_captured_arrays_are_the_stages() -> None:
     stages = compute_stages(TABLES, PCM)
     assert run.stage_data[6, Stage.FFT] == stages.fft[6].tobytes()
     assert run.stage_data[5, Stage.FEATURES] == quantize_features(stages.log, QUANTIZATION)[5].tobytes()
-    assert len(run.stage_data) == 12
+    assert run.stage_data[5, Stage.POST] == stages.post[5].tobytes()
+    assert len(run.stage_data) == 2 * len(Stage)
 
 
 def test_a_clip_shorter_than_a_patch_has_no_label() -> None:

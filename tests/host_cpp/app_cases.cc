@@ -80,19 +80,19 @@ void ring_keeps_the_order() {
     CHECK(expected > 100);
 }
 
-// Frame f holds f, f + 1, f + 2 in its three bands.
-void patches_start_every_hop(uint32_t patch_frames, uint32_t hop_frames) {
+// Frame f holds f, f + 40, f + 80 in its three bands.
+void patches_start_every_hop(uint32_t patch_frames, uint32_t hop_frames, PatchLayout layout) {
     constexpr uint32_t kBands = 3;
     int8_t storage[7 * kBands];
     int8_t patch[7 * kBands];
-    PatchAssembler assembler = {storage, patch_frames, hop_frames, kBands, 0, 0};
+    PatchAssembler assembler = {storage, patch_frames, hop_frames, kBands, layout, 0, 0};
     for (int clip = 0; clip < 2; ++clip) {  // the second shows that nothing of the first is left
         patch_assembler_restart(assembler);
         uint32_t patches = 0;
         for (uint32_t frame = 0; frame < 30; ++frame) {
             int8_t* const row = patch_assembler_row(assembler);
             for (uint32_t band = 0; band < kBands; ++band) {
-                row[band] = static_cast<int8_t>(frame + band);
+                row[band] = static_cast<int8_t>(frame + 40 * band);
             }
             const bool complete = patch_assembler_push(assembler);
             CHECK(complete == (frame + 1 >= patch_frames && (frame + 1 - patch_frames) % hop_frames == 0));
@@ -101,7 +101,10 @@ void patches_start_every_hop(uint32_t patch_frames, uint32_t hop_frames) {
             }
             patch_assembler_copy(assembler, patch);
             for (uint32_t index = 0; index < patch_frames * kBands; ++index) {
-                CHECK(patch[index] == static_cast<int8_t>(patches * hop_frames + index / kBands + index % kBands));
+                const bool frames_first = layout == PatchLayout::kFramesFirst;
+                const uint32_t place = frames_first ? index / kBands : index % patch_frames;
+                const uint32_t band = frames_first ? index % kBands : index / patch_frames;
+                CHECK(patch[index] == static_cast<int8_t>(patches * hop_frames + place + 40 * band));
             }
             ++patches;
         }
@@ -182,10 +185,13 @@ int main() {
     ring_refuses_a_capacity_that_is_no_power_of_two();
     ring_takes_only_what_fits();
     ring_keeps_the_order();
-    patches_start_every_hop(7, 7);
-    patches_start_every_hop(7, 3);
-    patches_start_every_hop(7, 1);
-    patches_start_every_hop(1, 1);
+    const PatchLayout layouts[] = {PatchLayout::kFramesFirst, PatchLayout::kBandsFirst};
+    for (const PatchLayout layout : layouts) {
+        patches_start_every_hop(7, 7, layout);
+        patches_start_every_hop(7, 3, layout);
+        patches_start_every_hop(7, 1, layout);
+        patches_start_every_hop(1, 1, layout);
+    }
     smoothing_adds_up_the_last_patches();
     smoothing_holds_its_extremes();
     a_label_must_reach_the_threshold();

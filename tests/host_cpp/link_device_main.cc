@@ -80,7 +80,7 @@ void say_hello(const MessageView& view) {
 bool has_room() { return link_can_send(application.link, StageTrace::kMaxBytes + PatchResult::kMaxBytes + 16); }
 
 void finish_hop() {
-    StageTrace trace = {application.clip.clip_id, application.frames, {0, 0, 0, 0, 0}, application.frames};
+    StageTrace trace = {application.clip.clip_id, application.frames, {0, 0, 0, 0, 0, 0}, application.frames};
     for (uint32_t& crc : trace.stage_crc32) crc = tinyaudio::crc32_update(application.frames, application.hop, sizeof application.hop);
     if (!link_send_message(application.link, trace)) abort();
     ++application.frames;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -95,8 +95,30 @@ class FrontendSpec:
         return 0 if frames < self.patch_frames else 1 + (frames - self.patch_frames) // self.patch_hop_frames
 
     def fingerprint(self, kernel: KernelId) -> str:
-        """Return the fingerprint of the front end: this spec computed with `kernel` (64 hexadecimal digits)."""
-        return fingerprint({"spec": self, "kernel": kernel})
+        """Return the fingerprint of the front end: this spec computed with `kernel` (64 hexadecimal digits).
+
+        Options that are off are left out: a new option leaves the fingerprints of front ends without it as they were.
+        """
+        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        told = {name: value for name, (value, default) in values.items() if name not in _OPTIONS or value != default}
+        return fingerprint({"spec": told, "kernel": kernel})
+
+
+#: Fields that came after the first version of the spec.
+_OPTIONS = frozenset(
+    {
+        "mel_triangles",
+        "mel_norm",
+        "patch_layout",
+        "dc_removal",
+        "pre_gain_db",
+        "microphone_response",
+        "level_normalization",
+        "level_time_constant_frames",
+        "cepstral_coefficients",
+        "log_scale",
+    }
+)
 
 
 def spec_problems(spec: FrontendSpec) -> list[str]:
