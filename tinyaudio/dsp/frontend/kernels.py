@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.core.spec import KernelId
-from tinyaudio.dsp.frontend import cmsis_q31
+from tinyaudio.dsp.frontend import cmsis_q31, esp_sc16, portable_q31
 
 KernelTables = Mapping[str, NDArray[Any]]
 
@@ -70,5 +70,32 @@ KERNELS: Mapping[KernelId, Kernel] = {
         power=interleaved_power,
         cpp_class="CmsisQ31",
         libraries=("tinyaudio_cmsis_q31", "cmsis_dsp"),
+    ),
+    "esp_sc16": Kernel(
+        fft_samples=esp_sc16.SUPPORTED_FFT_SAMPLES,
+        version=1,
+        window_dtype=np.int32,
+        spectrum_dtype=np.int32,
+        spectrum_elements=interleaved_elements,
+        design=esp_sc16.design_tables,
+        apply_window=cmsis_q31.apply_window,
+        transform=esp_sc16.transform,
+        power=interleaved_power,
+        cpp_class="EspSc16",
+        prepares=True,
+        libraries=("tinyaudio_esp_sc16",),
+    ),
+    "portable_q31": Kernel(
+        fft_samples=portable_q31.SUPPORTED_FFT_SAMPLES,
+        version=1,
+        window_dtype=np.int32,
+        spectrum_dtype=np.int32,
+        spectrum_elements=interleaved_elements,
+        design=portable_q31.design_tables,
+        apply_window=portable_q31.apply_window,
+        transform=portable_q31.transform,
+        power=interleaved_power,
+        cpp_class="PortableQ31",
+        libraries=("tinyaudio_portable_q31",),
     ),
 }
