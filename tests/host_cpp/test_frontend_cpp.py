@@ -1,4 +1,4 @@
-"""The C++ front end on the real CMSIS-DSP sources, under ASan and UBSan, against the NumPy twin: bit for bit, every stage."""
+"""The C++ front end with every kernel, on the real CMSIS-DSP sources, under ASan and UBSan, against the NumPy twin: bit for bit, every stage."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 
 from tests.dsp.frontend_signals import SIGNALS, white_noise
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
-from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.core.spec import FrontendSpec, KernelId
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.build.cmsis_dsp import CMSIS_DSP_RFFT_Q31_SOURCES, cmsis_dsp_include_dirs, ensure_cmsis_dsp
 from tinyaudio.dsp.frontend import (
     FeatureQuantization,
+    FrontendTables,
     compute_stages,
     design_feature_quantization,
     design_frontend,
@@ -23,6 +24,7 @@ from tinyaudio.dsp.frontend import (
     template_context_quantization,
 )
 from tinyaudio.dsp.frontend.cmsis_q31 import SUPPORTED_FFT_SAMPLES, complex_twiddles, rfft_q31, split_coefficients
+from tinyaudio.dsp.frontend.kernels import KERNELS
 
 LIBRARY = FIRMWARE_LIB / "tinyaudio_frontend"
 HERE = Path(__file__).resolve().parent
@@ -67,25 +69,32 @@ def cmsis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     return binary, [path for path in sorted(folder.glob("cmsis.*.o")) if main.stem not in path.name or "arm_" in path.name]
 
 
-def build(folder: Path, spec: FrontendSpec, main: str, objects: list[Path], quantization: FeatureQuantization) -> Path:
-    tables = design_frontend(spec, kernel="cmsis_q31")
+def build(folder: Path, tables: FrontendTables, main: str, cmsis_objects: list[Path], quantization: FeatureQuantization) -> Path:
     context = {**template_context(tables), **template_context_quantization(quantization)}
     for name in ("frontend_tables.h", "frontend_tables.cc"):
         (folder / name).write_text(render_template(f"frontend/{name}.j2", context), encoding="utf-8")
+    kernel_library = FIRMWARE_LIB / f"tinyaudio_{tables.kernel}"
     return compile_host(
         folder / "program",
-        [HERE / main, folder / "frontend_tables.cc", LIBRARY / "src" / "frontend.cc", LIBRARY / "src" / "post_processing.cc", *objects],
-        include_dirs=[folder, LIBRARY / "include", FIRMWARE_LIB / f"tinyaudio_{tables.kernel}" / "include"],
+        [
+            HERE / main,
+            folder / "frontend_tables.cc",
+            *sorted((LIBRARY / "src").glob("*.cc")),
+            *sorted((kernel_library / "src").glob("*.cc")),
+            *(cmsis_objects if tables.kernel == "cmsis_q31" else ()),
+        ],
+        include_dirs=[folder, LIBRARY / "include", kernel_library / "include"],
         flags=GC_FLAGS,
     )
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("name", SPECS)
-def test_every_stage_equals_the_twin(name: str, tmp_path: Path, cmsis: tuple[Path, list[Path]]) -> None:
+def test_every_stage_equals_the_twin(name: str, kernel: KernelId, tmp_path: Path, cmsis: tuple[Path, list[Path]]) -> None:
     spec = SPECS[name]
-    tables = design_frontend(spec, kernel="cmsis_q31")
+    tables = design_frontend(spec, kernel=kernel)
     quantization = design_feature_quantization(0.0431, 31, log_fraction_bits=tables.log_fraction_bits)
-    binary = build(tmp_path, spec, "frontend_runner.cc", cmsis[1], quantization)
+    binary = build(tmp_path, tables, "frontend_runner.cc", cmsis[1], quantization)
     layout = [*stage_dtypes(tables).items(), ("features", (np.dtype(np.int8), spec.feature_bands))]
     frame_type = np.dtype([(stage, dtype, (elements,)) for stage, (dtype, elements) in layout])
     samples = spec.window_samples + (FRAMES.get(name, 100) - 1) * spec.hop_samples
@@ -101,9 +110,10 @@ def test_every_stage_equals_the_twin(name: str, tmp_path: Path, cmsis: tuple[Pat
             assert len(different) == 0, f"{signal}: {len(different)} of {values.size} values of stage {stage} differ, first at {different[0]}"
 
 
-def test_init_checks_tables_and_scratch(tmp_path: Path, cmsis: tuple[Path, list[Path]]) -> None:
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_init_checks_tables_and_scratch(kernel: KernelId, tmp_path: Path, cmsis: tuple[Path, list[Path]]) -> None:
     quantization = FeatureQuantization(multiplier=2**30, shift=40, zero_point=0)
-    run_host(build(tmp_path, FrontendSpec(), "frontend_init_cases.cc", cmsis[1], quantization))
+    run_host(build(tmp_path, design_frontend(FrontendSpec(), kernel=kernel), "frontend_init_cases.cc", cmsis[1], quantization))
 
 
 def test_the_square_root_is_the_exact_floor(tmp_path: Path) -> None:
