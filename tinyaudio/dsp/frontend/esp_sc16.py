@@ -112,8 +112,8 @@ def sc16_twiddles(points: int) -> Int64Array:
     """Return cosine and sine of ``2 pi k / points``, k < `points` / 2, as ESP-DSP's table: int64 [2, points / 2], k in bit-reversed order.
 
     ``dsps_gen_w_r2_sc16`` computes the angle and ``32767 cosf(angle)`` in float32 and truncates towards 0. The table of a
-    longer FFT begins with that of a shorter one, and a cosine off by 2 units in the last place leaves it as it is, so
-    that it hangs on no C library (tested).
+    longer FFT begins with that of a shorter one. A cosine off by 2 units in the last place leaves it as it is, so
+    that up to 512 points it hangs on no C library (tested).
     """
     angle = np.arange(points // 2, dtype=np.float32) * np.float32(2.0 * np.pi / points)
     values = np.stack([np.cos(angle.astype(np.float64)), np.sin(angle.astype(np.float64))]).astype(np.float32)
