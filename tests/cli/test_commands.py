@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from tinyaudio.dsp.audio import write_wav
 
 COMMANDS = (
     ("demo",),
@@ -22,6 +25,8 @@ COMMANDS = (
     ("render",),
     ("build",),
     ("hil",),
+    ("frontend", "bench"),
+    ("frontend", "show"),
     ("boards", "list"),
     ("boards", "show"),
     ("doctor",),
@@ -88,6 +93,35 @@ def test_a_folder_without_a_project_says_how_to_make_one(tmp_path: Path) -> None
     assert result.stderr.startswith("error: ")
     assert "tinyaudio.toml" in result.stderr
     assert "tinyaudio new" in result.stderr
+
+
+def test_a_front_end_is_measured_and_drawn(tmp_path: Path) -> None:
+    measured = tinyaudio("frontend", "bench", "--board", "native", "--preset", "yamnet_power", "--frames", "20", "--json")
+    assert measured.returncode == 0, measured.stderr
+    facts = the_json(measured)
+    assert (facts["board"], facts["preset"], facts["mismatches"]) == ("native", "yamnet_power", 0)
+    assert facts["nanoseconds_per_frame"] > 0
+    drawn = the_json(tinyaudio("frontend", "show", "--out", str(tmp_path / "pictures"), "--json"))
+    assert [Path(picture).name for picture in drawn["pictures"]] == ["window.png", "mel_filters.png", "stages.png"]
+    assert all(Path(picture).stat().st_size > 10_000 for picture in drawn["pictures"])
+
+
+def test_a_front_end_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert tinyaudio("frontend", "bench").returncode == 2
+    for arguments in (
+        ("bench", "--board", "native", "--kernel", "q7"),
+        ("bench", "--board", "native", "--preset", "yam"),
+        ("show", "--kernel", "q7"),
+    ):
+        result = tinyaudio("frontend", *arguments, "--json", directory=tmp_path)
+        assert result.returncode == 1
+        assert the_json(result)["error"]["type"] == "SpecError"
+    short = tmp_path / "short.wav"
+    write_wav(short, np.zeros(100, np.int16), sample_rate_hz=16_000)
+    result = tinyaudio("frontend", "show", "--clip", str(short), directory=tmp_path)
+    assert result.returncode == 1
+    assert "has 100 samples, less than a window of 400" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["short.wav"]
 
 
 def test_doctor_knows_every_tool() -> None:
