@@ -114,8 +114,8 @@ inline void split_pairs_to_powers(const int32_t* twiddles, int32_t* lower, int32
 // The split, and the powers of at least bins first_bin to first_bin + bins - 1 where their bins were.
 template <uint32_t kPoints>
 TINYAUDIO_STAGE void split_to_powers(const int32_t* twiddles, uint32_t first_bin, uint32_t bins, int32_t* spectrum) {
-    const uint32_t unused_above = kPoints + 1 - (first_bin + bins);
-    uint32_t first = first_bin < unused_above + 1 ? first_bin : unused_above + 1;  // of the pairs (k, L - k) that are used
+    const uint32_t mirrored_last_bin = kPoints - (first_bin + bins - 1);
+    uint32_t first = first_bin < mirrored_last_bin ? first_bin : mirrored_last_bin;  // of the pairs (k, L - k) in use
     first = first < 1 ? 1 : first;
     if (first < kPoints / 2) {
         split_pairs_to_powers(twiddles + 2 * (first - 1), spectrum + 2 * first, spectrum + 2 * (kPoints - first),
