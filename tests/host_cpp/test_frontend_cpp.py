@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.dsp.frontend_options import OPTIONS, PRESETS
 from tests.dsp.frontend_signals import SIGNALS, white_noise
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
 from tinyaudio.core.spec import FrontendSpec, KernelId
@@ -49,7 +50,10 @@ SPECS = {
     ),
     "shortest": FrontendSpec(window_samples=64, hop_samples=32, fft_samples=64, mel_bands=6, mel_low_hz=0.0, mel_high_hz=8_000.0),
 }
-FRAMES = {"yamnet_magnitude": 300, "yamnet_power": 300, "longest": 40}
+FRAMES = {"yamnet_magnitude": 300, "yamnet_power": 300, "longest": 40, "cepstrum_of_many_bands": 40}
+#: Options lie before and behind the kernels: one kernel shows them all, the others those that meet every line of theirs.
+OPTION_CASES = [(name, "cmsis_q31") for name in (*OPTIONS, *PRESETS)] + [(name, kernel) for name in ("everything", "mfcc") for kernel in KERNELS]
+CASES = dict.fromkeys([*((name, kernel) for name in SPECS for kernel in KERNELS), *OPTION_CASES])
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +92,9 @@ def build(folder: Path, tables: FrontendTables, main: str, cmsis_objects: list[P
     )
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(("name", "kernel"), CASES)
 def test_every_stage_equals_the_twin(name: str, kernel: KernelId, tmp_path: Path, cmsis: tuple[Path, list[Path]]) -> None:
-    spec = SPECS[name]
+    spec = {**SPECS, **OPTIONS, **PRESETS}[name]
     tables = design_frontend(spec, kernel=kernel)
     quantization = design_feature_quantization(0.0431, 31, log_fraction_bits=tables.log_fraction_bits)
     binary = build(tmp_path, tables, "frontend_runner.cc", cmsis[1], quantization)

@@ -53,7 +53,7 @@ class FrontendSpec:
     patch_hop_frames: int = 48  # frames between the starts of two patches
     patch_layout: PatchLayout = "frames_first"  # of the model's input: [patch_frames, bands] or [bands, patch_frames]
     dc_removal: bool = False  # subtract the mean of each window
-    pre_gain_db: float = 0.0  # gain of the samples, behind dc_removal; saturates at full scale
+    pre_gain_db: float = 0.0  # 0 to 40: gain of the samples, behind dc_removal; saturates at full scale
     microphone_response: tuple[tuple[float, float], ...] = ()  # (Hz, dB) of the microphone, rising in Hz; its inverse corrects the spectrum
     level_normalization: LevelNormalization = "none"  # subtract a running mean of the frame's mean log-mel
     level_time_constant_frames: int = 64  # power of two; how slowly that mean follows
@@ -168,8 +168,8 @@ def _mel_problems(spec: FrontendSpec) -> Iterator[str]:
 
 
 def _option_problems(spec: FrontendSpec) -> Iterator[str]:
-    if not abs(spec.pre_gain_db) <= MAX_PRE_GAIN_DB:
-        yield f"pre_gain_db is {spec.pre_gain_db}; -{MAX_PRE_GAIN_DB:g} to {MAX_PRE_GAIN_DB:g} are supported"
+    if not 0.0 <= spec.pre_gain_db <= MAX_PRE_GAIN_DB:
+        yield f"pre_gain_db is {spec.pre_gain_db}; 0 to {MAX_PRE_GAIN_DB:g} are supported (to attenuate 16-bit samples would only round them)"
     frames = spec.level_time_constant_frames
     if not 1 <= frames <= MAX_LEVEL_TIME_CONSTANT_FRAMES or frames & (frames - 1):
         yield f"level_time_constant_frames is {frames}; it must be a power of two from 1 to {MAX_LEVEL_TIME_CONSTANT_FRAMES}"
