@@ -16,7 +16,6 @@ from pathlib import Path
 from tinyaudio.core.tools import run_tool
 
 ROOT = Path(__file__).resolve().parents[1]
-EXIT_CHECK_FAILED = 3
 TINYAUDIO = Path(sys.executable).with_name("tinyaudio")
 
 
@@ -62,22 +61,12 @@ def measure_demo() -> tuple[Measurement]:
     return (Measurement(name="scripts/demo --json", seconds=completed.seconds, bound_seconds=240),)
 
 
-def run_frontend_bench() -> bool:
-    """Run scripts/bench_frontend.py; return whether every front end is exact on every board."""
-    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "bench_frontend.py"]
-    completed = run_tool(command, timeout_seconds=3600, on_line=lambda line: print(line, file=sys.stderr, flush=True), check=False)
-    if completed.returncode not in (0, EXIT_CHECK_FAILED):
-        raise SystemExit(completed.returncode)
-    return completed.returncode == 0
-
-
 def main() -> int:
     """Run the measurements that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, help="a project with a quantized model: measures its builds, too")
     parser.add_argument("--board", action="append", help="board to build for (default: mps2_an500 and native)")
     parser.add_argument("--demo", action="store_true", help="run the whole demo, too (minutes)")
-    parser.add_argument("--frontend", action="store_true", help="measure every front end and write docs/front_end_figures.md, too (minutes)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
 
@@ -96,8 +85,7 @@ def main() -> int:
             print(f"{measurement.name:32} {measurement.seconds:8.2f} s   bound {measurement.bound_seconds:6.1f} s   {verdict}", file=sys.stderr)
     if arguments.json:
         print(json.dumps({"measurements": [{**asdict(result), "ok": result.ok} for result in results]}))
-    frontends_ok = not arguments.frontend or run_frontend_bench()
-    return 0 if frontends_ok and all(result.ok for result in results) else EXIT_CHECK_FAILED
+    return 0 if all(result.ok for result in results) else 3
 
 
 if __name__ == "__main__":
