@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.dsp.frontend_signals import SIGNALS, Pcm, speech_like, tone, white_noise
-from tinyaudio.core.spec import FrontendSpec, Spectrum
+from tinyaudio.core.spec import FrontendSpec, KernelId, Spectrum
 from tinyaudio.dsp.frontend import (
     LOG_FRACTION_BITS,
     compute_log_mel,
@@ -23,6 +23,7 @@ from tinyaudio.dsp.frontend import (
 )
 
 SAMPLES = 400 + 160 * 299
+Q31_KERNELS: tuple[KernelId, ...] = ("cmsis_q31", "portable_q31")
 HEARD: dict[str, Pcm] = {
     **{f"speech_{level}": speech_like(SAMPLES, dbfs=level) for level in (-1, -3, -20, -40, -60)},
     **{f"noise_{level}": white_noise(SAMPLES, dbfs=level) for level in (-3, -20, -40, -70)},
@@ -45,16 +46,18 @@ def test_mel_energies_are_those_of_tensorflow(spectrum: Spectrum) -> None:
 
 @pytest.mark.parametrize("spectrum", ["magnitude", "power"])
 @pytest.mark.parametrize("signal", HEARD)
-def test_log_mel_snr_is_at_least_90_db(spectrum: Spectrum, signal: str) -> None:
+@pytest.mark.parametrize("kernel", Q31_KERNELS)
+def test_log_mel_snr_is_at_least_90_db(kernel: KernelId, spectrum: Spectrum, signal: str) -> None:
     spec = FrontendSpec(spectrum=spectrum)
-    log_mel = compute_log_mel(design_frontend(spec, kernel="cmsis_q31"), HEARD[signal])
+    log_mel = compute_log_mel(design_frontend(spec, kernel=kernel), HEARD[signal])
     assert log_mel_snr_db(spec, log_mel / 2.0**LOG_FRACTION_BITS, reference_log_mel(spec, HEARD[signal])) >= 90.0
 
 
 @pytest.mark.parametrize("spectrum", ["magnitude", "power"])
-def test_int8_features_are_those_of_the_reference(spectrum: Spectrum) -> None:
+@pytest.mark.parametrize("kernel", Q31_KERNELS)
+def test_int8_features_are_those_of_the_reference(kernel: KernelId, spectrum: Spectrum) -> None:
     spec = FrontendSpec(spectrum=spectrum)
-    tables = design_frontend(spec, kernel="cmsis_q31")
+    tables = design_frontend(spec, kernel=kernel)
     quantization = design_feature_quantization(0.05, 20, log_fraction_bits=LOG_FRACTION_BITS)
     differences = []
     for make in SIGNALS.values():

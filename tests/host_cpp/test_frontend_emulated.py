@@ -44,8 +44,11 @@ YAMNET = {"magnitude": FrontendSpec(), "power": FrontendSpec(spectrum="power")}
 WINDOWS = {
     f"window_{samples}": full_window(256, window_samples=samples, hop_samples=min(samples, 128)) for samples in (2, 3, 63, 64, 65, 128, 191, 194, 255)
 }
+LENGTHS = {f"fft_{length}": full_window(length) for length in (64, 128, 256, 512, 1_024, 2_048, 4_096)}
+#: Mel bands that use only one bin of some pairs (k, L - k).
+PARTS = {"low": full_window(256, mel_high_hz=2_000.0, mel_bands=4), "high": full_window(256, mel_low_hz=1_000.0, mel_bands=4)}
 SPECS: dict[KernelId, dict[str, FrontendSpec]] = {
-    "portable_q31": {**YAMNET, **WINDOWS, **{f"fft_{length}": full_window(length) for length in (64, 128, 256, 512, 1_024, 2_048, 4_096)}},
+    "portable_q31": {**YAMNET, **WINDOWS, **LENGTHS, **PARTS},
     "cmsis_q31": {**YAMNET, "fft_1024": full_window(1_024)},
     "esp_sc16": {**YAMNET, "fft_1024": full_window(1_024)},
 }
