@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hil_tests.rigs import Rig, golden_project
+from hil_tests.rigs import Rig, golden_project, golden_tables
 from tests.golden_fixture import golden_vectors
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
 from tinyaudio.bench.device import Capture, Device
 from tinyaudio.bench.emulation import start_virtual
+from tinyaudio.bench.hil import run_frontend
+from tinyaudio.core.artifacts import FirmwareProject
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import DeviceError
 from tinyaudio.deploy.build import ensure_cmsis_dsp
-from tinyaudio.deploy.render import write_project
+from tinyaudio.deploy.render import FrontendRenderInputs, render_frontend_project, write_project
+from tinyaudio.dsp.frontend import bench_signals, nominal_input
 from tinyaudio.wire.messages import ClipBegin, Pcm, Stage, TraceMode
 
 APP = FIRMWARE_LIB / "tinyaudio_app"
@@ -28,16 +31,12 @@ def test_ring_patches_and_scores(tmp_path: Path) -> None:
     assert run_host(compile_host(tmp_path / "cases", sources, include_dirs=[APP / "include"])) == b"ok\n"
 
 
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    """The firmware for the host, compiled with the sanitizers: the very files of the rendered project."""
-    folder = tmp_path_factory.mktemp("sanitized")
-    board = load_board("native")
-    project = golden_project(board)
-    write_project(project, folder / "project")
+def sanitized_program(project: FirmwareProject, folder: Path) -> Path:
+    """Compile the very files of a rendered project for the host, with the sanitizers."""
     root = folder / "project"
+    write_project(project, root)
     cmsis = ensure_cmsis_dsp()
-    program = compile_host(
+    return compile_host(
         folder / "firmware",
         sorted(path for place in ("src", "lib") for path in (root / place).rglob("*.cc")),
         c_sources=sorted((root / "lib").rglob("*.c")),
@@ -48,7 +47,14 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
         ],
         flags=("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"),
     )
-    return Rig(depth="virtual", board=board, project=project, elf=program, port=None, work_dir=folder)
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    folder = tmp_path_factory.mktemp("sanitized")
+    board = load_board("native")
+    project = golden_project(board)
+    return Rig(depth="virtual", board=board, project=project, elf=sanitized_program(project, folder), port=None, work_dir=folder)
 
 
 @pytest.fixture
@@ -64,6 +70,24 @@ def test_the_whole_firmware_is_exact_and_clean(rig: Rig) -> None:
     assert (report.frontend_mismatches, report.model_mismatches, report.overruns) == (0, 0, 0)
     assert report.cost.unit == "nanoseconds"
     assert report.cost.frontend_per_frame > 0
+
+
+def test_a_front_end_without_a_model_is_exact_and_clean(tmp_path: Path) -> None:
+    board, spec = load_board("native"), golden_tables().spec
+    tables, nominal = golden_tables(), nominal_input(spec)
+    quantization = nominal.quantization(log_fraction_bits=tables.log_fraction_bits)
+    project = render_frontend_project(FrontendRenderInputs(board=board, tables=tables, quantization=quantization))
+    program = sanitized_program(project, tmp_path)
+    signals = list(bench_signals(spec, frames=spec.patch_frames + spec.patch_hop_frames).items())
+    with start_virtual(board, program, work_dir=tmp_path) as virtual:
+        run = run_frontend(
+            Device(virtual.transport, poll_seconds=0.1), signals, firmware_fingerprint=project.fingerprint, tables=tables, quantization=quantization
+        )
+    assert run.mismatches == 0
+    assert {stage.stage: stage.elements for stage in run.stages}["features"] == len(signals) * 2 * spec.patch_frames * spec.mel_bands
+    with start_virtual(board, program, work_dir=tmp_path) as virtual, Device(virtual.transport, poll_seconds=0.1) as device:
+        result = device.stream_clip(0, signals[0][1]).result
+    assert (result.patches, result.label_index, result.score_sums) == (2, -1, ())
 
 
 def test_a_clip_shorter_than_a_window_has_a_result(device: Device) -> None:
