@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyaudio.core.board import board_ids, load_board, parse_board
-from tinyaudio.core.errors import BoardError
+from tinyaudio.core.board import board_ids, load_board, parse_board, require_sample_rate
+from tinyaudio.core.errors import BoardError, SpecError
 from tinyaudio.core.resources import resource_root
 
 GOOD = (resource_root("boards") / "mps2_an500.toml").read_text()
@@ -35,6 +35,8 @@ def test_an_unknown_board_names_those_there_are() -> None:
         ('id = "mps2_an500"', 'id = "mps3"', "id is 'mps3', but the file is named 'mps2_an500'"),
         ('family = "mps2"', 'family = "avr"', "family: "),
         ('fft_kernel = "cmsis_q31"', 'fft_kernel = "q15"', "fft_kernel: "),
+        ("[budget]", "[microphone]\nsample_rates_hz = [16_000, 8_000]\n[budget]", "microphone.sample_rates_hz has 8000 behind 16000"),
+        ("[budget]", "[microphone]\nsample_rates_hz = []\n[budget]", "microphone.sample_rates_hz: "),
         ("[budget]", "[budget]\ncolour = 1", "budget.colour: "),
         ("[budget]", "[budget", "not TOML"),
     ],
@@ -45,6 +47,17 @@ def test_each_rule_speaks(old: str, new: str, sentence: str) -> None:
         parse_board(GOOD.replace(old, new, 1), path=Path("mps2_an500.toml"))
     assert sentence in caught.value.message
     assert caught.value.where == "mps2_an500.toml"
+
+
+def test_a_microphone_gives_only_its_rates() -> None:
+    text = GOOD.replace("[budget]", "[microphone]\nsample_rates_hz = [16_000, 48_000]\n[budget]")
+    board = parse_board(text, path=Path("mps2_an500.toml"))
+    require_sample_rate(board, 48_000)
+    with pytest.raises(SpecError, match="microphone of mps2_an500 cannot give 8000 Hz") as caught:
+        require_sample_rate(board, 8_000)
+    assert caught.value.where == "frontend.sample_rate_hz"
+    assert "16000, 48000 Hz" in caught.value.hint
+    require_sample_rate(load_board("mps2_an500"), 8_000)  # no microphone: the host's samples have any rate
 
 
 def test_two_mistakes_give_two_messages() -> None:

@@ -6,20 +6,29 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.golden_fixture import golden_vectors
 from tinyaudio.core.artifacts import Calibration, FirmwareProject
-from tinyaudio.core.board import board_ids, load_board
+from tinyaudio.core.board import Microphone, board_ids, load_board
 from tinyaudio.core.canonical import fingerprint
-from tinyaudio.core.errors import BoardError, ModelError, StorageError
+from tinyaudio.core.errors import BoardError, ModelError, SpecError, StorageError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.core.resources import resource_root
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.deploy import render
-from tinyaudio.deploy.render import FINGERPRINT_FILE, MANIFEST_FILE, RenderInputs, render_project, write_project
-from tinyaudio.dsp.frontend import design_frontend
+from tinyaudio.deploy.render import (
+    FINGERPRINT_FILE,
+    MANIFEST_FILE,
+    FrontendRenderInputs,
+    RenderInputs,
+    render_frontend_project,
+    render_project,
+    write_project,
+)
+from tinyaudio.dsp.frontend import KERNELS, FeatureQuantization, design_frontend
 
 LAYOUT = Path(__file__).parent / "rendered_layout.json"
 
@@ -63,7 +72,22 @@ def test_hand_written_sources_are_copied_as_they_are(project: FirmwareProject) -
     ):
         assert project.files[path] == (firmware / source).read_text(encoding="utf-8")
     libraries = {path.split("/")[1] for path in project.files if path.startswith("lib/")}
-    assert libraries == {path.name for path in (firmware / "lib").iterdir() if path.is_dir()}
+    other_kernels = {library for kernel in KERNELS.values() for library in kernel.libraries} - set(KERNELS["cmsis_q31"].libraries)
+    assert {"tinyaudio_portable_q31", "tinyaudio_esp_sc16"} <= other_kernels
+    assert libraries == {path.name for path in (firmware / "lib").iterdir() if path.is_dir()} - other_kernels
+
+
+def test_a_board_with_another_kernel_needs_no_cmsis_dsp() -> None:
+    board = load_board("mps2_an500").model_copy(update={"fft_kernel": "portable_q31"})
+    tables = design_frontend(inputs().tables.spec, kernel="portable_q31")
+    files = render_project(replace(inputs(), board=board, tables=tables)).files
+    assert {path.split("/")[1] for path in files if path.startswith("lib/")} == {
+        "tinyaudio_app",
+        "tinyaudio_frontend",
+        "tinyaudio_nn",
+        "tinyaudio_portable_q31",
+        "tinyaudio_wire",
+    }
 
 
 def test_every_generated_file_says_so(project: FirmwareProject) -> None:
@@ -146,6 +170,47 @@ def test_tables_of_another_kernel_are_refused() -> None:
     tables = replace(inputs().tables, kernel="portable_q31")
     with pytest.raises(BoardError, match="kernel cmsis_q31"):
         render_project(replace(inputs(), tables=tables))
+
+
+def frontend_inputs(board_id: str = "mps2_an500", **changes: Any) -> FrontendRenderInputs:
+    tables = design_frontend(FrontendSpec(spectrum="power"), kernel="cmsis_q31")
+    quantization = FeatureQuantization(multiplier=2**30, shift=40, zero_point=3)
+    return replace(FrontendRenderInputs(board=load_board(board_id), tables=tables, quantization=quantization), **changes)
+
+
+@pytest.mark.parametrize("board_id", board_ids())
+def test_a_front_end_alone_is_the_same_application_without_a_model(board_id: str, project: FirmwareProject) -> None:
+    alone = render_frontend_project(frontend_inputs(board_id))
+    assert alone == render_frontend_project(frontend_inputs(board_id))
+    layout = json.loads(LAYOUT.read_text(encoding="utf-8"))[board_id]
+    own = [path for path in alone.files if not path.startswith(("lib/", "platforms/"))]
+    assert own == [path for path in layout if "model_weights" not in path]
+    for path in ("src/main.cc", *(path for path in alone.files if path.startswith("lib/tinyaudio_app/"))):
+        assert alone.files[path] == project.files[path]
+    assert (alone.board, alone.model_sha256) == (board_id, "0" * 64)
+    assert "kOutputElements = 0;" in alone.files["src/generated/model.h"]
+    assert "kLabels" not in alone.files["src/generated/application_config.h"]
+    assert alone.fingerprint == fingerprint({path: text for path, text in alone.files.items() if path != FINGERPRINT_FILE})
+
+
+def test_whatever_changes_a_front_end_changes_its_firmwares_fingerprint() -> None:
+    other_tables = design_frontend(FrontendSpec(), kernel="cmsis_q31")
+    other_quantization = FeatureQuantization(multiplier=2**30, shift=40, zero_point=4)
+    changed = (
+        frontend_inputs(),
+        frontend_inputs("native"),
+        frontend_inputs(tables=other_tables),
+        frontend_inputs(quantization=other_quantization),
+    )
+    assert len({render_frontend_project(item).fingerprint for item in changed}) == len(changed)
+    with pytest.raises(BoardError, match="kernel cmsis_q31"):
+        render_frontend_project(frontend_inputs(tables=replace(other_tables, kernel="portable_q31")))
+
+
+def test_a_rate_that_the_microphone_cannot_give_is_refused() -> None:
+    board = inputs().board.model_copy(update={"microphone": Microphone(sample_rates_hz=(48_000,))})
+    with pytest.raises(SpecError, match="cannot give 16000 Hz"):
+        render_project(replace(inputs(), board=board))
 
 
 def test_writing_again_touches_nothing(project: FirmwareProject, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tinyaudio.core.errors import BoardError
+from tinyaudio.core.errors import BoardError, SpecError
 from tinyaudio.core.resources import resource_root
 from tinyaudio.core.spec import KernelId
 
@@ -54,6 +54,12 @@ class Emulator(_Table):
     counter: Literal["instructions", "cycles", "nanoseconds"] = "instructions"  # unit of the firmware's counter
 
 
+class Microphone(_Table):
+    """The board's microphone."""
+
+    sample_rates_hz: tuple[int, ...] = Field(min_length=1)  # that it can give, rising
+
+
 class PlatformIo(_Table):
     """The environment of platformio.ini."""
 
@@ -76,6 +82,7 @@ class Board(_Table):
     counter_frequency_hz: int = Field(gt=0)
     memory: Memory = Memory()
     budget: Budget
+    microphone: Microphone | None = None  # None: samples come from the host alone, at any rate
     emulator: Emulator | None = None
     platformio: PlatformIo
 
@@ -133,6 +140,14 @@ def qemu_boards_name_a_machine(board: Board) -> Iterator[str]:
         yield "emulator.machine is missing; it is QEMU's -M"
 
 
+def microphone_rates_rise(board: Board) -> Iterator[str]:
+    """The sample rates of a microphone are positive, each listed once, in order."""
+    rates = () if board.microphone is None else board.microphone.sample_rates_hz
+    for rate, following in pairwise((0, *rates)):
+        if following <= rate:
+            yield f"microphone.sample_rates_hz has {following} behind {rate}; rates rise, from above 0"
+
+
 RULES = tuple(
     Rule(check.__name__, check)
     for check in (
@@ -141,6 +156,7 @@ RULES = tuple(
         regions_end_within_the_address_space,
         budget_fits_the_memory,
         qemu_boards_name_a_machine,
+        microphone_rates_rise,
     )
 )
 
@@ -186,6 +202,23 @@ def parse_board(text: str, *, path: Path) -> Board:
     if problems:
         raise _violations(problems, path)
     return board
+
+
+def require_sample_rate(board: Board, sample_rate_hz: int) -> None:
+    """Raise unless `board` can listen at `sample_rate_hz`.
+
+    Raises
+    ------
+    SpecError
+        If the board has a microphone that cannot give this rate; the hint lists those it can.
+    """
+    rates_hz = (sample_rate_hz,) if board.microphone is None else board.microphone.sample_rates_hz
+    if sample_rate_hz not in rates_hz:
+        raise SpecError(
+            f"the microphone of {board.id} cannot give {sample_rate_hz} Hz",
+            hint=f"it gives {', '.join(map(str, rates_hz))} Hz; features trained at another rate do not fit it",
+            where="frontend.sample_rate_hz",
+        )
 
 
 def _sentence(item: Any) -> str:

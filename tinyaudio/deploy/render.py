@@ -25,14 +25,22 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tinyaudio.core.artifacts import NO_MODEL_SHA256, Calibration, FirmwareProject, QuantizedModel
-from tinyaudio.core.board import Board
+from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import BoardError, ModelError, StorageError
 from tinyaudio.core.files import storage_error, write_text_if_changed
 from tinyaudio.core.resources import read_text_tree, resource_root
+from tinyaudio.core.spec import KernelId
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.compiler import CompiledModel, compile_model
-from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization, template_context, template_context_quantization
+from tinyaudio.dsp.frontend import (
+    KERNELS,
+    FeatureQuantization,
+    FrontendTables,
+    design_feature_quantization,
+    template_context,
+    template_context_quantization,
+)
 
 FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
 #: Lists the files that `write_project` wrote, so that it removes what is no longer part of the project and nothing else.
@@ -86,8 +94,10 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
         If the model cannot be compiled, or does not fit the front end or the protocol.
     BoardError
         If the tables are not of the board's FFT kernel.
+    SpecError
+        If the board's microphone cannot give the front end's sample rate.
     """
-    _check_kernel(inputs.board, inputs.tables)
+    _check_board(inputs.board, inputs.tables)
     compiled = compile_model(inputs.quantized.tflite, name="model")
     _check_model(inputs, compiled)
     quantization = design_feature_quantization(
@@ -118,8 +128,10 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
     ------
     BoardError
         If the tables are not of the board's FFT kernel.
+    SpecError
+        If the board's microphone cannot give the front end's sample rate.
     """
-    _check_kernel(inputs.board, inputs.tables)
+    _check_board(inputs.board, inputs.tables)
     spec = inputs.tables.spec
     context = {"input_elements": spec.patch_frames * spec.feature_bands}
     return _render(
@@ -137,7 +149,7 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
 
 def _render(parts: _Parts) -> FirmwareProject:
     board = parts.board
-    files = {**_copied_files(board), **_generated_files(parts)}
+    files = {**_copied_files(board, parts.tables.kernel), **_generated_files(parts)}
     ordered = {path: files[path] for path in sorted(files)}
     own_fingerprint = fingerprint(ordered)
     ordered[FINGERPRINT_FILE] = render_template("app/firmware_fingerprint.h.j2", {"fingerprint": own_fingerprint})
@@ -172,13 +184,14 @@ def write_project(project: FirmwareProject, directory: Path) -> tuple[str, ...]:
     return tuple(sorted([*written, *stale]))
 
 
-def _check_kernel(board: Board, tables: FrontendTables) -> None:
+def _check_board(board: Board, tables: FrontendTables) -> None:
     if tables.kernel != board.fft_kernel:
         raise BoardError(
             f"{board.id} computes with FFT kernel {board.fft_kernel}, the tables are of {tables.kernel}",
             hint="design the front end with the board's kernel",
             where="fft_kernel",
         )
+    require_sample_rate(board, tables.spec.sample_rate_hz)
 
 
 def _check_model(inputs: RenderInputs, compiled: CompiledModel) -> None:
@@ -203,10 +216,14 @@ def _check_model(inputs: RenderInputs, compiled: CompiledModel) -> None:
         )
 
 
-def _copied_files(board: Board) -> dict[str, str]:
+def _copied_files(board: Board, kernel: KernelId) -> dict[str, str]:
+    """Return the sources in firmware/ that a board and a kernel need: no library of another kernel."""
     firmware = resource_root("firmware")
+    of_kernels = {library for other in KERNELS.values() for library in other.libraries}
+    others = tuple(f"lib/{library}/" for library in sorted(of_kernels - set(KERNELS[kernel].libraries)))
+    libraries = _below("lib", firmware / "lib")
     return {
-        **_below("lib", firmware / "lib"),
+        **{path: text for path, text in libraries.items() if not path.startswith(others)},
         **_below(f"platforms/{board.platformio.platform}", firmware / "platform"),
         **_below("src/port", firmware / "ports" / board.family),
     }

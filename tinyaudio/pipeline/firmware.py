@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject
-from tinyaudio.core.board import Board, load_board
+from tinyaudio.core.board import Board, load_board, require_sample_rate
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
@@ -16,6 +16,7 @@ from tinyaudio.pipeline.line import Line
 
 def board_frontend(line: Line, board: Board) -> FrontendTables:
     """Return the front end as `board` computes it."""
+    require_sample_rate(board, line.project.frontend.sample_rate_hz)
     return design_frontend(line.project.frontend, kernel=board.fft_kernel)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.artifacts import Calibration, Dataset, Evaluation, ExpectedOutputs, FeatureSet, QuantizedModel, TrainedModel
-from tinyaudio.core.board import load_board
+from tinyaudio.core.board import load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
@@ -32,7 +32,9 @@ class Evaluations:
 
 def project_frontend(project: Project) -> FrontendTables:
     """Return the front end that the project's features are computed with: its spec, its target board's FFT kernel."""
-    return design_frontend(project.frontend, kernel=load_board(project.board).fft_kernel)
+    board = load_board(project.board)
+    require_sample_rate(board, project.frontend.sample_rate_hz)
+    return design_frontend(project.frontend, kernel=board.fft_kernel)
 
 
 def check_data(line: Line) -> DataCheck:
