@@ -23,6 +23,7 @@ from tinyaudio.dsp.frontend.window import periodic_hann
 SUPPORTED_FFT_SAMPLES = (64, 128, 256, 512, 1024, 2048, 4096)
 
 Int64Array = NDArray[np.int64]
+ComplexArray = tuple[Int64Array, Int64Array]  # real and imaginary part
 
 _ROUND_32 = 1 << 31
 _QUARTER_Q32 = 1 << 30  # a factor of 1 in Q30: what a product is divided by 4 with
@@ -105,49 +106,43 @@ def transform(tables: Mapping[str, NDArray[Any]], window: Int64Array) -> Int64Ar
     return _split(real, imaginary)
 
 
-def _first_stage(x: Int64Array, y: Int64Array, *, radix: int) -> tuple[Int64Array, Int64Array]:
+def _first_stage(x: Int64Array, y: Int64Array, *, radix: int) -> ComplexArray:
     """Butterflies of [L, frames] without twiddles and scaling; in digit-reversed order."""
     points, frames = x.shape
     order = np.argsort(_digit_reversal(points // radix))
     x, y = x.reshape(radix, -1, frames)[:, order], y.reshape(radix, -1, frames)[:, order]
     if radix == 2:
-        results = (x[0] + x[1], x[0] - x[1]), (y[0] + y[1], y[0] - y[1])
-    else:
-        results = _join(x[0] + x[2], y[0] + y[2], x[0] - x[2], y[0] - y[2], x[1] + x[3], y[1] + y[3], x[1] - x[3], y[1] - y[3])
-    return np.stack(results[0], axis=1).reshape(points, frames), np.stack(results[1], axis=1).reshape(points, frames)
+        return _interleave((x[0] + x[1], x[0] - x[1])), _interleave((y[0] + y[1], y[0] - y[1]))
+    even, even_difference = (x[0] + x[2], y[0] + y[2]), (x[0] - x[2], y[0] - y[2])
+    odd, odd_difference = (x[1] + x[3], y[1] + y[3]), (x[1] - x[3], y[1] - y[3])
+    return _join(even, even_difference, odd, odd_difference)
 
 
-def _radix4_stage(real: Int64Array, imaginary: Int64Array, quarter: int) -> tuple[Int64Array, Int64Array]:
+def _radix4_stage(real: Int64Array, imaginary: Int64Array, quarter: int) -> ComplexArray:
     """Groups of four transforms of `quarter` points become transforms of four times as many, divided by 4."""
-    shape = real.shape
-    x, y = real.reshape(-1, 4, quarter, shape[1]), imaginary.reshape(-1, 4, quarter, shape[1])
+    x, y = (part.reshape(-1, 4, quarter, part.shape[1]) for part in (real, imaginary))
     cosine, sine = np.moveaxis(stage_twiddles(quarter), (2, 1), (0, 1))[..., np.newaxis]  # [3, quarter, 1] each
     ax, ay = x[:, 0] >> 2, y[:, 0] >> 2
     even_x, even_y = _add_rotated(ax, ay, x[:, 2], y[:, 2], cosine[1], sine[1])
     bx, by = _add_rotated(np.zeros_like(ax), np.zeros_like(ay), x[:, 1], y[:, 1], cosine[0], sine[0])
     odd_x, odd_y = _add_rotated(bx, by, x[:, 3], y[:, 3], cosine[2], sine[2])
-    results = _join(even_x, even_y, 2 * ax - even_x, 2 * ay - even_y, odd_x, odd_y, 2 * bx - odd_x, 2 * by - odd_y)
-    return np.stack(results[0], axis=1).reshape(shape), np.stack(results[1], axis=1).reshape(shape)
+    return _join((even_x, even_y), (2 * ax - even_x, 2 * ay - even_y), (odd_x, odd_y), (2 * bx - odd_x, 2 * by - odd_y))
 
 
-def _join(
-    even_x: Int64Array,
-    even_y: Int64Array,
-    even_dx: Int64Array,
-    even_dy: Int64Array,
-    odd_x: Int64Array,
-    odd_y: Int64Array,
-    odd_dx: Int64Array,
-    odd_dy: Int64Array,
-) -> tuple[tuple[Int64Array, ...], tuple[Int64Array, ...]]:
-    """Sums and differences of inputs 0, 2 and of inputs 1, 3 to the four outputs of a butterfly: real parts, imaginary parts."""
+def _join(even: ComplexArray, even_difference: ComplexArray, odd: ComplexArray, odd_difference: ComplexArray) -> ComplexArray:
+    """Sums and differences of inputs 0, 2 and of inputs 1, 3 of butterflies [groups, quarter, frames] to outputs [points, frames]."""
     return (
-        (even_x + odd_x, even_dx + odd_dy, even_x - odd_x, even_dx - odd_dy),
-        (even_y + odd_y, even_dy - odd_dx, even_y - odd_y, even_dy + odd_dx),
+        _interleave((even[0] + odd[0], even_difference[0] + odd_difference[1], even[0] - odd[0], even_difference[0] - odd_difference[1])),
+        _interleave((even[1] + odd[1], even_difference[1] - odd_difference[0], even[1] - odd[1], even_difference[1] + odd_difference[0])),
     )
 
 
-def _add_rotated(x: Int64Array, y: Int64Array, u: Int64Array, v: Int64Array, cosine: Int64Array, sine: Int64Array) -> tuple[Int64Array, Int64Array]:
+def _interleave(outputs: tuple[Int64Array, ...]) -> Int64Array:
+    """Put the outputs of each group, [groups, ..., frames] each, behind one another: [points, frames]."""
+    return np.stack(outputs, axis=1).reshape(-1, outputs[0].shape[-1])
+
+
+def _add_rotated(x: Int64Array, y: Int64Array, u: Int64Array, v: Int64Array, cosine: Int64Array, sine: Int64Array) -> ComplexArray:
     """(x + j y) + (u + j v)(cos - j sin) / 4: SMMLAR twice for the real part, SMMLAR and SMMLSR for the imaginary one.
 
     A factor of exactly 1 is no exception: the C++'s shorter butterfly for it rounds the same products.
