@@ -102,6 +102,7 @@ class Rig:
         *,
         signals: tuple[str, ...] = SIGNALS,
         outputs: ExpectedOutputs | None = None,
+        calibration: Calibration = CALIBRATION,
         firmware_fingerprint: str | None = None,
         wrap: Wrap = lambda transport: transport,
         device: DeviceFactory = Device,
@@ -114,6 +115,7 @@ class Rig:
             firmware_fingerprint=firmware_fingerprint or self.project.fingerprint,
             tables=golden_tables(),
             quantized=golden.model,
+            calibration=calibration,
             outputs=outputs or golden_outputs(golden, signals),
         )
         with self.open_line(link=link) as line:

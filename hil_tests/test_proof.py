@@ -26,10 +26,10 @@ def test_every_stage_of_every_signal_is_exact(report: HilReport) -> None:
     frames = sum(SPEC.frames_of(len(pcm)) for pcm in golden_vectors().pcm.values())
     patches = sum(len(outputs) for outputs in golden_vectors().outputs.values())
     assert report.first_mismatches == ()
-    assert (report.frontend_mismatches, report.model_mismatches) == (0, 0)
+    assert (report.frontend_mismatches, report.model_mismatches, report.decision_mismatches) == (0, 0, 0)
     assert (report.clips, report.frames, report.patches) == (len(SIGNALS), frames, patches)
     elements = {stage.stage: stage.elements for stage in report.stages}
-    assert list(elements) == [*STAGES, "logits", "outputs"]
+    assert list(elements) == [*STAGES, "logits", "outputs", "smoothed_scores", "decisions", "clip_scores"]
     assert elements["window"] == frames * SPEC.fft_samples
     assert elements["features"] == patches * SPEC.patch_frames * SPEC.mel_bands
     assert elements["outputs"] == patches * len(golden_vectors().model.labels)
@@ -115,5 +115,7 @@ def test_an_output_that_is_off_by_one_is_found(rig: Rig, tensor: str) -> None:
     # The fake device of every other test answers from the true outputs, and so does this one: only the expectation is spoiled.
     report = rig.run(signals=("chirp", "tone"), outputs=replace(outputs, **{tensor: spoiled}))
     found = [(item.stage, item.filename, item.frame_index, item.element_index, item.elements) for item in report.first_mismatches]
-    assert found == [(tensor, "tone", 1, 2, 1)]
+    assert found[0] == (tensor, "tone", 1, 2, 1)
     assert (report.frontend_mismatches, report.model_mismatches) == (0, 1)
+    # A spoiled output spoils the sums that are expected of it, too.
+    assert {stage for stage, *_ in found[1:]} == (set() if tensor == "logits" else {"smoothed_scores", "clip_scores"})

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil_tests.rigs import Rig, golden_clips, golden_outputs, golden_tables, make_rig
+from hil_tests.rigs import CALIBRATION, Rig, golden_clips, golden_outputs, golden_tables, make_rig
 from tests.golden_fixture import SPEC, golden_vectors
 from tinyaudio.bench.device import ClipRun, Device, identity_of
 from tinyaudio.bench.hil import HilClip, HilExpectation, comparison, counter_units, run_hil
+from tinyaudio.bench.hil.decisions import expected_decisions
+from tinyaudio.core.artifacts import Calibration
 from tinyaudio.core.errors import DeviceError, ManifestError, ProtocolError, StageError
 from tinyaudio.wire.messages import CounterUnit, Stage
 
@@ -30,6 +32,7 @@ def expectation(rig: Rig, **changes: Any) -> HilExpectation:
         firmware_fingerprint=rig.project.fingerprint,
         tables=golden_tables(),
         quantized=golden.model,
+        calibration=CALIBRATION,
         outputs=golden_outputs(golden, SIGNALS),
     )
     return replace(whole, **changes)
@@ -178,3 +181,28 @@ def test_ticks_become_the_counters_unit(rig: Rig, unit: CounterUnit, frequency_h
         assert line.clock is not None
         hello = replace(Device(line.transport, clock=line.clock).connect(), counter_unit=unit, counter_frequency_hz=frequency_hz)
     assert counter_units(1_000, identity_of(hello)) == units
+
+
+def test_decisions_follow_from_the_scores() -> None:
+    outputs = np.array([[10, 20], [90, -30], [-40, 80], [-40, 80]], np.int8)
+    decided = expected_decisions(outputs, Calibration(smoothing_patches=2, detection_threshold=45))
+    assert decided["smoothed_scores"].tolist() == [[10, 20], [100, -10], [50, 50], [-80, 160]]
+    assert decided["decisions"].tolist() == [[-1], [0], [-1], [1]]
+    assert decided["clip_scores"].tolist() == [[20, 150]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "stage"),
+    [
+        (Calibration(smoothing_patches=1, detection_threshold=64), "smoothed_scores"),
+        (Calibration(smoothing_patches=3, detection_threshold=-128), "decisions"),  # the golden silence is below 64
+    ],
+)
+def test_another_smoothing_or_threshold_is_found(rig: Rig, changed: Calibration, stage: str) -> None:
+    """The device smooths over three patches with the threshold 64; an expectation with another rule must not pass."""
+    report = rig.run(calibration=changed)
+    mismatches = {item.stage: item.mismatches for item in report.stages}
+    assert mismatches[stage] > 0
+    assert mismatches["logits"] == mismatches["outputs"] == mismatches["clip_scores"] == 0
+    assert report.model_mismatches == 0
+    assert report.decision_mismatches > 0

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from tests.cli.test_commands import the_json, tinyaudio
+from tinyaudio.bench.hil.decisions import DECISION_STAGES
 from tinyaudio.core.errors import InputError, ManifestError
+from tinyaudio.core.spec import STAGES
 from tinyaudio.dsp.audio import SyntheticSet, synthesize_set, write_wav
 from tinyaudio.pipeline import build_stage, dataset_stage, evaluate_stage, hil_stage, open_line, render_stage, run_line, train_stage
 from tinyaudio.pipeline.line import Advance, Line
@@ -80,10 +82,10 @@ def project(finished: Path, tmp_path: Path) -> Path:
 def test_what_was_trained_is_what_runs(finished: Path) -> None:
     proof = run_line(line_of(finished), "native")
     facts = proof.facts
-    assert facts["mismatches"] == {"frontend": 0, "model": 0}
+    assert facts["mismatches"] == {"frontend": 0, "model": 0, "decisions": 0}
     assert facts["accuracy"]["device"] == facts["accuracy"]["int8"]
     assert facts["clips"] == 6
-    assert {stage["stage"] for stage in facts["stages"]} == {"window", "fft", "energy", "mel", "log", "features", "logits", "outputs"}
+    assert {stage["stage"] for stage in facts["stages"]} == {*STAGES, "logits", "outputs", *DECISION_STAGES}
     assert all(stage["elements"] > 0 for stage in facts["stages"])
     assert json.loads((proof.page.parent / "report.json").read_text())["elf_sha256"] == facts["elf_sha256"]
     assert "What was trained is what runs" in proof.page.read_text()

@@ -63,8 +63,9 @@ def test_the_facts_lie_beside_the_page(tmp_path: Path) -> None:
     assert page == tmp_path / "report.html"
     facts = json.loads((tmp_path / "report.json").read_text())
     assert facts == json.loads(json.dumps(report_facts(inputs)))
-    assert facts["mismatches"] == {"frontend": 0, "model": 0}
+    assert facts["mismatches"] == {"frontend": 0, "model": 0, "decisions": 0}
     assert facts["instructions"] == {"frontend_per_frame": 50_000, "model_per_inference": 12_000_000}
+    assert facts["latency"] == {"unit": "instructions", "p50": 12_050_000, "p95": 12_050_040, "p99": 12_050_080}
     assert facts["accuracy"]["int8"] == facts["accuracy"]["device"] == 11 / 12
     assert facts["flash_bytes"] == 300_000
 

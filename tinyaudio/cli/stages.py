@@ -169,7 +169,7 @@ def say_proof(output: Output, proof: Any) -> None:
         rows = [
             ("clips, frames", f"{facts['clips']:,}, {facts['frames']:,}"),
             ("accuracy float / INT8 / device", f"{accuracy['float']:.1%} / {accuracy['int8']:.1%} / {accuracy['device']:.1%}"),
-            ("mismatches front end / model", f"{mismatches['frontend']:,} / {mismatches['model']:,}"),
+            ("mismatches front end / model / decisions", " / ".join(f"{mismatches[kind]:,}" for kind in ("frontend", "model", "decisions"))),
         ]
         for unit in {"instructions", "cycles", "nanoseconds"} & set(facts):
             rows.append((f"{unit} per frame / inference", f"{facts[unit]['frontend_per_frame']:,} / {facts[unit]['model_per_inference']:,}"))

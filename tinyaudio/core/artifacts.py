@@ -216,12 +216,22 @@ class StageComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Percentiles:
+    """How a cost is spread."""
+
+    p50: int
+    p95: int
+    p99: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What the device spent, in its own unit; medians over frames or inferences."""
+    """What the device spent, in its own unit."""
 
     unit: Literal["instructions", "cycles", "nanoseconds"]
-    frontend_per_frame: int
-    model_per_inference: int
+    frontend_per_frame: int  # median over frames
+    model_per_inference: int  # median over inferences
+    latency: Percentiles  # from the last sample of a patch to its scores: the front end of its last frame, and the inference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +247,7 @@ class HilReport:
     patches: int
     frontend_mismatches: int  # elements, all stages
     model_mismatches: int  # elements of logits and outputs
+    decision_mismatches: int  # elements of smoothed scores, decisions and clip scores
     stages: tuple[StageComparison, ...]  # in the order of the line
     first_mismatches: tuple[Mismatch, ...]  # at most one for each clip and stage
     evaluation: Evaluation

@@ -77,7 +77,7 @@ def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str 
         )
     inputs = _report_inputs(line, board, report, build)
     page = write_report(inputs, board_directory(line, board_id))
-    passed = report.frontend_mismatches + report.model_mismatches == 0 and (build is None or build.budget_ok)
+    passed = report.frontend_mismatches + report.model_mismatches + report.decision_mismatches == 0 and (build is None or build.budget_ok)
     return Proof(report=report, facts={**report_facts(inputs), "report": str(page)}, page=page, passed=passed)
 
 
@@ -87,6 +87,7 @@ def _expectation(line: Line, board: Board, project: FirmwareProject) -> HilExpec
         firmware_fingerprint=project.fingerprint,
         tables=board_frontend(line, board),
         quantized=quantize_stage(line).value,
+        calibration=calibrate_stage(line).value,
         outputs=expected_stage(line).value,
     )
 

@@ -23,7 +23,7 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
             "int8": inputs.int8_evaluation.accuracy,
             "device": hil.evaluation.accuracy,
         },
-        "mismatches": {"frontend": hil.frontend_mismatches, "model": hil.model_mismatches},
+        "mismatches": {"frontend": hil.frontend_mismatches, "model": hil.model_mismatches, "decisions": hil.decision_mismatches},
         "stages": [dataclasses.asdict(stage) for stage in hil.stages],
         "first_mismatches": [dataclasses.asdict(mismatch) for mismatch in hil.first_mismatches],
         "dropped": hil.dropped_frames,
@@ -37,6 +37,7 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
     }
     if hil.cost is not None:
         facts[hil.cost.unit] = {"frontend_per_frame": hil.cost.frontend_per_frame, "model_per_inference": hil.cost.model_per_inference}
+        facts["latency"] = {"unit": hil.cost.unit, **dataclasses.asdict(hil.cost.latency)}
     if inputs.build is not None:
         facts |= {
             "flash_bytes": inputs.build.flash_bytes,

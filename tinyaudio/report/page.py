@@ -28,7 +28,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> Path:
 def render_page(inputs: ReportInputs) -> str:
     """Return the HTML text; it names no other file and no network address."""
     hil = inputs.hil
-    mismatches = hil.frontend_mismatches + hil.model_mismatches
+    mismatches = hil.frontend_mismatches + hil.model_mismatches + hil.decision_mismatches
     context = {
         "title": f"{inputs.project_name} on {inputs.board.name}",
         "proven": mismatches == 0,

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from tinyaudio.bench.device import ClipRun, Device, check_identity
 from tinyaudio.bench.hil.comparison import Comparison, counter_units, median_frame_ticks
-from tinyaudio.core.artifacts import Cost, DeviceIdentity, Evaluation, ExpectedOutputs, HilReport, QuantizedModel
+from tinyaudio.bench.hil.decisions import DECISION_STAGES, device_decisions, expected_decisions
+from tinyaudio.core.artifacts import Calibration, Cost, DeviceIdentity, Evaluation, ExpectedOutputs, HilReport, Percentiles, QuantizedModel
 from tinyaudio.core.board import Depth
 from tinyaudio.core.errors import ManifestError, StageError
 from tinyaudio.core.metrics import accuracy, confusion_matrix
+from tinyaudio.core.spec import STAGES, FrontendSpec
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization
 from tinyaudio.wire.messages import Log
 
@@ -41,6 +43,7 @@ class HilExpectation:
     firmware_fingerprint: str
     tables: FrontendTables
     quantized: QuantizedModel
+    calibration: Calibration
     outputs: ExpectedOutputs  # clips in the order they are streamed
 
     @property
@@ -103,7 +106,7 @@ def run_hil(
         comparison = Comparison(device=device, tables=expected.tables, quantization=expected.quantization, log=log)
         for index, clip in enumerate(clips):
             run = comparison.stream(clip.filename, clip.pcm)
-            _compare_outputs(comparison, index, clip, run, expected.outputs)
+            _compare_outputs(comparison, index, clip, run, expected)
             if on_clip is not None:
                 on_clip(index + 1)
         statistics = device.statistics
@@ -116,12 +119,13 @@ def run_hil(
         clips=len(clips),
         frames=sum(run.result.frames for run in comparison.runs),
         patches=sum(run.result.patches for run in comparison.runs),
-        frontend_mismatches=sum(stage.mismatches for stage in stages if stage.stage not in MODEL_STAGES),
+        frontend_mismatches=sum(stage.mismatches for stage in stages if stage.stage in STAGES),
         model_mismatches=sum(stage.mismatches for stage in stages if stage.stage in MODEL_STAGES),
+        decision_mismatches=sum(stage.mismatches for stage in stages if stage.stage in DECISION_STAGES),
         stages=stages,
         first_mismatches=tuple(comparison.mismatches),
         evaluation=_evaluate(clips, comparison.runs, expected.quantized),
-        cost=None if depth == "fake" else _cost(comparison.runs, identity),
+        cost=None if depth == "fake" else _cost(comparison.runs, identity, expected.tables.spec),
         dropped_frames=statistics.malformed_frames + statistics.retransmitted_frames,
         resumed=sum(run.resumed for run in comparison.runs),
         overruns=sum(run.result.overruns for run in comparison.runs),
@@ -129,10 +133,14 @@ def run_hil(
     )
 
 
-def _compare_outputs(comparison: Comparison, index: int, clip: HilClip, run: ClipRun, expected: ExpectedOutputs) -> None:
-    rows = slice(int(expected.patch_offsets[index]), int(expected.patch_offsets[index + 1]))
-    comparison.compare("logits", clip.filename, expected.logits[rows], _patch_values(run, "logits"))
-    comparison.compare("outputs", clip.filename, expected.outputs[rows], _patch_values(run, "scores"))
+def _compare_outputs(comparison: Comparison, index: int, clip: HilClip, run: ClipRun, expected: HilExpectation) -> None:
+    outputs = expected.outputs
+    rows = slice(int(outputs.patch_offsets[index]), int(outputs.patch_offsets[index + 1]))
+    comparison.compare("logits", clip.filename, outputs.logits[rows], _patch_values(run, "logits"))
+    comparison.compare("outputs", clip.filename, outputs.outputs[rows], _patch_values(run, "scores"))
+    actual = device_decisions(run, expected.tables.spec)
+    for stage, values in expected_decisions(outputs.outputs[rows], expected.calibration).items():
+        comparison.compare(stage, clip.filename, values, actual[stage])
 
 
 def _patch_values(run: ClipRun, name: Literal["logits", "scores"]) -> NDArray[np.int8]:
@@ -158,12 +166,15 @@ def _evaluate(clips: Sequence[HilClip], runs: Sequence[ClipRun], quantized: Quan
     )
 
 
-def _cost(runs: Sequence[ClipRun], identity: DeviceIdentity) -> Cost:
-    patch_ticks = np.array([patch.counter_ticks for run in runs for patch in run.patches])
+def _cost(runs: Sequence[ClipRun], identity: DeviceIdentity, spec: FrontendSpec) -> Cost:
+    patch_ticks = np.array([patch.counter_ticks for run in runs for patch in run.patches], np.int64)
+    last_frame_ticks = np.concatenate([run.frontend_ticks[spec.patch_frames - 1 :: spec.patch_hop_frames] for run in runs])
+    p50, p95, p99 = (counter_units(float(ticks), identity) for ticks in np.percentile(patch_ticks + last_frame_ticks, (50, 95, 99)))
     return Cost(
         unit=identity.counter_unit,
         frontend_per_frame=counter_units(median_frame_ticks(runs), identity),
         model_per_inference=counter_units(float(np.median(patch_ticks)), identity),
+        latency=Percentiles(p50=p50, p95=p95, p99=p99),
     )
 
 
