@@ -19,8 +19,9 @@ from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProje
 from tinyaudio.core.board import Board, Depth, load_board
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
-from tinyaudio.dsp.frontend import FrontendTables, design_feature_quantization, design_frontend
-from tinyaudio.wire.messages import CounterUnit, Hello, Log
+from tinyaudio.dsp.frontend import FrontendTables, design_frontend
+from tinyaudio.pipeline.device_line import fake_hello
+from tinyaudio.wire.messages import Log
 
 CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 
@@ -84,6 +85,25 @@ class Rig:
         }
         return by_depth[self.depth]
 
+    def expectation(
+        self,
+        *,
+        signals: tuple[str, ...] = SIGNALS,
+        outputs: ExpectedOutputs | None = None,
+        calibration: Calibration = CALIBRATION,
+        firmware_fingerprint: str | None = None,
+    ) -> HilExpectation:
+        """Return what the golden project's firmware should be and compute."""
+        golden = golden_vectors()
+        return HilExpectation(
+            board=self.board.id,
+            firmware_fingerprint=firmware_fingerprint or self.project.fingerprint,
+            tables=golden_tables(),
+            quantized=golden.model,
+            calibration=calibration,
+            outputs=outputs or golden_outputs(golden, signals),
+        )
+
     @contextmanager
     def open_line(self, *, link: Link = "fifo") -> Iterator[Line]:
         if self.depth == "fake":
@@ -110,14 +130,7 @@ class Rig:
     ) -> HilReport:
         """Run HIL over golden signals; every argument but `signals` spoils something."""
         golden = golden_vectors()
-        expected = HilExpectation(
-            board=self.board.id,
-            firmware_fingerprint=firmware_fingerprint or self.project.fingerprint,
-            tables=golden_tables(),
-            quantized=golden.model,
-            calibration=calibration,
-            outputs=outputs or golden_outputs(golden, signals),
-        )
+        expected = self.expectation(signals=signals, outputs=outputs, calibration=calibration, firmware_fingerprint=firmware_fingerprint)
         with self.open_line(link=link) as line:
 
             def open_device(on_log: Callable[[Log], None]) -> Device:
@@ -128,42 +141,16 @@ class Rig:
 
     def _fake_device(self) -> FakeDevice:
         golden = golden_vectors()
-        tables = golden_tables()
-        model = golden.model
-        hello = Hello(
-            protocol_version=0,
-            nonce=0,
-            boot_id=0,
-            retransmit_bytes=0,
-            board_id=self.board.id,
-            chip_id=b"",
-            firmware_fingerprint=bytes.fromhex(self.project.fingerprint),
-            frontend_fingerprint=bytes.fromhex(tables.fingerprint),
-            model_sha256=bytes.fromhex(model.sha256),
-            runtime=self.project.runtime,
-            kernel=tables.kernel,
-            sample_rate_hz=tables.spec.sample_rate_hz,
-            window_samples=tables.spec.window_samples,
-            hop_samples=tables.spec.hop_samples,
-            fft_samples=tables.spec.fft_samples,
-            feature_bands=tables.spec.feature_bands,
-            patch_frames=tables.spec.patch_frames,
-            patch_hop_frames=tables.spec.patch_hop_frames,
-            label_count=len(model.labels),
-            counter_frequency_hz=self.board.counter_frequency_hz,
-            counter_unit=CounterUnit.INSTRUCTIONS,
-            arena_bytes=0,
-            capabilities=0,
-        )
+        expected = self.expectation()
         computer = TwinComputer(
-            tables,
-            design_feature_quantization(model.input_scale, model.input_zero_point, log_fraction_bits=tables.log_fraction_bits),
+            expected.tables,
+            expected.quantization,
             _recorded_model(golden),
-            label_count=len(model.labels),
+            label_count=len(golden.model.labels),
             smoothing_patches=CALIBRATION.smoothing_patches,
             detection_threshold=CALIBRATION.detection_threshold,
         )
-        return FakeDevice(hello, computer)
+        return FakeDevice(fake_hello(self.board, expected), computer)
 
 
 def _recorded_model(golden: GoldenVectors) -> PatchModel:

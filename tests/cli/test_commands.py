@@ -83,7 +83,8 @@ def test_an_error_is_two_lines_and_one_object() -> None:
 
 
 def test_wrong_usage_exits_with_two() -> None:
-    assert tinyaudio("build").returncode == 2
+    assert tinyaudio("build", "--bord", "native").returncode == 2
+    assert tinyaudio("boards", "show").returncode == 2
     assert tinyaudio("paint").returncode == 2
 
 

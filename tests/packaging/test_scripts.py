@@ -60,9 +60,9 @@ class Checkout:
             self.program(name, "exit 0")
         self.program("arm-none-eabi-gcc", "echo /usr/lib/libc_nano.a")
 
-    def setup(self, **extra: str) -> Completed:
+    def setup(self, *arguments: str, **extra: str) -> Completed:
         environment = {"PATH": str(self.bin), "HOME": str(self.root), **extra}
-        return run_tool([self.root / "scripts" / "setup"], env=environment, check=False, timeout_seconds=60)
+        return run_tool([self.root / "scripts" / "setup", *arguments], env=environment, check=False, timeout_seconds=60)
 
     def logged(self) -> list[str]:
         """What was done since the last call."""
@@ -125,6 +125,21 @@ def test_with_root_apt_installs_exactly_what_is_missing(checkout: Checkout, tmp_
     assert completed.returncode == 0, completed.stderr
     assert asked.read_text().splitlines() == ["update --quiet", "install --quiet --yes --no-install-recommends qemu-system-arm"]
     assert "prepare" in checkout.logged()
+
+
+def test_a_browser_is_fetched_for_tests_only(checkout: Checkout, tmp_path: Path) -> None:
+    if not Path("/etc/os-release").exists() or "debian" not in Path("/etc/os-release").read_text():
+        pytest.skip("not a Debian system")
+    checkout.install_all_tools()
+    checkout.program("id", "echo 0")
+    (checkout.bin / "chmod").symlink_to(shutil.which("chmod") or "")
+    asked = tmp_path / "asked"
+    fake = checkout.bin / "chromium"
+    checkout.program("apt-get", f'echo "$*" >> {asked}; [ "$1" = update ] || {{ echo "#!/bin/sh" > {fake}; chmod +x {fake}; }}')
+    assert checkout.setup().returncode == 0
+    assert not asked.exists()
+    assert checkout.setup("--for-tests").returncode == 0
+    assert asked.read_text().splitlines()[-1] == "install --quiet --yes --no-install-recommends chromium"
 
 
 def test_another_linux_is_told_what_to_install(checkout: Checkout) -> None:

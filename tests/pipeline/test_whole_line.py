@@ -187,6 +187,15 @@ def test_depths_and_ports_must_go_together(finished: Path, depth: str, port: str
         run_line(line_of(finished), "native", depth=depth, port=port)
 
 
+def test_without_a_board_the_projects_is_built(finished: Path) -> None:
+    result = tinyaudio("build", "--project", str(finished), "--json")
+    assert result.returncode == 0, result.stderr
+    facts = the_json(result)
+    assert facts["board"] == "mps2_an500"
+    assert facts["budget_ok"]
+    assert facts["flash_bytes"] == sum(facts["regions"][name]["used_bytes"] for name in ("ssram1",))
+
+
 def test_the_command_prints_one_object(finished: Path) -> None:
     result = tinyaudio("hil", "--project", str(finished), "--board", "native", "--json")
     assert result.returncode == 0, result.stderr

@@ -68,6 +68,7 @@ def test_the_facts_lie_beside_the_page(tmp_path: Path) -> None:
     assert facts["latency"] == {"unit": "instructions", "p50": 12_050_000, "p95": 12_050_040, "p99": 12_050_080}
     assert facts["accuracy"]["int8"] == facts["accuracy"]["device"] == 11 / 12
     assert facts["flash_bytes"] == 300_000
+    assert facts["confusion"]["device"] == facts["confusion"]["int8"] == [[4, 0, 0], [1, 3, 0], [0, 0, 4]]
 
 
 def test_without_a_build_no_size_is_claimed() -> None:

@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
-from tinyaudio.cli.options import JsonOption, QuietOption
+from tinyaudio.cli.options import JsonOption, QuietOption, VerboseOption
 from tinyaudio.cli.output import speaking
 
 app = typer.Typer(no_args_is_help=True, help="List and show board types.")
 
 
 @app.command("list")
-def list_boards(json: JsonOption = False, quiet: QuietOption = False) -> None:
+def list_boards(json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
     """List the board types.
 
     Example: tinyaudio boards list
     """
-    with speaking(as_json=json, quiet=quiet) as output:
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.core.board import board_ids, load_board
 
         boards = [load_board(board_id) for board_id in board_ids()]
@@ -29,12 +29,14 @@ def list_boards(json: JsonOption = False, quiet: QuietOption = False) -> None:
 
 
 @app.command("show")
-def show_board(board: Annotated[str, typer.Argument(help="Board id.")], json: JsonOption = False, quiet: QuietOption = False) -> None:
+def show_board(
+    board: Annotated[str, typer.Argument(help="Board id.")], json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False
+) -> None:
     """Show one board type: memory map, budget, kernel, runtime.
 
     Example: tinyaudio boards show mps2_an500
     """
-    with speaking(as_json=json, quiet=quiet) as output:
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.core.board import load_board
         from tinyaudio.core.resources import resource_root
 

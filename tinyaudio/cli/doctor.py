@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 
-from tinyaudio.cli.options import JsonOption, QuietOption
+from tinyaudio.cli.options import JsonOption, QuietOption, VerboseOption
 from tinyaudio.cli.output import speaking
 
 
-def doctor(json: JsonOption = False, quiet: QuietOption = False) -> None:
+def doctor(json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
     """Look for every tool tinyaudio uses: its version, what needs it, how to get it.
 
     Exits with 0 whether or not something is missing: most work needs only some of them.
 
     Example: tinyaudio doctor
     """
-    with speaking(as_json=json, quiet=quiet) as output:
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.core.tools import describe_tools
 
         with output.task("looking for tools"):

@@ -11,7 +11,7 @@ ProjectOption = Annotated[Path, typer.Option("--project", help="Folder that hold
 JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout; all else goes to stderr.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Also what compilers and emulators print.")]
-BoardOption = Annotated[str, typer.Option("--board", help="Board type; see `tinyaudio boards list`.")]
+BoardOption = Annotated[str | None, typer.Option("--board", help="Board type, see `tinyaudio boards list`. Default: the board of tinyaudio.toml.")]
 DepthOption = Annotated[
     str | None,
     typer.Option("--depth", help="fake (no firmware), virtual (emulated) or serial (a real board). Default: virtual where the board is emulated."),

@@ -80,7 +80,7 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
 
 
 def render(
-    board: BoardOption,
+    board: BoardOption = None,
     project: ProjectOption = _HERE,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; default: the project's runs folder.", file_okay=False)] = None,
     json: JsonOption = False,
@@ -94,13 +94,14 @@ def render(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, render_stage
 
-        rendered, directory = render_stage(open_line(project, output), board, out=out)
+        line = open_line(project, output)
+        rendered, directory = render_stage(line, board or line.project.board, out=out)
         values = {"board": rendered.board, "files": sorted(rendered.files), "fingerprint": rendered.fingerprint, "directory": str(directory)}
         output.result(values, text=f"{len(rendered.files)} files in {directory}, fingerprint {rendered.fingerprint[:16]}")
 
 
 def build(
-    board: BoardOption,
+    board: BoardOption = None,
     project: ProjectOption = _HERE,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
     json: JsonOption = False,
@@ -114,7 +115,8 @@ def build(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import build_facts, build_stage, open_line
 
-        artifact = build_stage(open_line(project, output), board, offline=offline)
+        line = open_line(project, output)
+        artifact = build_stage(line, board or line.project.board, offline=offline)
         _say_sizes(output, build_facts(artifact))
         output.result(build_facts(artifact), text=f"image: {artifact.elf}")
         if not artifact.budget_ok:
@@ -124,7 +126,7 @@ def build(
 
 
 def hil(
-    board: BoardOption,
+    board: BoardOption = None,
     project: ProjectOption = _HERE,
     depth: DepthOption = None,
     port: PortOption = None,
@@ -139,11 +141,12 @@ def hil(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import hil_stage, open_line
 
-        say_proof(output, hil_stage(open_line(project, output), board, depth=depth, port=port))
+        line = open_line(project, output)
+        say_proof(output, hil_stage(line, board or line.project.board, depth=depth, port=port))
 
 
 def run(
-    board: BoardOption,
+    board: BoardOption = None,
     project: ProjectOption = _HERE,
     depth: DepthOption = None,
     port: PortOption = None,
@@ -158,7 +161,8 @@ def run(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, run_line
 
-        say_proof(output, run_line(open_line(project, output), board, depth=depth, port=port))
+        line = open_line(project, output)
+        say_proof(output, run_line(line, board or line.project.board, depth=depth, port=port))
 
 
 def say_proof(output: Output, proof: Any) -> None:

@@ -19,12 +19,13 @@ def new(
     task: TaskOption = "events",
     json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Make a project: tinyaudio.toml with every setting explained, a manifest to fill in, a README.
 
     Example: tinyaudio new doorbell --task events
     """
-    with speaking(as_json=json, quiet=quiet) as output:
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import new_project
 
         files = new_project(directory, task=task)

@@ -121,6 +121,8 @@ class RunStore:
 
     def _decode(self, value_type: Any, plain: Any) -> Any:
         origin, arguments = typing.get_origin(value_type), typing.get_args(value_type)
+        if hasattr(origin, "__value__"):  # a `type` alias of Python 3.12, as newer NumPy's NDArray is
+            origin = typing.get_origin(origin.__value__)
         if origin is np.ndarray:
             array = np.load(io.BytesIO(self._read_blob(plain)), allow_pickle=False)
             array.flags.writeable = False

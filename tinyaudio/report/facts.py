@@ -23,6 +23,10 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
             "int8": inputs.int8_evaluation.accuracy,
             "device": hil.evaluation.accuracy,
         },
+        "confusion": {
+            name: evaluation.confusion.tolist()
+            for name, evaluation in (("float", inputs.float_evaluation), ("int8", inputs.int8_evaluation), ("device", hil.evaluation))
+        },
         "mismatches": {"frontend": hil.frontend_mismatches, "model": hil.model_mismatches, "decisions": hil.decision_mismatches},
         "stages": [dataclasses.asdict(stage) for stage in hil.stages],
         "first_mismatches": [dataclasses.asdict(mismatch) for mismatch in hil.first_mismatches],
