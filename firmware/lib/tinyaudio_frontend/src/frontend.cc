@@ -116,16 +116,16 @@ TINYAUDIO_STAGE void compute_logarithms(const FrontendTables& tables, const uint
     const uint64_t offset = tables.log_offset;
     const uint64_t* band_offset = tables.options.band_offsets;
     const int32_t* bias = tables.options.band_biases_q24;
-    const int32_t highest_exponent = 63 - tables.accumulator_fraction_bits;
+    // Of a value whose highest bit is set, with the rounding: |.| < 2^30.
+    const int32_t highest = (63 - tables.accumulator_fraction_bits) * kLn2Q24 + (1 << (kDrop - 1));
     for (uint32_t bands = tables.mel_bands; bands != 0; --bands) {
         const Normalized x = normalize(*mel++ + (kHasNorms ? *band_offset++ : offset), 1);
         const int32_t* node = table + ((x.high << 1) >> (32 - kLogSegmentBits));
         const uint32_t fraction = x.high << (1 + kLogSegmentBits);       // Q32 of the segment
         const uint32_t rise = static_cast<uint32_t>(node[1] - node[0]);  // < 2^18
         const int32_t chord = node[0] + static_cast<int32_t>((static_cast<uint64_t>(rise) * fraction) >> 32);
-        const int32_t exponent = highest_exponent - static_cast<int32_t>(x.shift);
-        const int32_t result = chord + exponent * kLn2Q24 + (kHasNorms ? *bias++ : 0);  // Q24: 7 integer bits
-        *log_mel++ = (result + (1 << (kDrop - 1))) >> kDrop;
+        const int32_t lower = highest - static_cast<int32_t>(x.shift) * kLn2Q24;
+        *log_mel++ = (chord + lower + (kHasNorms ? *bias++ : 0)) >> kDrop;  // Q24: 7 integer bits
     }
 }
 
