@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.hop_device import HELLO
+from tests.dsp.frontend_options import OPTIONS
 from tinyaudio.bench.device import Capture, Device
 from tinyaudio.bench.fake_device import FakeDevice, TwinComputer, expected_outputs_model
 from tinyaudio.bench.transport import LoopbackTransport
@@ -95,3 +97,26 @@ def test_a_clip_shorter_than_a_patch_has_no_label() -> None:
     silence: NDArray[np.int16] = np.zeros(SPEC.window_samples + 1, np.int16)
     result = twin_device().stream_clip(0, silence).result
     assert (result.frames, result.patches, result.label_index, result.score_sums) == (1, 0, -1, (0, 0, 0))
+
+
+def test_options_go_on_from_piece_to_piece() -> None:
+    spec = dataclasses.replace(OPTIONS["everything"], patch_frames=6, patch_hop_frames=4)
+    tables = design_frontend(spec, kernel="cmsis_q31")
+    zeros: NDArray[np.int8] = np.zeros(3, np.int8)
+    shapes = set()
+
+    def model(clip_id: int, patch_index: int, features: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        shapes.add(features.shape)
+        return zeros, zeros
+
+    own = dataclasses.replace(hello(), patch_frames=spec.patch_frames, patch_hop_frames=spec.patch_hop_frames)
+    line = LoopbackTransport(FakeDevice(own, TwinComputer(tables, QUANTIZATION, model, label_count=3)))
+    device = Device(line, clock=line.now_seconds)
+    for clip_id in (0, 1):  # the second starts afresh
+        run = device.stream_clip(clip_id, PCM)
+        stages = compute_stages(tables, PCM)
+        assert run.stage_crc32[:, Stage.POST].tolist() == [zlib.crc32(row.tobytes()) for row in stages.post]
+        features = patches(quantize_features(stages.post, QUANTIZATION), spec)
+        assert len(features) > 2
+        assert [patch.features_crc32 for patch in run.patches] == [zlib.crc32(np.ascontiguousarray(patch).tobytes()) for patch in features]
+    assert shapes == {(20, 6)}

@@ -10,8 +10,8 @@ from tests.dsp.frontend_signals import SIGNALS, full_scale_square, impulses, spe
 from tinyaudio.core.spec import FrontendSpec, Spectrum
 from tinyaudio.dsp.frontend import compute_log_mel, compute_stages, design_frontend, frame_view, patches, stage_dtypes
 from tinyaudio.dsp.frontend.cmsis_q31 import SUPPORTED_FFT_SAMPLES, WINDOW_PEAK_Q31, rfft_q31
-from tinyaudio.dsp.frontend.tables import LN2_Q24
 from tinyaudio.dsp.frontend.square_root import floor_square_root
+from tinyaudio.dsp.frontend.tables import LN2_Q24
 from tinyaudio.dsp.frontend.window import periodic_hann
 
 

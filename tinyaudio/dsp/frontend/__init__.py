@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tinyaudio.dsp.frontend.exactness import NominalInput, floor_log_mel, int8_step_histogram, log_mel_snr_db, nominal_input
 from tinyaudio.dsp.frontend.framing import frame_view, patches
+from tinyaudio.dsp.frontend.kernels import KERNELS
 from tinyaudio.dsp.frontend.mel import mel_matrix
 from tinyaudio.dsp.frontend.post import LevelState, post_process
 from tinyaudio.dsp.frontend.quantization import FeatureQuantization, design_feature_quantization, quantize_features
@@ -18,6 +19,7 @@ from tinyaudio.dsp.frontend.tables import LOG_FRACTION_BITS, FrontendTables, des
 from tinyaudio.dsp.frontend.twin import FrontendStages, compute_feature_rows, compute_log_mel, compute_stages, stage_dtypes
 
 __all__ = [
+    "KERNELS",
     "LOG_FRACTION_BITS",
     "LevelState",
     "FeatureQuantization",
