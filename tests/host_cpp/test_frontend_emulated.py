@@ -50,7 +50,7 @@ PARTS = {"low": full_window(256, mel_high_hz=2_000.0, mel_bands=4), "high": full
 SPECS: dict[KernelId, dict[str, FrontendSpec]] = {
     "portable_q31": {**YAMNET, **WINDOWS, **LENGTHS, **PARTS},
     "cmsis_q31": {**YAMNET, "fft_1024": full_window(1_024)},
-    "esp_sc16": {**YAMNET, "fft_1024": full_window(1_024)},
+    "esp_sc16": {**YAMNET, **LENGTHS},
 }
 
 
