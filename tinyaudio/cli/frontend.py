@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import BoardOption, JsonOption, QuietOption, VerboseOption
+from tinyaudio.cli.options import JsonOption, QuietOption, RequiredBoardOption, VerboseOption
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
 
 app = typer.Typer(no_args_is_help=True, help="Measure a front end on a board, or draw it.")
@@ -21,7 +21,7 @@ SpecProjectOption = Annotated[
 
 @app.command("bench")
 def bench(
-    board: BoardOption,
+    board: RequiredBoardOption,
     kernel: KernelOption = None,
     preset: PresetOption = None,
     project: SpecProjectOption = None,

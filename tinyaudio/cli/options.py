@@ -12,6 +12,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print exactly one JSON
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Also what compilers and emulators print.")]
 BoardOption = Annotated[str | None, typer.Option("--board", help="Board type, see `tinyaudio boards list`. Default: the board of tinyaudio.toml.")]
+RequiredBoardOption = Annotated[str, typer.Option("--board", help="Board type; see `tinyaudio boards list`.")]
 DepthOption = Annotated[
     str | None,
     typer.Option("--depth", help="fake (no firmware), virtual (emulated) or serial (a real board). Default: virtual where the board is emulated."),
