@@ -197,6 +197,7 @@ def multiply_rounded(a: Int64Array, b: Int64Array) -> Int64Array:
 
 @cache
 def bit_reversal(points: int) -> NDArray[np.intp]:
+    """Return the places of 0 to `points` - 1 in the order of reversed bits, int [points]."""
     bits = points.bit_length() - 1
     return np.array([int(format(index, f"0{bits}b")[::-1], 2) for index in range(points)], dtype=np.intp)
 

@@ -6,8 +6,8 @@ quarter, which holds every fourth bin, is brought to 16 bits with an exponent an
 ``dsps_fft2r_sc16_ansi``; the results come back to 32 bits in the format of the kernel `cmsis_q31`, whose window and
 split are used unchanged. docs/front_end.md derives the bounds.
 
-The arithmetic of `fft_sc16` and `sc16_twiddles` is that of ESP-DSP 1.2.0 to 1.8.2 (``dsps_fft2r_sc16_ansi.c``, unchanged
-in these versions but for its layout), of the C version only: those in assembly (``_ae32``, ``_aes3``, ``_arp4``) differ.
+The arithmetic of `fft_sc16` and `sc16_twiddles` is that of ESP-DSP 1.2.0 to 1.8.2 (``dsps_fft2r_sc16_ansi.c``, the same
+in all these versions), of the C version only: those in assembly (``_ae32``, ``_aes3``, ``_arp4``) differ.
 """
 
 from __future__ import annotations
