@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinyaudio.core.spec import FrontendSpec
+from tests.dsp.frontend_signals import full_scale_square, impulses
+from tinyaudio.core.spec import FrontendSpec, KernelId
 from tinyaudio.dsp.frontend import compute_stages, design_frontend
 from tinyaudio.dsp.frontend.portable_q31 import (
     SUPPORTED_FFT_SAMPLES,
@@ -121,3 +125,25 @@ def test_silence_stays_silent() -> None:
     assert not stages.window.any()
     assert not stages.fft.any()
     assert not stages.energy.any()
+
+
+#: CRC-32 of the stages window, fft and energy. They change only together with the kernel's version in `KERNELS`.
+GOLDEN = {
+    (512, impulses): (0x10FB84D5, 0xF1384EEB, 0x35648052),
+    (512, full_scale_square): (0x0FCBEBA4, 0x25700150, 0x75178396),
+    (1_024, impulses): (0x03487F79, 0x1928362B, 0x9F98A1A6),
+    (1_024, full_scale_square): (0xB464AA39, 0xA450F37A, 0x5B260460),
+}
+
+
+@pytest.mark.parametrize(("fft_samples", "make"), GOLDEN)
+def test_the_integers_are_those_of_always(fft_samples: int, make: Callable[[int], NDArray[np.int16]]) -> None:
+    tables = design_frontend(FrontendSpec(spectrum="power", fft_samples=fft_samples), kernel="portable_q31")
+    stages = compute_stages(tables, make(400 + 160 * 49))
+    actual = tuple(zlib.crc32(getattr(stages, stage).tobytes()) for stage in ("window", "fft", "energy"))
+    assert actual == GOLDEN[fft_samples, make], [hex(crc) for crc in actual]
+
+
+def test_the_kernel_is_part_of_the_fingerprint() -> None:
+    kernels: tuple[KernelId, ...] = ("cmsis_q31", "portable_q31", "esp_sc16")
+    assert len({design_frontend(FrontendSpec(), kernel=kernel).fingerprint for kernel in kernels}) == 3
