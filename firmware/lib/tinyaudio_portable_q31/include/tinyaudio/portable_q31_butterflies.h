@@ -70,7 +70,9 @@ inline void radix4_butterfly_without_twiddles(int32_t* data) {
     d[1] = even_dy + odd_dx;
 }
 
-#if defined(__ARM_FEATURE_DSP)
+// Without optimisation GCC keeps a frame pointer, and the registers do not suffice.
+#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+#define TINYAUDIO_RADIX4_ASSEMBLY
 
 // 39 instructions a butterfly; fourteen registers are just enough, GCC spills and needs about 45. The pointer is placed so
 // that all offsets reach, and the last store, of c, moves it on. `count` is at least 1.
@@ -135,7 +137,7 @@ inline void radix4_loop(const int32_t* w, int32_t* data, uint32_t count) {
 // `count` butterflies, kStep words and kTwiddleStep (0 or 6) words apart.
 template <uint32_t kQuarter, uint32_t kStep, uint32_t kTwiddleStep>
 inline void radix4_butterflies(const int32_t* w, int32_t* data, uint32_t count) {
-#if defined(__ARM_FEATURE_DSP)
+#if defined(TINYAUDIO_RADIX4_ASSEMBLY)
     constexpr uint32_t kReachBytes = 1020;  // of LDRD
     if constexpr (16 * kQuarter <= kReachBytes + 4 * kStep && 4 * kStep + 8 * kQuarter <= kReachBytes) {
         if (count != 0) {
