@@ -110,6 +110,24 @@ def test_a_wrong_table_is_found_and_exits_with_three(monkeypatch: pytest.MonkeyP
     assert "values differ from the twin's" in table.stdout
 
 
+def wrong_when_unwatched(inputs: FrontendRenderInputs) -> FirmwareProject:
+    """Render firmware whose log-mel is off by the last bit of one band, but only when no observer is there."""
+    project = render_frontend_project(inputs)
+    path, end = "lib/tinyaudio_frontend/src/frontend.cc", "    report_stage(observer, Stage::kLog, log_mel, tables.mel_bands * 4);\n"
+    assert project.files[path].count(end) == 1
+    return replace(project, files={**project.files, path: project.files[path].replace(end, f"{end}    log_mel[7] ^= observer == nullptr;\n")})
+
+
+def test_what_is_wrong_only_when_nobody_watches_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frontend_bench, "render_frontend_project", wrong_when_unwatched)
+    bench = bench_frontend(request(frames=20), Silent())
+    wrong = {stage.stage: stage.mismatches for stage in bench.run.stages if stage.mismatches}
+    assert wrong.keys() <= {"post", "features"}
+    assert wrong["post"] == bench.run.frames
+    assert not bench.passed
+    assert any("differed by its CRC and was right when computed again" in line for line in bench.run.log)
+
+
 def test_recordings_join_the_signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tinyaudio.dsp.audio import write_wav
 

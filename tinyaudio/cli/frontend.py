@@ -48,6 +48,8 @@ def bench(
         request = FrontendBenchRequest(board_id=board, spec=spec, spec_name=name, kernel=kernel, against=against, frames=frames, offline=offline)
         outcome = bench_frontend(request, output)
         _say_bench(output, outcome.facts)
+        for line in outcome.run.log:
+            output.warning(line)
         verdict = "0 mismatches: every stage of every frame is the twin's, bit for bit."
         if not outcome.passed:
             verdict = f"{outcome.facts['mismatches']:,} values differ from the twin's; the table names the first ones."

@@ -182,6 +182,7 @@ def _difference_facts(run: FrontendRun) -> dict[str, Any]:
         "mismatches": run.mismatches,
         "stages": [asdict(stage) for stage in run.stages],
         "first_mismatches": [asdict(mismatch) for mismatch in run.first_mismatches],
+        "log": list(run.log),
     }
 
 

@@ -103,7 +103,10 @@ bool run_frame(Application& application) {
     if (is_traced) {
         wire::StageTrace trace = {application.clip.request.clip_id, application.clip.frames, {0}, ticks};
         const StageObserver observer = {&trace, trace_stage};
+        // The last stage is traced as it became features: a kernel may take a shorter way when nobody watches.
+        const uint32_t post_crc32 = crc32_update(0, features, feature_bands(*config.frontend) * sizeof(int32_t));
         compute_frame(application, &observer);
+        trace.stage_crc32[static_cast<uint32_t>(Stage::kPost)] = post_crc32;
         wire::link_send_message(application.link, trace);
     }
     application.capture = {0, 0, 0};
