@@ -16,7 +16,7 @@ from tinyaudio.core.store import RunStore
 def _features() -> FeatureSet:
     clip = Clip(filename="a.wav", label="siren", group="1", split="train", samples=16_000, pcm_sha256="0" * 64)
     return FeatureSet(
-        spec=FrontendSpec(mel_bands=8),
+        spec=FrontendSpec(mel_bands=8, microphone_response=((100.0, 1.5), (200.0, -2.0))),
         kernel="cmsis_q31",
         frontend_fingerprint="f" * 64,
         log_fraction_bits=16,

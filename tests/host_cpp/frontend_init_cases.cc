@@ -10,7 +10,8 @@ int main() {
         return 1;
     }
     static uint16_t wrong_segments[kMelBands + 1];
-    tinyaudio::FrontendTables broken[12];
+    static const int32_t words[1] = {0};
+    tinyaudio::FrontendTables broken[20];
     for (tinyaudio::FrontendTables& tables : broken) {
         tables = kFrontendTables;
     }
@@ -26,7 +27,16 @@ int main() {
     broken[9].first_bin = kFftSamples;
     broken[10].segment_bins = wrong_segments;
     broken[11].rising_weights = nullptr;
-    for (int index = 0; index < 12; ++index) {
+    broken[12].options.gain_q24 = 1 << 24;  // the scratch has no room for conditioned samples
+    broken[13].options.gain_q24 = -1;
+    broken[14].options.removes_mean = true;  // without a gain
+    broken[15].options.band_biases_q24 = words;  // without offsets
+    broken[16].options.level_shift = 13;
+    broken[17].options.cepstral_coefficients = 1;  // without cosines
+    broken[18].options.cosines_q30 = words;        // without coefficients
+    broken[19].options.cepstral_coefficients = kMelBands + 1;
+    broken[19].options.cosines_q30 = words;
+    for (int index = 0; index < 20; ++index) {
         if (tinyaudio::frontend_init(broken[index], scratch)) {
             return 10 + index;
         }

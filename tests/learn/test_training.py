@@ -12,8 +12,11 @@ pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install
 
 from tinyaudio.core.artifacts import Dataset, FeatureSet, QuantizedModel, TrainedModel
 from tinyaudio.core.errors import StageError
+from tinyaudio.core.presets import load_preset, preset_names
 from tinyaudio.core.project import AugmentationTable, ModelTable, Project
 from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.dsp.frontend import design_frontend
+from tinyaudio.learn.dataset import clip_reader, compute_features, patch_features, quantized_patches
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs
 from tinyaudio.learn.quantize import quantize
@@ -117,6 +120,49 @@ def test_gain_on_the_log_mel_is_gain_on_the_sound() -> None:
         mel = rng.uniform(0.0, 0.5, size=(2, 4, 5))
         before, after = (np.log(mel * factor + spec.log_offset).astype(np.float32) for factor in (1.0, 0.5**power))
         assert np.allclose(change_gain(before, np.full(2, 20 * np.log10(0.5)), spec=spec), after, atol=1e-4)
+
+
+def test_gain_knows_the_scale_of_the_logarithm() -> None:
+    mel = np.random.default_rng(1).uniform(0.0, 0.5, size=(2, 4, 5))
+    spec = FrontendSpec(spectrum="power", log_scale=10.0 / np.log(10.0))
+    before, after = (10.0 * np.log10(mel * factor + spec.log_offset).astype(np.float32) for factor in (1.0, 0.1))
+    assert np.allclose(change_gain(before, np.full(2, -10.0), spec=spec), after, atol=1e-3)
+
+
+def test_models_learn_from_coefficients_in_the_layout_of_the_spec(small_project: Project, small_features: FeatureSet) -> None:
+    spec = FrontendSpec(
+        mel_bands=20,
+        cepstral_coefficients=8,
+        level_normalization="running",
+        log_scale=4.3,
+        patch_frames=32,
+        patch_hop_frames=16,
+        patch_layout="bands_first",
+    )
+    tables = design_frontend(spec, kernel="cmsis_q31")
+    features = compute_features(small_features.dataset, clip_reader(small_project), tables)
+    trained = train(features, small_project.model, small_project.train.model_copy(update={"epochs": 1}))
+    assert load_keras_model(trained.keras).input_shape == (1, 8, 32, 1)
+    quantized = quantize(trained, features, small_project.quantize)
+    patch_set = patch_features(features, "test")
+    assert patch_set.log_mel.shape[1:] == (8, 32)
+    steps = patch_set.log_mel / 2.0**16 * 4.3 / quantized.input_scale + quantized.input_zero_point
+    difference = quantized_patches(quantized, patch_set) - np.clip(steps, -128, 127)
+    assert np.max(np.abs(difference)) <= 0.5 + 1e-6
+    source = training_patches(features)
+    assert source.starts.size == sum(  # no patch is told for silent
+        spec.patches_of(spec.frames_of(clip.samples)) for clip in features.dataset.clips if clip.split == "train"
+    )
+    table = AugmentationTable(time_shift_frames=0, gain_db=10.0, time_mask_frames=0, frequency_mask_bands=0)
+    cut = cut_patches(source, np.array([3]), table, np.random.default_rng(1))
+    start = source.starts[3]
+    np.testing.assert_array_equal(cut[0, :, :, 0].T, source.log_mel[start : start + 32])
+
+
+def test_every_preset_has_a_network() -> None:
+    for name in preset_names():
+        spec = load_preset(name)
+        assert build_network(spec, ModelTable(), classes=10, batch_size=1).input_shape == (1, *spec.patch_shape, 1)
 
 
 def test_patches_of_training_stay_within_their_clip(small_features: FeatureSet) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyaudio.core.artifacts import Evaluation, Float64Array
+from tinyaudio.core.spec import FrontendSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,16 +39,18 @@ def confusion_figure(evaluation: Evaluation, title: str) -> str:
     return _svg(figure)
 
 
-def spectrogram_figure(log_mel: Float64Array, *, hop_seconds: float, mel_edges_hz: tuple[float, float]) -> str:
-    """Return log-mel features [frames, mel_bands] over time as a PNG data URI."""
+def spectrogram_figure(log_mel: Float64Array, *, spec: FrontendSpec) -> str:
+    """Return features [frames, feature_bands], log-mel or cepstrum, over time as a PNG data URI."""
+    hop_seconds = spec.hop_samples / spec.sample_rate_hz
     figure = new_figure(6.4, 2.6)
     axes = figure.subplots()
     picture = axes.imshow(
         log_mel.T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest", extent=(0, len(log_mel) * hop_seconds, 0, log_mel.shape[1])
     )
     axes.set_xlabel("time / s")
-    axes.set_ylabel(f"mel band\n{mel_edges_hz[0]:g} to {mel_edges_hz[1]:g} Hz")
-    figure.colorbar(picture, label="ln(mel + offset)", pad=0.02)
+    axes.set_ylabel("cepstral coefficient" if spec.cepstral_coefficients else f"mel band\n{spec.mel_low_hz:g} to {spec.mel_high_hz:g} Hz")
+    is_plain = spec.cepstral_coefficients == 0 and spec.level_normalization == "none" and spec.log_scale == 1.0
+    figure.colorbar(picture, label="ln(mel + offset)" if is_plain else "feature", pad=0.02)
     return _png(figure)
 
 

@@ -65,9 +65,7 @@ def _example(inputs: ReportInputs, example: ExampleClip) -> dict[str, Any]:
         "filename": example.filename,
         "label": example.label,
         "predicted": example.predicted,
-        "spectrogram": spectrogram_figure(
-            example.log_mel, hop_seconds=spec.hop_samples / spec.sample_rate_hz, mel_edges_hz=(spec.mel_low_hz, spec.mel_high_hz)
-        ),
+        "spectrogram": spectrogram_figure(example.log_mel, spec=spec),
         "scores": scores_figure(inputs.dataset.labels, example.scores, true_label=example.label),
         "sound": _wav_data_uri(example.pcm, spec.sample_rate_hz),
     }
