@@ -36,7 +36,8 @@ def condition_samples(spec: FrontendSpec, frames: NDArray[np.int16], *, gain_q24
     if spec.dc_removal:
         values -= rounded_mean(values.sum(axis=1, keepdims=True), values.shape[1])
     scaled = (values * gain_q24 + (1 << (GAIN_FRACTION_BITS - 1))) >> GAIN_FRACTION_BITS
-    return np.clip(scaled, _LEAST, _GREATEST).astype(np.int16)
+    conditioned: NDArray[np.int16] = np.clip(scaled, _LEAST, _GREATEST).astype(np.int16)
+    return conditioned
 
 
 def reference_samples(spec: FrontendSpec, frames: NDArray[np.int16]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.dsp.frontend.mel import mel_segments
 from tinyaudio.dsp.frontend.quantization import FeatureQuantization, design_feature_quantization
 from tinyaudio.dsp.frontend.reference import reference_feature_rows
 from tinyaudio.dsp.frontend.signals import bench_signals
@@ -19,13 +20,13 @@ FLOOR_DBFS = -80.0
 _NOMINAL_FRAMES = 50
 
 
-def floor_log_mel(spec: FrontendSpec) -> float:
-    """Return the log-mel (nepers) of a sine at `FLOOR_DBFS`, on a bin's centre, in a band that gives that bin the weight 1.
+def floor_log_mel(spec: FrontendSpec, *, peak: float = 1.0) -> float:
+    """Return the log-mel (nepers) of a sine at `FLOOR_DBFS`, on a bin's centre, in a band that gives that bin the weight `peak`.
 
     The spectrum of a sine of amplitude ``a`` peaks at ``a * sum(window) / 2``.
     """
     magnitude = 10.0 ** (FLOOR_DBFS / 20.0) * float(periodic_hann(spec.window_samples).sum()) / 2.0
-    return math.log((magnitude if spec.spectrum == "magnitude" else magnitude**2) + spec.log_offset)
+    return math.log(peak * (magnitude if spec.spectrum == "magnitude" else magnitude**2) + spec.log_offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def log_mel_snr_db(spec: FrontendSpec, log_mel: NDArray[np.float64], reference: 
     """Return the signal-to-noise ratio of `log_mel` against `reference` in dB, both in nepers [frames, mel_bands].
 
     ``10 log10(sum reference^2 / sum (log_mel - reference)^2)`` over all frames and bands, both clamped from below at
-    the -80 dBFS floor. Infinite if they are equal there.
+    the -80 dBFS floor of their band. Infinite if they are equal there.
 
     Raises
     ------
@@ -75,7 +76,8 @@ def log_mel_snr_db(spec: FrontendSpec, log_mel: NDArray[np.float64], reference: 
     """
     if log_mel.shape != reference.shape or reference.size == 0:
         raise ValueError(f"cannot compare log-mels of shapes {log_mel.shape} and {reference.shape}")
-    floor = floor_log_mel(spec)
+    peaks = [1.0] if spec.mel_norm == "none" else mel_segments(spec).band_norms.tolist()
+    floor = np.array([floor_log_mel(spec, peak=peak) for peak in peaks])
     clamped = np.maximum(reference, floor)
     noise = float(np.sum((np.maximum(log_mel, floor) - clamped) ** 2))
     return math.inf if noise == 0.0 else 10.0 * math.log10(float(np.sum(clamped**2)) / noise)
