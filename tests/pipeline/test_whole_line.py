@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.test_commands import the_json, tinyaudio
 from tinyaudio.bench.hil.decisions import DECISION_STAGES
+from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import InputError, ManifestError
 from tinyaudio.core.spec import STAGES
 from tinyaudio.dsp.audio import SyntheticSet, synthesize_set, write_wav
@@ -185,6 +186,29 @@ def test_warnings_are_shown_but_stop_nothing(project: Path) -> None:
 def test_depths_and_ports_must_go_together(finished: Path, depth: str, port: str | None, words: str) -> None:
     with pytest.raises(InputError, match=words):
         run_line(line_of(finished), "native", depth=depth, port=port)
+
+
+def test_another_kernel_is_one_line_away(project: Path) -> None:
+    """The whole line once more with the project's own kernel: other features, another model, and still exact."""
+    toml = project / "tinyaudio.toml"
+    toml.write_text(toml.read_text().replace('name = "small"', 'name = "small"\nfft_kernel = "portable_q31"'))
+    line = line_of(project)
+    proof = run_line(line, "native")
+    assert proof.passed
+    assert proof.facts["device"]["kernel"] == "portable_q31"
+    assert not line.seen["features_stage"].reused
+    distances = {item["kernel"]: item["int8_step_histogram"] for item in proof.facts["kernel_distances"]}
+    assert set(distances) == {"cmsis_q31", "esp_sc16"}
+    features = {sum(histogram.values()) for histogram in distances.values()}
+    assert features == {proof.facts["frames"] * 64}
+
+
+def test_a_board_with_another_kernel_than_the_models_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = load_board("native").model_copy(update={"fft_kernel": "esp_sc16"})
+    monkeypatch.setattr("tinyaudio.pipeline.learning.load_board", lambda board_id: other if board_id == "native" else load_board(board_id))
+    with pytest.raises(InputError, match="FFT kernel esp_sc16, but the model was trained with cmsis_q31") as caught:
+        run_line(line_of(project), "native")
+    assert "fft_kernel" in caught.value.hint
 
 
 def test_without_a_board_the_projects_is_built(finished: Path) -> None:

@@ -50,6 +50,12 @@ def test_the_same_values_give_the_same_bytes() -> None:
     assert render_page(report_inputs()) == render_page(report_inputs())
 
 
+def test_the_distance_of_other_kernels_is_shown() -> None:
+    text = render_page(report_inputs())
+    row = text[text.index("<td>esp_sc16</td>") :]
+    assert all(part in row for part in ("1,000", "90.000 %", "9.500 %", "0.500 %", "2 steps"))
+
+
 def test_a_failure_is_shown_where_it_is() -> None:
     text = render_page(report_inputs(failed=True))
     assert "3 of 128,090 values differ" in text
@@ -65,6 +71,7 @@ def test_the_facts_lie_beside_the_page(tmp_path: Path) -> None:
     assert facts == json.loads(json.dumps(report_facts(inputs)))
     assert facts["mismatches"] == {"frontend": 0, "model": 0, "decisions": 0}
     assert facts["instructions"] == {"frontend_per_frame": 50_000, "model_per_inference": 12_000_000}
+    assert facts["kernel_distances"] == [{"kernel": "esp_sc16", "clips": 12, "int8_step_histogram": {"0": 900, "1": 95, "2": 5}}]
     assert facts["latency"] == {"unit": "instructions", "p50": 12_050_000, "p95": 12_050_040, "p99": 12_050_080}
     assert facts["accuracy"]["int8"] == facts["accuracy"]["device"] == 11 / 12
     assert facts["flash_bytes"] == 300_000

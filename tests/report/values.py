@@ -22,7 +22,7 @@ from tinyaudio.core.artifacts import (
 )
 from tinyaudio.core.board import load_board
 from tinyaudio.core.spec import FrontendSpec
-from tinyaudio.report import ExampleClip, ReportInputs
+from tinyaudio.report import ExampleClip, KernelDistance, ReportInputs
 
 LABELS = ("birdsong <chirps>", "knocking", "siren")
 
@@ -132,6 +132,7 @@ def report_inputs(*, failed: bool = False) -> ReportInputs:
         int8_evaluation=int8,
         hil=hil,
         build=build,
+        kernel_distances=(KernelDistance(kernel="esp_sc16", clips=12, steps={0: 900, 1: 95, 2: 5}),),
         examples=(example,),
         fingerprints={"front end": "1" * 64, "model": "2" * 64},
     )

@@ -15,6 +15,7 @@ _TOML = """\
 name = "{name}"
 task = "{task}"
 # board = "mps2_an500"           # features are computed as on this board; `tinyaudio boards list` shows all
+#   (fft_kernel, if set, takes the place of each board's own: "cmsis_q31", "portable_q31" or "esp_sc16")
 
 [data]
 manifest = "{manifest}"          # CSV; the files it lists are relative to its folder

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tinyaudio.core.errors import NotYetSupportedError, ProjectError
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_fields, preset_names
-from tinyaudio.core.spec import FrontendSpec, spec_problems
+from tinyaudio.core.spec import FrontendSpec, KernelId, spec_problems
 
 PROJECT_FILE = "tinyaudio.toml"
 
@@ -39,6 +39,7 @@ class ProjectTable(_Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)
     task: Task = "events"
     board: str = Field(default="mps2_an500", pattern="^[a-z][a-z0-9_]*$")  # features are computed as on this board
+    fft_kernel: KernelId | None = None  # on every board in place of the board's own
 
 
 class Columns(_Section):
@@ -146,6 +147,7 @@ class Project:
     name: str
     task: Task
     board: str
+    fft_kernel: KernelId | None
     frontend: FrontendSpec
     data: DataTable
     model: ModelTable
@@ -245,6 +247,7 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         name=about.name,
         task=about.task,
         board=about.board,
+        fft_kernel=about.fft_kernel,
         frontend=FrontendSpec(**sections["frontend"].model_dump(exclude={"preset"})),
         **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
     )

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject
-from tinyaudio.core.board import Board, load_board, require_sample_rate
+from tinyaudio.core.board import Board, require_sample_rate
+from tinyaudio.core.errors import InputError
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
-from tinyaudio.pipeline.learning import calibrate_stage, project_frontend, quantize_stage
+from tinyaudio.pipeline.learning import calibrate_stage, project_board, project_frontend, quantize_stage
 from tinyaudio.pipeline.line import Line
 
 
@@ -29,13 +30,20 @@ def render_stage(line: Line, board_id: str, *, out: Path | None = None) -> tuple
     """Render the firmware project for `board_id` and write it; return it and its folder.
 
     Only files whose text changed are touched, so that the next build is warm.
+
+    Raises
+    ------
+    InputError
+        If the board computes other features than the model was trained with.
     """
-    board = load_board(board_id)
+    board = project_board(line.project, board_id)
     tables = board_frontend(line, board)
     quantized, calibration = quantize_stage(line).value, calibrate_stage(line).value
     if tables.fingerprint != project_frontend(line.project).fingerprint:
-        line.progress.warning(
-            f"{board_id} computes the features with kernel {board.fft_kernel}; the model was trained with that of {line.project.board}"
+        raise InputError(
+            f"{board_id} computes features with the FFT kernel {board.fft_kernel}, but the model was trained with {quantized.kernel}",
+            hint=f'set project.board = "{board_id}", or the same project.fft_kernel for every board, and run the command again',
+            where="--board",
         )
     rendered = render_project(RenderInputs(board=board, tables=tables, quantized=quantized, calibration=calibration))
     directory = out if out is not None else board_directory(line, board_id) / "firmware"
@@ -47,7 +55,7 @@ def build_stage(line: Line, board_id: str, *, offline: bool = False) -> BuildArt
     """Render and build; PlatformIO itself rebuilds only what changed."""
     rendered, directory = render_stage(line, board_id)
     with line.progress.task(f"building for {board_id} with PlatformIO"):
-        return build_project(directory, load_board(board_id), project=rendered, offline=offline, on_line=line.progress.detail)
+        return build_project(directory, project_board(line.project, board_id), project=rendered, offline=offline, on_line=line.progress.detail)
 
 
 def build_facts(artifact: BuildArtifact) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.artifacts import Calibration, Dataset, Evaluation, ExpectedOutputs, FeatureSet, QuantizedModel, TrainedModel
-from tinyaudio.core.board import load_board, require_sample_rate
+from tinyaudio.core.board import Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
@@ -30,9 +30,15 @@ class Evaluations:
     int8: Evaluation
 
 
+def project_board(project: Project, board_id: str) -> Board:
+    """Return the board type as `project` uses it: with the project's FFT kernel where it names one."""
+    board = load_board(board_id)
+    return board if project.fft_kernel is None else board.model_copy(update={"fft_kernel": project.fft_kernel})
+
+
 def project_frontend(project: Project) -> FrontendTables:
     """Return the front end that the project's features are computed with: its spec, its target board's FFT kernel."""
-    board = load_board(project.board)
+    board = project_board(project, project.board)
     require_sample_rate(board, project.frontend.sample_rate_hz)
     return design_frontend(project.frontend, kernel=board.fft_kernel)
 

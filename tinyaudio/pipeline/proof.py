@@ -12,7 +12,8 @@ import numpy as np
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
 from tinyaudio.core.artifacts import BuildArtifact, Evaluation, FirmwareProject, HilReport
-from tinyaudio.core.board import Board, load_board
+from tinyaudio.core.board import Board
+from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage, render_stage
@@ -22,11 +23,14 @@ from tinyaudio.pipeline.learning import (
     evaluate_stage,
     expected_stage,
     features_stage,
+    project_board,
     quantize_stage,
     train_stage,
 )
 from tinyaudio.pipeline.line import Line
-from tinyaudio.report import ExampleClip, ReportInputs, report_facts, write_report
+from tinyaudio.report import ExampleClip, KernelDistance, ReportInputs, report_facts, write_report
+
+_DISTANCE_CLIPS = 64  # enough for a histogram, and a matter of seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class Proof:
 
 def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None) -> Proof:
     """Run every stage for `board_id`; stages whose inputs did not change are reused."""
-    choose_depth(load_board(board_id), depth=depth, port=port)  # what cannot end well should not train for minutes first
+    choose_depth(project_board(line.project, board_id), depth=depth, port=port)  # what cannot end well should not train for minutes first
     evaluate_stage(line)
     return hil_stage(line, board_id, depth=depth, port=port)
 
@@ -58,7 +62,7 @@ def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str 
     DeviceError
         If the device dies, hangs or breaks the protocol.
     """
-    board = load_board(board_id)
+    board = project_board(line.project, board_id)
     chosen = choose_depth(board, depth=depth, port=port)
     build = None if chosen == "fake" else build_stage(line, board_id)
     expected = _expectation(line, board, render_stage(line, board_id)[0])
@@ -75,7 +79,7 @@ def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str 
             link=device_line.description,
             on_clip=lambda done: advance(done, len(clips)),
         )
-    inputs = _report_inputs(line, board, report, build)
+    inputs = _report_inputs(line, board, report, build, kernel_distances=_kernel_distances(line, expected, clips))
     page = write_report(inputs, board_directory(line, board_id))
     passed = report.frontend_mismatches + report.model_mismatches + report.decision_mismatches == 0 and (build is None or build.budget_ok)
     return Proof(report=report, facts={**report_facts(inputs), "report": str(page)}, page=page, passed=passed)
@@ -107,7 +111,9 @@ def _hil_clips(line: Line) -> tuple[HilClip, ...]:
     return tuple(HilClip(filename=clip.filename, label_index=dataset.labels.index(clip.label), pcm=read(clip)) for clip in dataset.of_split("test"))
 
 
-def _report_inputs(line: Line, board: Board, report: HilReport, build: BuildArtifact | None) -> ReportInputs:
+def _report_inputs(
+    line: Line, board: Board, report: HilReport, build: BuildArtifact | None, *, kernel_distances: tuple[KernelDistance, ...]
+) -> ReportInputs:
     features, trained, quantized, evaluations = features_stage(line), train_stage(line), quantize_stage(line), evaluate_stage(line)
     return ReportInputs(
         project_name=line.project.name,
@@ -119,9 +125,25 @@ def _report_inputs(line: Line, board: Board, report: HilReport, build: BuildArti
         int8_evaluation=evaluations.value.int8,
         hil=report,
         build=build,
+        kernel_distances=kernel_distances,
         examples=_examples(line, report.evaluation),
         fingerprints=_fingerprints(line, report, build),
     )
+
+
+def _kernel_distances(line: Line, expected: HilExpectation, clips: tuple[HilClip, ...]) -> tuple[KernelDistance, ...]:
+    """Return how far the INT8 features of the other FFT kernels are from those of this one, over some clips of the test split."""
+    some = clips[:: -(-len(clips) // _DISTANCE_CLIPS)]
+    kernels = [kernel for kernel, record in KERNELS.items() if expected.tables.spec.fft_samples in record.fft_samples]
+    features = {}
+    with line.progress.task("comparing the FFT kernels") as advance:
+        for done, kernel in enumerate(kernels, start=1):
+            tables = design_frontend(expected.tables.spec, kernel=kernel)
+            rows = [quantize_features(compute_feature_rows(tables, clip.pcm), expected.quantization) for clip in some]
+            features[kernel] = np.concatenate(rows)
+            advance(done, len(kernels))
+    own = features.pop(expected.tables.kernel)
+    return tuple(KernelDistance(kernel=kernel, clips=len(some), steps=int8_step_histogram(own, others)) for kernel, others in features.items())
 
 
 def _fingerprints(line: Line, report: HilReport, build: BuildArtifact | None) -> dict[str, str]:

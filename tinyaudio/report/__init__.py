@@ -3,6 +3,6 @@
 from tinyaudio.report.facts import report_facts
 from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
-from tinyaudio.report.values import ExampleClip, ReportInputs
+from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
-__all__ = ["ExampleClip", "ReportInputs", "report_facts", "write_frontend_pictures", "write_report"]
+__all__ = ["ExampleClip", "KernelDistance", "ReportInputs", "report_facts", "write_frontend_pictures", "write_report"]

@@ -35,6 +35,10 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         "overruns": hil.overruns,
         "arena_bytes": hil.identity.arena_bytes,
         "parameters": inputs.parameters,
+        "kernel_distances": [
+            {"kernel": item.kernel, "clips": item.clips, "int8_step_histogram": {str(steps): count for steps, count in item.steps.items()}}
+            for item in inputs.kernel_distances
+        ],
         "labels": list(inputs.dataset.labels),
         "device": dataclasses.asdict(hil.identity),
         "fingerprints": dict(inputs.fingerprints),

@@ -14,7 +14,7 @@ from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.templating import render_template
 from tinyaudio.report.facts import report_facts
 from tinyaudio.report.figures import budget_figure, confusion_figure, scores_figure, spectrogram_figure
-from tinyaudio.report.values import ExampleClip, ReportInputs
+from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
 
 def write_report(inputs: ReportInputs, directory: Path) -> Path:
@@ -47,6 +47,7 @@ def render_page(inputs: ReportInputs) -> str:
             confusion_figure(hil.evaluation, f"device: {hil.evaluation.accuracy:.3f}"),
         ],
         "budget": budget_figure(_budget_rows(inputs)) if inputs.build is not None else "",
+        "kernel_shares": [_kernel_share(distance) for distance in inputs.kernel_distances],
         "examples": [_example(inputs, example) for example in inputs.examples],
     }
     return render_template("report/report.html.j2", context)
@@ -56,6 +57,13 @@ def _budget_rows(inputs: ReportInputs) -> list[tuple[str, int, int]]:
     build, budget = inputs.build, inputs.board.budget
     assert build is not None
     return [("flash", build.flash_bytes, budget.flash_bytes), ("RAM", build.ram_bytes, budget.ram_bytes)]
+
+
+def _kernel_share(distance: KernelDistance) -> dict[str, Any]:
+    """Return the histogram as a row of percentages."""
+    total = sum(distance.steps.values())
+    equal, one = (100 * distance.steps.get(steps, 0) / total for steps in (0, 1))
+    return {"kernel": distance.kernel, "features": total, "equal": equal, "one": one, "more": 100 - equal - one, "most": max(distance.steps)}
 
 
 def _example(inputs: ReportInputs, example: ExampleClip) -> dict[str, Any]:

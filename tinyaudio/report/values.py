@@ -22,6 +22,15 @@ class ExampleClip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KernelDistance:
+    """How far the features of another FFT kernel are from those of the board's, of the same recordings."""
+
+    kernel: str
+    clips: int  # compared
+    steps: dict[int, int]  # {difference in int8 steps: how many features}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportInputs:
     """Everything the page shows."""
 
@@ -34,5 +43,6 @@ class ReportInputs:
     int8_evaluation: Evaluation
     hil: HilReport
     build: BuildArtifact | None  # None for depth "fake", where no firmware runs
+    kernel_distances: tuple[KernelDistance, ...]
     examples: tuple[ExampleClip, ...]
     fingerprints: dict[str, str]  # value -> SHA-256, in the order of the line
