@@ -62,8 +62,9 @@ def _budget_rows(inputs: ReportInputs) -> list[tuple[str, int, int]]:
 def _kernel_share(distance: KernelDistance) -> dict[str, Any]:
     """Return the histogram as a row of percentages."""
     total = sum(distance.steps.values())
-    equal, one = (100 * distance.steps.get(steps, 0) / total for steps in (0, 1))
-    return {"kernel": distance.kernel, "features": total, "equal": equal, "one": one, "more": 100 - equal - one, "most": max(distance.steps)}
+    equal, one = (distance.steps.get(steps, 0) for steps in (0, 1))
+    shares = {name: 100 * count / total for name, count in (("equal", equal), ("one", one), ("more", total - equal - one))}
+    return {"kernel": distance.kernel, "features": total, "most": max(distance.steps), **shares}
 
 
 def _example(inputs: ReportInputs, example: ExampleClip) -> dict[str, Any]:
