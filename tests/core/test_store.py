@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +73,22 @@ def test_damage_counts_as_missing(tmp_path: Path, damage: str) -> None:
 def test_unused_blobs_are_removed(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     store.save("features", _features(), {}, seconds=0)
-    (tmp_path / "blobs" / ("0" * 64 + ".npy")).write_bytes(b"old")
-    assert store.remove_unused_blobs() == 1
+    old, young = (tmp_path / "blobs" / (digit * 64 + ".npy") for digit in "01")
+    for path, age_seconds in ((old, 100), (young, 10)):
+        path.write_bytes(b"left")
+        os.utime(path, (time.time() - age_seconds,) * 2)
+    assert store.remove_unused_blobs(older_than_seconds=60) == 1
+    assert (old.exists(), young.exists()) == (False, True)
     assert store.load("features", FeatureSet, {}) is not None
+
+
+def test_nothing_is_deleted_beside_a_record_that_cannot_be_read(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    store.save("features", _features(), {}, seconds=0)
+    blobs = set((tmp_path / "blobs").iterdir())
+    (tmp_path / "features.json").write_text('{"value": ')
+    assert store.remove_unused_blobs(older_than_seconds=-1) == 0
+    assert set((tmp_path / "blobs").iterdir()) == blobs
 
 
 def test_inputs_are_written_for_people(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,6 +124,16 @@ def test_a_damaged_value_mends_itself(project: Path) -> None:
     evaluate_stage(line)
     assert line.seen["features_stage"].reused
     assert not line.seen["train_stage"].reused
+
+
+def test_what_no_stage_names_any_more_is_cleared_away(project: Path) -> None:
+    blobs = project / "runs" / "small" / "blobs"
+    stale = blobs / ("0" * 64 + ".npy")
+    stale.write_bytes(b"of an earlier training")
+    os.utime(stale, (0, 0))
+    kept = set(blobs.iterdir()) - {stale}
+    run_line(line_of(project), "native")
+    assert set(blobs.iterdir()) == kept
 
 
 def test_training_repeats_with_its_seed(project: Path) -> None:

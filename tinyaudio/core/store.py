@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import time
 import types
 import typing
 from collections.abc import Mapping
@@ -75,14 +76,20 @@ class RunStore:
         write_text_atomically(self._path(stage), json.dumps(record, indent=1, sort_keys=True) + "\n")
         return stored
 
-    def remove_unused_blobs(self) -> int:
-        """Delete blobs that no stage names any more; return how many."""
-        named = set()
-        for path in self.directory.glob("*.json"):
-            named.update(_blob_names(path.read_text(encoding="utf-8")))
-        unused = [path for path in (self.directory / "blobs").glob("*") if path.name not in named and not path.name.startswith(".")]
+    def remove_unused_blobs(self, *, older_than_seconds: float) -> int:
+        """Delete blobs that no stage names any more; return how many.
+
+        Younger ones stay: another process may have written them and not yet the record that names them. If a record cannot
+        be read, nothing is deleted.
+        """
+        try:
+            named = {name for path in self.directory.glob("*.json") for name in _blob_names(path.read_text(encoding="utf-8"))}
+        except (OSError, ValueError):
+            return 0
+        oldest_kept = time.time() - older_than_seconds
+        unused = [path for path in (self.directory / "blobs").glob("*") if path.name not in named and path.stat().st_mtime < oldest_kept]
         for path in unused:
-            path.unlink()
+            path.unlink(missing_ok=True)
         return len(unused)
 
     def _path(self, stage: str) -> Path:

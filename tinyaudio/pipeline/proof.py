@@ -30,6 +30,7 @@ from tinyaudio.pipeline.learning import (
 from tinyaudio.pipeline.line import Line
 from tinyaudio.report import ExampleClip, KernelDistance, ReportInputs, report_facts, write_report
 
+_BLOB_GRACE_SECONDS = 3_600.0  # longer than any stage takes to write its record
 _DISTANCE_CLIPS = 64  # enough for a histogram, and a matter of seconds
 
 
@@ -47,7 +48,9 @@ def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str |
     """Run every stage for `board_id`; stages whose inputs did not change are reused."""
     choose_depth(project_board(line.project, board_id), depth=depth, port=port)  # what cannot end well should not train for minutes first
     evaluate_stage(line)
-    return hil_stage(line, board_id, depth=depth, port=port)
+    proof = hil_stage(line, board_id, depth=depth, port=port)
+    line.store.remove_unused_blobs(older_than_seconds=_BLOB_GRACE_SECONDS)
+    return proof
 
 
 def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None) -> Proof:
