@@ -105,11 +105,11 @@ int main(int argument_count, char** arguments) {
     }
     uint8_t bytes[64];
     for (;;) {
-        const uint32_t count = port_read(bytes, sizeof(bytes));
-        if (count == 0) {
+        const int32_t count = port_read(bytes, sizeof(bytes), PortWait::kBytes);
+        if (count < 0) {
             return 0;
         }
-        for (uint32_t index = 0; index < count; ++index) {
+        for (int32_t index = 0; index < count; ++index) {
             obey(bytes[index]);
         }
     }

@@ -98,8 +98,9 @@ bool port_open(int, char**) {
     return true;
 }
 
-uint32_t port_read(uint8_t* bytes, uint32_t capacity) {
-    return link.is_fifo ? semihosting::read(link.input, bytes, capacity) : read_uart(bytes, capacity);
+int32_t port_read(uint8_t* bytes, uint32_t capacity, PortWait) {
+    const uint32_t count = link.is_fifo ? semihosting::read(link.input, bytes, capacity) : read_uart(bytes, capacity);
+    return count > 0 ? static_cast<int32_t>(count) : -1;
 }
 
 bool port_write(const uint8_t* bytes, uint32_t count) {

@@ -21,12 +21,12 @@ bool port_open(int, char** arguments) {
     return true;
 }
 
-uint32_t port_read(uint8_t* bytes, uint32_t capacity) {
+int32_t port_read(uint8_t* bytes, uint32_t capacity, PortWait) {
     ssize_t count;
     do {
         count = read(STDIN_FILENO, bytes, capacity);
     } while (count < 0 && errno == EINTR);
-    return count > 0 ? static_cast<uint32_t>(count) : 0;
+    return count > 0 ? static_cast<int32_t>(count) : -1;
 }
 
 bool port_write(const uint8_t* bytes, uint32_t count) {

@@ -28,11 +28,11 @@ int run_application(const ApplicationConfig& config, const ApplicationBuffers& b
     for (;;) {
         while (application_step(application)) {
         }
-        const uint32_t count = port_read(received, kReadBytes);
-        if (count == 0) {
+        const int32_t count = port_read(received, kReadBytes, PortWait::kBytes);
+        if (count < 0) {
             return 0;
         }
-        wire::link_receive(application.link, received, count);
+        wire::link_receive(application.link, received, static_cast<uint32_t>(count));
     }
 }
 
