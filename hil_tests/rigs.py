@@ -96,7 +96,7 @@ class Rig:
         """Return what the golden project's firmware should be and compute."""
         golden = golden_vectors()
         return HilExpectation(
-            board=self.board.id,
+            board=self.board,
             firmware_fingerprint=firmware_fingerprint or self.project.fingerprint,
             tables=golden_tables(),
             quantized=golden.model,

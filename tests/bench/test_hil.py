@@ -10,12 +10,12 @@ import pytest
 
 from hil_tests.rigs import CALIBRATION, Rig, golden_clips, golden_outputs, golden_tables, make_rig
 from tests.golden_fixture import SPEC, golden_vectors
-from tinyaudio.bench.device import ClipRun, Device, identity_of
-from tinyaudio.bench.hil import HilClip, HilExpectation, comparison, counter_units, run_hil
+from tinyaudio.bench.device import ClipRun, Device
+from tinyaudio.bench.hil import HilClip, HilExpectation, comparison, run_hil
 from tinyaudio.bench.hil.decisions import expected_decisions
 from tinyaudio.core.artifacts import Calibration
 from tinyaudio.core.errors import DeviceError, ManifestError, ProtocolError, StageError
-from tinyaudio.wire.messages import CounterUnit, Stage
+from tinyaudio.wire.messages import Stage
 
 SIGNALS = ("chirp", "clicks")
 
@@ -28,7 +28,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
 def expectation(rig: Rig, **changes: Any) -> HilExpectation:
     golden = golden_vectors()
     whole = HilExpectation(
-        board=rig.board.id,
+        board=rig.board,
         firmware_fingerprint=rig.project.fingerprint,
         tables=golden_tables(),
         quantized=golden.model,
@@ -170,17 +170,6 @@ def test_the_device_is_closed_after_an_error(rig: Rig) -> None:
             )
         with pytest.raises(DeviceError, match="closed"):
             line.transport.write(b"?")
-
-
-@pytest.mark.parametrize(
-    ("unit", "frequency_hz", "units"),
-    [(CounterUnit.INSTRUCTIONS, 25_000_000, 40_000), (CounterUnit.CYCLES, 400_000_000, 1_000), (CounterUnit.NANOSECONDS, 1_000_000_000, 1_000)],
-)
-def test_ticks_become_the_counters_unit(rig: Rig, unit: CounterUnit, frequency_hz: int, units: int) -> None:
-    with rig.open_line() as line:
-        assert line.clock is not None
-        hello = replace(Device(line.transport, clock=line.clock).connect(), counter_unit=unit, counter_frequency_hz=frequency_hz)
-    assert counter_units(1_000, identity_of(hello)) == units
 
 
 def test_decisions_follow_from_the_scores() -> None:

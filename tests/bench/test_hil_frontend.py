@@ -12,9 +12,11 @@ from tests.golden_fixture import golden_vectors
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.hil import run_frontend
 from tinyaudio.bench.transport import LoopbackTransport
+from tinyaudio.core.board import CounterScale
 from tinyaudio.core.errors import IdentityError, StageError
 from tinyaudio.dsp.frontend import FeatureQuantization
 
+COUNTER = CounterScale(unit="instructions", units_per_tick=1.0)
 QUANTIZATION = FeatureQuantization(multiplier=2**30, shift=40, zero_point=0)
 
 
@@ -28,7 +30,9 @@ class _NeverOpened(LoopbackTransport):
 def test_signals_without_a_frame_are_refused_before_anything_is_sent() -> None:
     for signals in ([], [("short", np.zeros(399, np.int16))]):
         with pytest.raises(StageError, match="no signal has a whole frame"):
-            run_frontend(Device(_NeverOpened()), signals, firmware_fingerprint="0" * 64, tables=golden_tables(), quantization=QUANTIZATION)
+            run_frontend(
+                Device(_NeverOpened()), signals, firmware_fingerprint="0" * 64, tables=golden_tables(), quantization=QUANTIZATION, counter=COUNTER
+            )
 
 
 def test_firmware_with_a_model_is_another_firmware(tmp_path: Path) -> None:
@@ -43,4 +47,5 @@ def test_firmware_with_a_model_is_another_firmware(tmp_path: Path) -> None:
                 firmware_fingerprint=rig.project.fingerprint,
                 tables=golden_tables(),
                 quantization=QUANTIZATION,
+                counter=COUNTER,
             )

@@ -81,7 +81,12 @@ def test_a_front_end_without_a_model_is_exact_and_clean(tmp_path: Path) -> None:
     signals = list(bench_signals(spec, frames=spec.patch_frames + spec.patch_hop_frames).items())
     with start_virtual(board, program, work_dir=tmp_path) as virtual:
         run = run_frontend(
-            Device(virtual.transport, poll_seconds=0.1), signals, firmware_fingerprint=project.fingerprint, tables=tables, quantization=quantization
+            Device(virtual.transport, poll_seconds=0.1),
+            signals,
+            firmware_fingerprint=project.fingerprint,
+            tables=tables,
+            quantization=quantization,
+            counter=board.counter_scale("virtual"),
         )
     assert run.mismatches == 0
     assert {stage.stage: stage.elements for stage in run.stages}["features"] == len(signals) * 2 * spec.patch_frames * spec.mel_bands

@@ -46,7 +46,14 @@ def run_on_board(board_id: str, spec: FrontendSpec, work_dir: Path, change: Call
     build = build_project(work_dir / "firmware", board, project=project, offline=True)
     with open_virtual_line(board, Path(build.elf), work_dir=work_dir) as line:
         device = Device(line.transport, name=board.id, clock=line.clock)
-        return run_frontend(device, signals(spec), firmware_fingerprint=project.fingerprint, tables=tables, quantization=QUANTIZATION)
+        return run_frontend(
+            device,
+            signals(spec),
+            firmware_fingerprint=project.fingerprint,
+            tables=tables,
+            quantization=QUANTIZATION,
+            counter=board.counter_scale("virtual"),
+        )
 
 
 def assert_whole(run: FrontendRun, spec: FrontendSpec) -> None:

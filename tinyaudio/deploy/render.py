@@ -255,7 +255,6 @@ def _generated_files(parts: _Parts) -> dict[str, str]:
 
 def _application_context(parts: _Parts) -> dict[str, Any]:
     board = parts.board
-    unit = board.emulator.counter if board.emulator is not None else "cycles"
     return {
         "board_id": board.id,
         "runtime": board.default_runtime,
@@ -266,7 +265,7 @@ def _application_context(parts: _Parts) -> dict[str, Any]:
         "smoothing_patches": parts.calibration.smoothing_patches,
         "detection_threshold": parts.calibration.detection_threshold,
         "counter_frequency_hz": board.counter_frequency_hz,
-        "counter_unit_constant": _COUNTER_UNIT_CONSTANTS[unit],
+        "counter_unit_constant": _COUNTER_UNIT_CONSTANTS[board.counter_unit],
     }
 
 

@@ -162,6 +162,7 @@ def _run_on_board(
             firmware_fingerprint=project.fingerprint,
             tables=tables,
             quantization=quantization,
+            counter=board.counter_scale("virtual"),
             on_signal=lambda done: advance(done, len(signals)),
         )
     return run, build

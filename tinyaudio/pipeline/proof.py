@@ -90,7 +90,7 @@ def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str 
 
 def _expectation(line: Line, board: Board, project: FirmwareProject) -> HilExpectation:
     return HilExpectation(
-        board=board.id,
+        board=board,
         firmware_fingerprint=project.fingerprint,
         tables=board_frontend(line, board),
         quantized=quantize_stage(line).value,

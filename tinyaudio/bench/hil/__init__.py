@@ -1,6 +1,6 @@
 """Hardware in the loop: stream signals to a device and compare every stage with the integer twin, bit for bit."""
 
-from tinyaudio.bench.hil.comparison import Comparison, counter_units, median_frame_ticks
+from tinyaudio.bench.hil.comparison import Comparison, median_frame_ticks
 from tinyaudio.bench.hil.frontend import FrontendRun, run_frontend
 from tinyaudio.bench.hil.proof import HilClip, HilExpectation, OpenDevice, run_hil
 
@@ -10,7 +10,6 @@ __all__ = [
     "HilClip",
     "HilExpectation",
     "OpenDevice",
-    "counter_units",
     "median_frame_ticks",
     "run_frontend",
     "run_hil",

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.bench.device import Capture, ClipRun, Device
-from tinyaudio.core.artifacts import DeviceIdentity, Mismatch, StageComparison
+from tinyaudio.core.artifacts import Mismatch, StageComparison
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.core.spec import STAGES, FrontendSpec
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, compute_stages, patches, quantize_features
 from tinyaudio.wire.messages import Stage
 
 _TRACED_STAGES = STAGES[:-1]  # traced by the frame; features are traced by the patch
-_NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,17 +118,6 @@ class Comparison:
 def median_frame_ticks(runs: Sequence[ClipRun]) -> float:
     """Return the median over all frames of what the front end took, in ticks of the device's counter."""
     return float(np.median(np.concatenate([run.frontend_ticks for run in runs])))
-
-
-def counter_units(ticks: float, identity: DeviceIdentity) -> int:
-    """Return `ticks` of a device's counter in the counter's unit.
-
-    A tick is a cycle where cycles are counted. Instructions are counted by the emulator's clock, in which one
-    instruction is one nanosecond.
-    """
-    if identity.counter_unit == "cycles":
-        return round(ticks)
-    return round(ticks * _NANOSECONDS_PER_SECOND / identity.counter_frequency_hz)
 
 
 def _mismatch(stage: str, filename: str, place: tuple[int, int], *, expected: Any, actual: Any, elements: int) -> Mismatch:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.bench.device import Device, check_identity
-from tinyaudio.bench.hil.comparison import Comparison, counter_units, median_frame_ticks
+from tinyaudio.bench.hil.comparison import Comparison, median_frame_ticks
 from tinyaudio.core.artifacts import NO_MODEL_SHA256, Mismatch, StageComparison
+from tinyaudio.core.board import CounterScale
 from tinyaudio.core.errors import StageError
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables
 
@@ -41,6 +42,7 @@ def run_frontend(
     firmware_fingerprint: str,
     tables: FrontendTables,
     quantization: FeatureQuantization,
+    counter: CounterScale,
     on_signal: Callable[[int], None] | None = None,
 ) -> FrontendRun:
     """Stream `signals` to firmware without a model and compare every stage of every frame with the twin.
@@ -53,6 +55,8 @@ def run_frontend(
         (name, int16 [samples]), each at least a window long.
     firmware_fingerprint, tables, quantization
         What the device should be and compute.
+    counter
+        What a tick of the device's counter stands for.
     on_signal
         Called with the number of signals done.
 
@@ -69,7 +73,7 @@ def run_frontend(
         raise StageError("no signal has a whole frame", hint="ask for more frames", where="frontend bench")
     log: list[str] = []
     with device:
-        identity = check_identity(
+        check_identity(
             device.connect(), frontend_fingerprint=tables.fingerprint, model_sha256=NO_MODEL_SHA256, firmware_fingerprint=firmware_fingerprint
         )
         comparison = Comparison(device=device, tables=tables, quantization=quantization, log=log)
@@ -81,8 +85,8 @@ def run_frontend(
         frames=sum(run.result.frames for run in comparison.runs),
         stages=comparison.stage_comparisons(),
         first_mismatches=tuple(comparison.mismatches),
-        unit=identity.counter_unit,
-        per_frame=counter_units(median_frame_ticks(comparison.runs), identity),
-        most_per_frame=counter_units(max(float(run.frontend_ticks.max(initial=0)) for run in comparison.runs), identity),
+        unit=counter.unit,
+        per_frame=counter.units(median_frame_ticks(comparison.runs)),
+        most_per_frame=counter.units(max(float(run.frontend_ticks.max(initial=0)) for run in comparison.runs)),
         log=tuple(log),
     )

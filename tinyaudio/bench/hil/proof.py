@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.bench.device import ClipRun, Device, check_identity
-from tinyaudio.bench.hil.comparison import Comparison, counter_units, median_frame_ticks
+from tinyaudio.bench.hil.comparison import Comparison, median_frame_ticks
 from tinyaudio.bench.hil.decisions import DECISION_STAGES, device_decisions, expected_decisions
-from tinyaudio.core.artifacts import Calibration, Cost, DeviceIdentity, Evaluation, ExpectedOutputs, HilReport, Percentiles, QuantizedModel
-from tinyaudio.core.board import Depth
+from tinyaudio.core.artifacts import Calibration, Cost, Evaluation, ExpectedOutputs, HilReport, Percentiles, QuantizedModel
+from tinyaudio.core.board import Board, CounterScale, Depth
 from tinyaudio.core.errors import ManifestError, StageError
 from tinyaudio.core.metrics import accuracy, confusion_matrix
 from tinyaudio.core.spec import STAGES, FrontendSpec
@@ -39,7 +39,7 @@ class HilClip:
 class HilExpectation:
     """What the device should be and compute."""
 
-    board: str
+    board: Board
     firmware_fingerprint: str
     tables: FrontendTables
     quantized: QuantizedModel
@@ -98,7 +98,7 @@ def run_hil(
     with open_device(lambda line: log.append(f"{line.level.name.lower()}: {line.text}")) as device:
         identity = check_identity(
             device.connect(),
-            board=expected.board,
+            board=expected.board.id,
             frontend_fingerprint=expected.tables.fingerprint,
             model_sha256=expected.quantized.sha256,
             firmware_fingerprint=expected.firmware_fingerprint,
@@ -112,7 +112,7 @@ def run_hil(
         statistics = device.statistics
     stages = comparison.stage_comparisons()
     return HilReport(
-        board=expected.board,
+        board=expected.board.id,
         depth=depth,
         link=link,
         identity=identity,
@@ -125,7 +125,7 @@ def run_hil(
         stages=stages,
         first_mismatches=tuple(comparison.mismatches),
         evaluation=_evaluate(clips, comparison.runs, expected.quantized),
-        cost=None if depth == "fake" else _cost(comparison.runs, identity, expected.tables.spec),
+        cost=None if depth == "fake" else _cost(comparison.runs, expected.board.counter_scale(depth), expected.tables.spec),
         dropped_frames=statistics.malformed_frames + statistics.retransmitted_frames,
         resumed=sum(run.resumed for run in comparison.runs),
         overruns=sum(run.result.overruns for run in comparison.runs),
@@ -166,14 +166,14 @@ def _evaluate(clips: Sequence[HilClip], runs: Sequence[ClipRun], quantized: Quan
     )
 
 
-def _cost(runs: Sequence[ClipRun], identity: DeviceIdentity, spec: FrontendSpec) -> Cost:
+def _cost(runs: Sequence[ClipRun], counter: CounterScale, spec: FrontendSpec) -> Cost:
     patch_ticks = np.array([patch.counter_ticks for run in runs for patch in run.patches], np.int64)
     last_frame_ticks = np.concatenate([run.frontend_ticks[spec.patch_frames - 1 :: spec.patch_hop_frames] for run in runs])
-    p50, p95, p99 = (counter_units(float(ticks), identity) for ticks in np.percentile(patch_ticks + last_frame_ticks, (50, 95, 99)))
+    p50, p95, p99 = (counter.units(float(ticks)) for ticks in np.percentile(patch_ticks + last_frame_ticks, (50, 95, 99)))
     return Cost(
-        unit=identity.counter_unit,
-        frontend_per_frame=counter_units(median_frame_ticks(runs), identity),
-        model_per_inference=counter_units(float(np.median(patch_ticks)), identity),
+        unit=counter.unit,
+        frontend_per_frame=counter.units(median_frame_ticks(runs)),
+        model_per_inference=counter.units(float(np.median(patch_ticks))),
         latency=Percentiles(p50=p50, p95=p95, p99=p99),
     )
 
