@@ -37,8 +37,12 @@ def test_an_unknown_board_names_those_there_are() -> None:
         ('id = "mps2_an500"', 'id = "mps3"', "id is 'mps3', but the file is named 'mps2_an500'"),
         ('family = "mps2"', 'family = "avr"', "family: "),
         ('fft_kernel = "cmsis_q31"', 'fft_kernel = "q15"', "fft_kernel: "),
-        ("[budget]", "[microphone]\nsample_rates_hz = [16_000, 8_000]\n[budget]", "microphone.sample_rates_hz has 8000 behind 16000"),
-        ("[budget]", "[microphone]\nsample_rates_hz = []\n[budget]", "microphone.sample_rates_hz: "),
+        (
+            "[budget]",
+            "[microphone]\ninterface = 'i2s'\nperipheral = 'sai1_a'\nsample_rates_hz = [16_000, 8_000]\n[budget]",
+            "microphone.sample_rates_hz has 8000 behind 16000",
+        ),
+        ("[budget]", "[microphone]\ninterface = 'i2s'\nperipheral = 'sai1_a'\nsample_rates_hz = []\n[budget]", "microphone.sample_rates_hz: "),
         ("[budget]", "[budget]\ncolour = 1", "budget.colour: "),
         ("[budget]", "[budget", "not TOML"),
     ],
@@ -93,7 +97,7 @@ def test_an_emulator_counts_instructions_with_what_counts_cycles_on_the_chip() -
 
 
 def test_a_microphone_gives_only_its_rates() -> None:
-    text = GOOD.replace("[budget]", "[microphone]\nsample_rates_hz = [16_000, 48_000]\n[budget]")
+    text = GOOD.replace("[budget]", "[microphone]\ninterface = 'i2s'\nperipheral = 'sai1_a'\nsample_rates_hz = [16_000, 48_000]\n[budget]")
     board = parse_board(text, path=Path("mps2_an500.toml"))
     require_sample_rate(board, 48_000)
     with pytest.raises(SpecError, match="microphone of mps2_an500 cannot give 8000 Hz") as caught:

@@ -208,7 +208,7 @@ def test_whatever_changes_a_front_end_changes_its_firmwares_fingerprint() -> Non
 
 
 def test_a_rate_that_the_microphone_cannot_give_is_refused() -> None:
-    board = inputs().board.model_copy(update={"microphone": Microphone(sample_rates_hz=(48_000,))})
+    board = inputs().board.model_copy(update={"microphone": Microphone(interface="i2s", peripheral="sai1_a", sample_rates_hz=(48_000,))})
     with pytest.raises(SpecError, match="cannot give 16000 Hz"):
         render_project(replace(inputs(), board=board))
 
