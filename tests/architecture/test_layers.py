@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "tinyaudio"
 #: Inside a wing a place imports itself and the places in front of it.
 WINGS = {
     "learn": ("dataset", "training", "oracle", "quantize", "calibrate", "evaluate", "tuning"),
-    "deploy": ("compiler", "render", "build"),
+    "deploy": ("compiler", "placement", "chip_config", "render", "build"),
     "bench": ("transport", "emulation", "flash", "instruments", "device", "fake_device", "hil", "power", "monitor"),
 }
 GROUND = {"core": (), "dsp": ("core",), "wire": ("core",)}
@@ -36,6 +36,7 @@ OWNERS = {
     "jinja2": ("core.templating",),
     "subprocess": ("core.tools",),
     "unicorn": ("bench.emulation",),
+    "pyocd": ("bench.flash",),
     "matplotlib": ("report",),
     "typer": ("cli",),
     "rich": ("cli",),
