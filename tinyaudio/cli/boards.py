@@ -1,27 +1,31 @@
-"""``tinyaudio boards``: what boards there are and what a board is."""
+"""``tinyaudio boards``: what boards there are, what a board is, and a file for another one."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tinyaudio.cli.options import JsonOption, QuietOption, VerboseOption
+from tinyaudio.cli.options import JsonOption, ProjectOption, QuietOption, VerboseOption
 from tinyaudio.cli.output import speaking
 
-app = typer.Typer(no_args_is_help=True, help="List and show board types.")
+app = typer.Typer(no_args_is_help=True, help="List and show board types; add one.")
+
+_HERE = Path()
 
 
 @app.command("list")
-def list_boards(json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
-    """List the board types.
+def list_boards(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+    """List the board types: those that are shipped, and those of the project's folder boards.
 
     Example: tinyaudio boards list
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.core.board import board_ids, load_board
+        from tinyaudio.core.board import PROJECT_BOARDS, board_ids, load_board
 
-        boards = [load_board(board_id) for board_id in board_ids()]
+        folder = project / PROJECT_BOARDS
+        boards = [load_board(board_id, folder=folder) for board_id in board_ids(folder)]
         if json:
             output.result({"boards": [{"id": board.id, "name": board.name, "mcu": board.mcu, "depth": board.default_depth} for board in boards]})
         else:
@@ -30,18 +34,44 @@ def list_boards(json: JsonOption = False, quiet: QuietOption = False, verbose: V
 
 @app.command("show")
 def show_board(
-    board: Annotated[str, typer.Argument(help="Board id.")], json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False
+    board: Annotated[str, typer.Argument(help="Board id.")],
+    project: ProjectOption = _HERE,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Show one board type: memory map, budget, kernel, runtime.
+    """Check and show one board type: memory map, budget, clock, link, microphone, probe, kernel, runtime.
 
-    Example: tinyaudio boards show mps2_an500
+    Example: tinyaudio boards show stm32h7
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.core.board import load_board
-        from tinyaudio.core.resources import resource_root
+        from tinyaudio.core.board import PROJECT_BOARDS, board_files
+        from tinyaudio.pipeline import check_board
 
-        shown = load_board(board)
+        folder = project / PROJECT_BOARDS
+        shown = check_board(board, folder=folder)
         if json:
             output.result({"boards": [shown.model_dump(mode="json")]})
         else:
-            output.result({}, text=(resource_root("boards") / f"{shown.id}.toml").read_text(encoding="utf-8").rstrip())
+            output.result({}, text=board_files(folder)[shown.id].read_text(encoding="utf-8").rstrip())
+
+
+@app.command("new")
+def new_board(
+    board: Annotated[str, typer.Argument(metavar="ID", help="Id of the new board: lower-case letters, digits, underscores.")],
+    like: Annotated[str, typer.Option("--like", help="The board it is most like.")] = "stm32h7",
+    project: ProjectOption = _HERE,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Make a file for another board of a known family in the project's folder boards; it needs no code.
+
+    Example: tinyaudio boards new my_h7 --like stm32h7
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.core.board import PROJECT_BOARDS
+        from tinyaudio.core.new_board import write_new_board
+
+        path = write_new_board(board, like=like, folder=project / PROJECT_BOARDS)
+        output.result({"board": board, "file": str(path)}, text=f"made {path}: change what differs, check it with `tinyaudio boards show {board}`")

@@ -1,5 +1,6 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
+from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
@@ -30,6 +31,7 @@ __all__ = [
     "build_facts",
     "build_stage",
     "calibrate_stage",
+    "check_board",
     "check_data",
     "choose_spec",
     "data_facts",

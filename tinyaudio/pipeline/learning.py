@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.artifacts import Calibration, Dataset, Evaluation, ExpectedOutputs, FeatureSet, QuantizedModel, TrainedModel
-from tinyaudio.core.board import Board, load_board, require_sample_rate
+from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
@@ -31,8 +31,8 @@ class Evaluations:
 
 
 def project_board(project: Project, board_id: str) -> Board:
-    """Return the board type as `project` uses it: with the project's FFT kernel where it names one."""
-    board = load_board(board_id)
+    """Return the board type as `project` uses it: shipped or of its own, with the project's FFT kernel where it names one."""
+    board = load_board(board_id, folder=project.directory / PROJECT_BOARDS)
     return board if project.fft_kernel is None else board.model_copy(update={"fft_kernel": project.fft_kernel})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyaudio.core.board.loading import board_ids, load_board, parse_board, require_sample_rate
+from tinyaudio.core.board.loading import PROJECT_BOARDS, board_files, board_ids, load_board, parse_board, require_sample_rate
 from tinyaudio.core.board.rules import RULES, Rule
 from tinyaudio.core.board.schema import (
     Board,
@@ -21,6 +21,7 @@ from tinyaudio.core.board.schema import (
 )
 
 __all__ = [
+    "PROJECT_BOARDS",
     "RULES",
     "Board",
     "Budget",
@@ -36,6 +37,7 @@ __all__ = [
     "PlatformIo",
     "Probe",
     "Rule",
+    "board_files",
     "board_ids",
     "load_board",
     "parse_board",

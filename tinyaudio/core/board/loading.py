@@ -13,24 +13,49 @@ from tinyaudio.core.board.schema import Board
 from tinyaudio.core.errors import BoardError, SpecError
 from tinyaudio.core.resources import resource_root
 
-
-def board_ids() -> tuple[str, ...]:
-    """Return the ids of all shipped boards, sorted."""
-    return tuple(sorted(path.stem for path in resource_root("boards").glob("*.toml")))
+#: Folder beside a project's tinyaudio.toml that holds board files of its own.
+PROJECT_BOARDS = "boards"
 
 
-def load_board(board_id: str) -> Board:
-    """Return the shipped board `board_id`.
+def board_ids(folder: Path | None = None) -> tuple[str, ...]:
+    """Return the ids of all shipped boards and of those in `folder`, sorted."""
+    return tuple(sorted(board_files(folder)))
+
+
+def board_files(folder: Path | None = None) -> dict[str, Path]:
+    """Return {id: file} of all shipped boards and of those in `folder`.
+
+    Raises
+    ------
+    BoardError
+        If a file in `folder` is named as a shipped board: which one was meant would be a guess.
+    """
+    shipped = {path.stem: path for path in resource_root("boards").glob("*.toml")}
+    if folder is None or folder.resolve() == resource_root("boards").resolve():
+        return shipped
+    own = {path.stem: path for path in folder.glob("*.toml")}
+    for board_id in sorted(shipped.keys() & own.keys()):
+        raise BoardError(f"is named as the shipped board {board_id}", hint="give the file and its id another name", where=str(own[board_id]))
+    return shipped | own
+
+
+def load_board(board_id: str, *, folder: Path | None = None) -> Board:
+    """Return the board `board_id`, shipped or from the board files in `folder`.
 
     Raises
     ------
     BoardError
         If there is no such board (the hint lists those there are), or its file breaks a rule.
     """
-    if board_id not in board_ids():
-        raise BoardError(f"there is no board {board_id!r}", hint=f"boards: {', '.join(board_ids())}", where="--board")
-    path = resource_root("boards") / f"{board_id}.toml"
-    return parse_board(path.read_text(encoding="utf-8"), path=path)
+    files = board_files(folder)
+    if board_id not in files:
+        hint = f"boards: {', '.join(sorted(files))}; `tinyaudio boards new` makes a file for another one"
+        raise BoardError(f"there is no board {board_id!r}", hint=hint, where="--board")
+    path = files[board_id]
+    try:
+        return parse_board(path.read_text(encoding="utf-8"), path=path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BoardError(f"cannot be read: {error}", hint="make it a text file that you may read", where=str(path)) from error
 
 
 def parse_board(text: str, *, path: Path) -> Board:
