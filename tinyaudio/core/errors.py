@@ -9,6 +9,7 @@
     |   |-- AudioError          one audio file
     |   |-- SpecError           a front-end specification that cannot be built
     |   |-- BoardError          a board file, or a board that does not exist
+    |   |-- BenchFileError      bench.toml: what is plugged in on this desk
     |   `-- ModelError          a .tflite file: malformed, or an operator that is not supported
     |-- ToolError               an outside program is missing or failed
     |-- BuildError              the firmware did not build, or does not fit
@@ -17,7 +18,10 @@
     |-- DeviceError             the device did not answer as it should
     |   |-- TransportError      bytes could not be moved
     |   |-- ProtocolError       bytes arrived that are not the protocol
-    |   `-- IdentityError       the device is not the one expected (fingerprints differ)
+    |   |-- IdentityError       the device is not the one expected (fingerprints differ)
+    |   |   `-- WrongChipError  the chip at the probe is not the board's: nothing was written
+    |   |-- ProbeError          there is no debug probe, or it cannot be used, or which one was not said
+    |   `-- FlashError          an image could not be written, or did not verify
     `-- NotYetSupportedError    a feature that is planned but not there
 
 A check that ran and failed (a mismatch, a gate, a budget) is not an exception of this tree: it is a
@@ -74,6 +78,10 @@ class BoardError(InputError):
     """A board file breaks a rule, or the board does not exist."""
 
 
+class BenchFileError(InputError):
+    """``bench.toml`` is missing or wrong."""
+
+
 class ModelError(InputError):
     """A ``.tflite`` file is malformed or uses what is not supported."""
 
@@ -108,6 +116,18 @@ class ProtocolError(DeviceError):
 
 class IdentityError(DeviceError):
     """The device is not the one that was expected."""
+
+
+class WrongChipError(IdentityError):
+    """The chip at the probe is not the one of the board; nothing was written to it."""
+
+
+class ProbeError(DeviceError):
+    """There is no debug probe, it cannot be used, or it was not said which one."""
+
+
+class FlashError(DeviceError):
+    """An image could not be written, or what was written is not the image."""
 
 
 class NotYetSupportedError(TinyaudioError):

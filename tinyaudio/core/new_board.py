@@ -35,12 +35,9 @@ def new_board_text(board_id: str, *, like: str, folder: Path | None = None) -> s
         raise BoardError(f"there is a board {board_id} already", hint="choose another id", where=str(files[board_id]))
     model = load_board(like, folder=folder)
     text = files[like].read_text(encoding="utf-8")
-    for key, old, new in (
-        ("id", model.id, board_id),
-        ("name", model.name, f"My board like {model.name}"),
-        ("board", model.platformio.board, board_id),
-    ):
-        text = re.sub(rf'^{key} = "{re.escape(old)}"', lambda _, line=f'{key} = "{new}"': line, text, count=1, flags=re.MULTILINE)
+    changes = (("id", model.id, board_id), ("name", model.name, f"My board like {model.name}"), ("board", model.platformio.board, board_id))
+    for key, old, new in changes:
+        text = re.sub(rf'^{key} = "{re.escape(old)}"', f'{key} = "{new}"', text, count=1, flags=re.MULTILINE)
     text = _HEAD.format(board_id=board_id, like=like) + text
     parse_board(text, path=Path(f"{board_id}.toml"))
     return text

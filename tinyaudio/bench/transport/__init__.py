@@ -13,6 +13,7 @@ from tinyaudio.bench.transport.fifo import FifoTransport
 from tinyaudio.bench.transport.loopback import BytePeer, LoopbackTransport
 from tinyaudio.bench.transport.process import ProcessTransport
 from tinyaudio.bench.transport.serial_port import SerialTransport
+from tinyaudio.bench.transport.usb_ports import UsbSerialPort, usb_serial_ports
 
 __all__ = [
     "BytePeer",
@@ -25,4 +26,6 @@ __all__ = [
     "ProcessTransport",
     "SerialTransport",
     "Transport",
+    "UsbSerialPort",
+    "usb_serial_ports",
 ]
