@@ -57,9 +57,9 @@ def open_virtual_line(board: Board, elf: Path, *, work_dir: Path, link: Link = "
 
 
 @contextmanager
-def open_serial_line(port: str) -> Iterator[DeviceLine]:
-    """Open a serial port, any pyserial URL."""
-    transport = SerialTransport(port)
+def open_serial_line(board: Board, port: str) -> Iterator[DeviceLine]:
+    """Open a serial port, any pyserial URL, at the baud rate of the board's link."""
+    transport = SerialTransport(port) if board.link is None else SerialTransport(port, baud_rate=board.link.baud)
     try:
         yield DeviceLine(transport=transport, clock=time.monotonic, description=port)
     finally:

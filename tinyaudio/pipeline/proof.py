@@ -105,7 +105,7 @@ def _open_line(
     if build is None:
         return open_fake_line(board, expected, calibrate_stage(line).value)
     if port is not None:
-        return open_serial_line(port)
+        return open_serial_line(board, port)
     return open_virtual_line(board, Path(build.elf), work_dir=board_directory(line, board.id))
 
 
