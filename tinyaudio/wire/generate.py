@@ -64,7 +64,7 @@ def _message_context(message: MessageDefinition, protocol: ProtocolDefinition) -
     return {
         "name": message.name,
         "upper": upper,
-        "id": f"0x{message.id:02x}",
+        "id": f"0x{message.id:02X}",
         "direction": message.direction.replace("_", " "),
         "doc": message.doc,
         "sequenced": message.sequenced,

@@ -1,4 +1,4 @@
-"""Message types of the serial protocol, version 2.
+"""Message types of the serial protocol, version 3.
 
 Generated from ``tinyaudio/wire/protocol.toml`` by ``python -m tinyaudio.wire.generate``; change that, not this.
 """
@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.codec import Reader, pack, pack_array, pack_string
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 MAX_PAYLOAD_BYTES: Final = 522
 
 
@@ -63,6 +63,16 @@ class FaultCode(IntEnum):
     HARDWARE = 3  # A peripheral or the processor reported a fault.
 
 
+class SettingStatus(IntEnum):
+    """What became of a SettingsRead or SettingsWrite. Behind a refused write the value is the one stored before."""
+
+    STORED = 0  # The value is what is stored, for good.
+    ABSENT = 1  # Nothing is stored under this key.
+    REFUSED = 2  # Not written: the key does not exist for this firmware, or cannot have this value.
+    FULL = 3  # Not written: no room for another key.
+    FAILED = 4  # Not written: there is no storage, it does not work, or other firmware has written it.
+
+
 class Capability(IntFlag):
     """What the firmware can do beyond the basics."""
 
@@ -70,6 +80,8 @@ class Capability(IntFlag):
     STAGE_CAPTURE = 2  # Sends StageData.
     SELF_TEST = 4  # Carries the golden vectors of every operator.
     RESET = 8  # Obeys ResetRequest.
+    MICROPHONE = 16  # Obeys LiveBegin.
+    SETTINGS = 32  # Keeps settings without power.
 
 
 _HELLO_REQUEST_0 = struct.Struct("<HI")
@@ -304,6 +316,162 @@ class ResetRequest:
         reader.finish()
         return cls(
             delay_ms=delay_ms,
+        )
+
+
+_LIVE_BEGIN_0 = struct.Struct("<IIB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveBegin:
+    """Starts a recording of the microphone, of which the same messages tell as of a clip."""
+
+    ID: ClassVar[int] = 0x13
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 9
+
+    clip_id: int  # Number that all messages about the recording repeat.
+    total_samples: int  # [samples] Length, lost samples included; ClipResult follows when so many have come. 0: until LiveEnd.
+    trace_mode: TraceMode  # What to tell about each frame.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_LIVE_BEGIN_0, "LiveBegin", self.clip_id, self.total_samples, self.trace_mode)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> LiveBegin:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "LiveBegin")
+        clip_id, total_samples, trace_mode = reader.integers(_LIVE_BEGIN_0)
+        reader.finish()
+        try:
+            return cls(
+                clip_id=clip_id,
+                total_samples=total_samples,
+                trace_mode=TraceMode(trace_mode),
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="LiveBegin") from error
+
+
+_LIVE_END_0 = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveEnd:
+    """Ends the recording with the last sample that was taken in; ClipResult follows. Ignored if the recording has ended."""
+
+    ID: ClassVar[int] = 0x14
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 4
+
+    clip_id: int  # Which recording.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_LIVE_END_0, "LiveEnd", self.clip_id)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> LiveEnd:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "LiveEnd")
+        (clip_id,) = reader.integers(_LIVE_END_0)
+        reader.finish()
+        return cls(
+            clip_id=clip_id,
+        )
+
+
+_SETTINGS_WRITE_0 = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsWrite:
+    """Stores a value so that it survives a power loss, and obeys it at once; SettingsValue answers when it is safe."""
+
+    ID: ClassVar[int] = 0x15
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 68
+    MAX_VALUE: ClassVar[int] = 64
+
+    key: int  # Which setting.
+    value: bytes  # Its value; empty: forget the setting.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_SETTINGS_WRITE_0, "SettingsWrite", self.key),
+                pack_array("B", "SettingsWrite.value", self.value, max_length=64),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SettingsWrite:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SettingsWrite")
+        (key,) = reader.integers(_SETTINGS_WRITE_0)
+        value = reader.bytes_(max_length=64)
+        reader.finish()
+        return cls(
+            key=key,
+            value=value,
+        )
+
+
+_SETTINGS_READ_0 = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsRead:
+    """Asks for SettingsValue."""
+
+    ID: ClassVar[int] = 0x16
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 2
+
+    key: int  # Which setting.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_SETTINGS_READ_0, "SettingsRead", self.key)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SettingsRead:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SettingsRead")
+        (key,) = reader.integers(_SETTINGS_READ_0)
+        reader.finish()
+        return cls(
+            key=key,
+        )
+
+
+_SETTINGS_LIST_0 = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsList:
+    """Asks for SettingsKeys."""
+
+    ID: ClassVar[int] = 0x17
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 2
+
+    first_key: int  # The least key to list.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_SETTINGS_LIST_0, "SettingsList", self.first_key)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SettingsList:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SettingsList")
+        (first_key,) = reader.integers(_SETTINGS_LIST_0)
+        reader.finish()
+        return cls(
+            first_key=first_key,
         )
 
 
@@ -756,6 +924,110 @@ class DeviceFault:
             raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="DeviceFault") from error
 
 
+_OVERRUN_0 = struct.Struct("<IIIII")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrun:
+    """Samples of a recording were lost; told as soon as it is known, behind all results from in front of the gap."""
+
+    ID: ClassVar[int] = 0x48
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 20
+
+    clip_id: int  # Which recording.
+    position_samples: int  # [samples] Position of the first lost sample in the recording, lost ones counted, modulo 2^32.
+    lost_samples: int  # [samples] How many were lost.
+    next_frame_index: int  # [frames] Index of the next frame; it begins at position_samples + lost_samples.
+    next_patch_index: int  # Index of the next patch; it begins with that frame.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_OVERRUN_0, "Overrun", self.clip_id, self.position_samples, self.lost_samples, self.next_frame_index, self.next_patch_index)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Overrun:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "Overrun")
+        clip_id, position_samples, lost_samples, next_frame_index, next_patch_index = reader.integers(_OVERRUN_0)
+        reader.finish()
+        return cls(
+            clip_id=clip_id,
+            position_samples=position_samples,
+            lost_samples=lost_samples,
+            next_frame_index=next_frame_index,
+            next_patch_index=next_patch_index,
+        )
+
+
+_SETTINGS_VALUE_0 = struct.Struct("<HB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsValue:
+    """A setting as it is now: the answer to SettingsRead and SettingsWrite."""
+
+    ID: ClassVar[int] = 0x49
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 69
+    MAX_VALUE: ClassVar[int] = 64
+
+    key: int  # Which setting.
+    status: SettingStatus  # What the value is, or why the write was refused.
+    value: bytes  # The value; empty where none is stored.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_SETTINGS_VALUE_0, "SettingsValue", self.key, self.status),
+                pack_array("B", "SettingsValue.value", self.value, max_length=64),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SettingsValue:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SettingsValue")
+        key, status = reader.integers(_SETTINGS_VALUE_0)
+        value = reader.bytes_(max_length=64)
+        reader.finish()
+        try:
+            return cls(
+                key=key,
+                status=SettingStatus(status),
+                value=value,
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="SettingsValue") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsKeys:
+    """The stored settings: the answer to SettingsList."""
+
+    ID: ClassVar[int] = 0x4A
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 66
+    MAX_KEYS: ClassVar[int] = 32
+
+    keys: tuple[int, ...]  # Their keys, from first_key on, in ascending order.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack_array("H", "SettingsKeys.keys", self.keys, max_length=32)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SettingsKeys:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SettingsKeys")
+        keys = reader.array("H", max_length=32)
+        reader.finish()
+        return cls(
+            keys=keys,
+        )
+
+
 Message = (
     HelloRequest
     | LinkPoll
@@ -764,6 +1036,11 @@ Message = (
     | ClipBegin
     | Pcm
     | ResetRequest
+    | LiveBegin
+    | LiveEnd
+    | SettingsWrite
+    | SettingsRead
+    | SettingsList
     | Hello
     | StageTrace
     | StageData
@@ -772,6 +1049,9 @@ Message = (
     | ClipResult
     | Log
     | DeviceFault
+    | Overrun
+    | SettingsValue
+    | SettingsKeys
 )
 
 _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
@@ -782,6 +1062,11 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x10: ClipBegin.decode,
     0x11: Pcm.decode,
     0x12: ResetRequest.decode,
+    0x13: LiveBegin.decode,
+    0x14: LiveEnd.decode,
+    0x15: SettingsWrite.decode,
+    0x16: SettingsRead.decode,
+    0x17: SettingsList.decode,
     0x40: Hello.decode,
     0x41: StageTrace.decode,
     0x42: StageData.decode,
@@ -790,6 +1075,9 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x45: ClipResult.decode,
     0x46: Log.decode,
     0x47: DeviceFault.decode,
+    0x48: Overrun.decode,
+    0x49: SettingsValue.decode,
+    0x4A: SettingsKeys.decode,
 }
 
 

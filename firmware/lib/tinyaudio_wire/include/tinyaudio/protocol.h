@@ -1,4 +1,4 @@
-// Message types of the serial protocol, version 2.
+// Message types of the serial protocol, version 3.
 //
 // Generated from tinyaudio/wire/protocol.toml by `python -m tinyaudio.wire.generate`; change that, not this.
 //
@@ -19,7 +19,7 @@
 namespace tinyaudio {
 namespace wire {
 
-constexpr uint16_t kProtocolVersion = 2;
+constexpr uint16_t kProtocolVersion = 3;
 constexpr uint32_t kMaxPayloadBytes = 522;
 
 enum class MessageType : uint8_t {
@@ -30,6 +30,11 @@ enum class MessageType : uint8_t {
     kClipBegin = 0x10,  // to device
     kPcm = 0x11,  // to device
     kResetRequest = 0x12,  // to device
+    kLiveBegin = 0x13,  // to device
+    kLiveEnd = 0x14,  // to device
+    kSettingsWrite = 0x15,  // to device
+    kSettingsRead = 0x16,  // to device
+    kSettingsList = 0x17,  // to device
     kHello = 0x40,  // to host
     kStageTrace = 0x41,  // to host
     kStageData = 0x42,  // to host
@@ -38,6 +43,9 @@ enum class MessageType : uint8_t {
     kClipResult = 0x45,  // to host
     kLog = 0x46,  // to host
     kDeviceFault = 0x47,  // to host
+    kOverrun = 0x48,  // to host
+    kSettingsValue = 0x49,  // to host
+    kSettingsKeys = 0x4A,  // to host
 };
 
 // What the device tells about each frame of the front end.
@@ -80,11 +88,22 @@ enum class FaultCode : uint8_t {
     kHardware = 3,  // A peripheral or the processor reported a fault.
 };
 
+// What became of a SettingsRead or SettingsWrite. Behind a refused write the value is the one stored before.
+enum class SettingStatus : uint8_t {
+    kStored = 0,  // The value is what is stored, for good.
+    kAbsent = 1,  // Nothing is stored under this key.
+    kRefused = 2,  // Not written: the key does not exist for this firmware, or cannot have this value.
+    kFull = 3,  // Not written: no room for another key.
+    kFailed = 4,  // Not written: there is no storage, it does not work, or other firmware has written it.
+};
+
 // What the firmware can do beyond the basics.
 constexpr uint32_t kCapabilityStageTrace = 1u;  // Sends StageTrace.
 constexpr uint32_t kCapabilityStageCapture = 2u;  // Sends StageData.
 constexpr uint32_t kCapabilitySelfTest = 4u;  // Carries the golden vectors of every operator.
 constexpr uint32_t kCapabilityReset = 8u;  // Obeys ResetRequest.
+constexpr uint32_t kCapabilityMicrophone = 16u;  // Obeys LiveBegin.
+constexpr uint32_t kCapabilitySettings = 32u;  // Keeps settings without power.
 
 // Opens a session: the device forgets its link state and what it was doing, and answers with Hello.
 struct HelloRequest {
@@ -248,6 +267,112 @@ inline uint32_t encode(const ResetRequest& message, uint8_t* payload, uint32_t c
 inline bool decode(const uint8_t* payload, uint32_t bytes, ResetRequest* message) {
     PayloadReader reader{payload, bytes, 0, true};
     get(reader, &message->delay_ms);
+    return reader.ok && reader.position == bytes;
+}
+
+// Starts a recording of the microphone, of which the same messages tell as of a clip.
+struct LiveBegin {
+    static constexpr MessageType kType = MessageType::kLiveBegin;
+    static constexpr uint32_t kMaxBytes = 9;
+    uint32_t clip_id;  // Number that all messages about the recording repeat.
+    uint32_t total_samples;  // [samples] Length, lost samples included; ClipResult follows when so many have come. 0: until LiveEnd.
+    TraceMode trace_mode;  // What to tell about each frame.
+};
+
+inline uint32_t encode(const LiveBegin& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.total_samples);
+    put(writer, static_cast<uint8_t>(message.trace_mode));
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, LiveBegin* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->total_samples);
+    get_enum(reader, &message->trace_mode, 2u);
+    return reader.ok && reader.position == bytes;
+}
+
+// Ends the recording with the last sample that was taken in; ClipResult follows. Ignored if the recording has ended.
+struct LiveEnd {
+    static constexpr MessageType kType = MessageType::kLiveEnd;
+    static constexpr uint32_t kMaxBytes = 4;
+    uint32_t clip_id;  // Which recording.
+};
+
+inline uint32_t encode(const LiveEnd& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, LiveEnd* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    return reader.ok && reader.position == bytes;
+}
+
+// Stores a value so that it survives a power loss, and obeys it at once; SettingsValue answers when it is safe.
+struct SettingsWrite {
+    static constexpr MessageType kType = MessageType::kSettingsWrite;
+    static constexpr uint32_t kMaxBytes = 68;
+    static constexpr uint32_t kMaxValue = 64;
+    uint16_t key;  // Which setting.
+    uint16_t value_count;
+    uint8_t value[64];  // Its value; empty: forget the setting.
+};
+
+inline uint32_t encode(const SettingsWrite& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.key);
+    put_bounded(writer, message.value, message.value_count, 64u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsWrite* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->key);
+    get_bounded(reader, message->value, &message->value_count, 64u);
+    return reader.ok && reader.position == bytes;
+}
+
+// Asks for SettingsValue.
+struct SettingsRead {
+    static constexpr MessageType kType = MessageType::kSettingsRead;
+    static constexpr uint32_t kMaxBytes = 2;
+    uint16_t key;  // Which setting.
+};
+
+inline uint32_t encode(const SettingsRead& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.key);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsRead* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->key);
+    return reader.ok && reader.position == bytes;
+}
+
+// Asks for SettingsKeys.
+struct SettingsList {
+    static constexpr MessageType kType = MessageType::kSettingsList;
+    static constexpr uint32_t kMaxBytes = 2;
+    uint16_t first_key;  // The least key to list.
+};
+
+inline uint32_t encode(const SettingsList& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.first_key);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsList* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->first_key);
     return reader.ok && reader.position == bytes;
 }
 
@@ -569,6 +694,85 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, DeviceFault* message)
     PayloadReader reader{payload, bytes, 0, true};
     get_enum(reader, &message->code, 4u);
     get_bounded(reader, message->text, &message->text_count, 200u);
+    return reader.ok && reader.position == bytes;
+}
+
+// Samples of a recording were lost; told as soon as it is known, behind all results from in front of the gap.
+struct Overrun {
+    static constexpr MessageType kType = MessageType::kOverrun;
+    static constexpr uint32_t kMaxBytes = 20;
+    uint32_t clip_id;  // Which recording.
+    uint32_t position_samples;  // [samples] Position of the first lost sample in the recording, lost ones counted, modulo 2^32.
+    uint32_t lost_samples;  // [samples] How many were lost.
+    uint32_t next_frame_index;  // [frames] Index of the next frame; it begins at position_samples + lost_samples.
+    uint32_t next_patch_index;  // Index of the next patch; it begins with that frame.
+};
+
+inline uint32_t encode(const Overrun& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.clip_id);
+    put(writer, message.position_samples);
+    put(writer, message.lost_samples);
+    put(writer, message.next_frame_index);
+    put(writer, message.next_patch_index);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, Overrun* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->clip_id);
+    get(reader, &message->position_samples);
+    get(reader, &message->lost_samples);
+    get(reader, &message->next_frame_index);
+    get(reader, &message->next_patch_index);
+    return reader.ok && reader.position == bytes;
+}
+
+// A setting as it is now: the answer to SettingsRead and SettingsWrite.
+struct SettingsValue {
+    static constexpr MessageType kType = MessageType::kSettingsValue;
+    static constexpr uint32_t kMaxBytes = 69;
+    static constexpr uint32_t kMaxValue = 64;
+    uint16_t key;  // Which setting.
+    SettingStatus status;  // What the value is, or why the write was refused.
+    uint16_t value_count;
+    uint8_t value[64];  // The value; empty where none is stored.
+};
+
+inline uint32_t encode(const SettingsValue& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.key);
+    put(writer, static_cast<uint8_t>(message.status));
+    put_bounded(writer, message.value, message.value_count, 64u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsValue* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->key);
+    get_enum(reader, &message->status, 5u);
+    get_bounded(reader, message->value, &message->value_count, 64u);
+    return reader.ok && reader.position == bytes;
+}
+
+// The stored settings: the answer to SettingsList.
+struct SettingsKeys {
+    static constexpr MessageType kType = MessageType::kSettingsKeys;
+    static constexpr uint32_t kMaxBytes = 66;
+    static constexpr uint32_t kMaxKeys = 32;
+    uint16_t keys_count;
+    uint16_t keys[32];  // Their keys, from first_key on, in ascending order.
+};
+
+inline uint32_t encode(const SettingsKeys& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put_bounded(writer, message.keys, message.keys_count, 32u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsKeys* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get_bounded(reader, message->keys, &message->keys_count, 32u);
     return reader.ok && reader.position == bytes;
 }
 
