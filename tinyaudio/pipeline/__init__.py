@@ -2,6 +2,7 @@
 
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
+from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
 from tinyaudio.pipeline.learning import (
@@ -21,6 +22,8 @@ from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import new_project, run_demo
 
 __all__ = [
+    "FlashRequest",
+    "Flashed",
     "FrontendBench",
     "FrontendBenchRequest",
     "Line",
@@ -40,6 +43,7 @@ __all__ = [
     "evaluation_metrics",
     "expected_stage",
     "features_stage",
+    "flash_stage",
     "hil_stage",
     "new_project",
     "open_line",
