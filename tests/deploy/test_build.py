@@ -14,6 +14,7 @@ from tinyaudio.core.errors import BuildError, StorageError, ToolError
 from tinyaudio.core.tools import run_tool
 from tinyaudio.deploy.build import build_project, ensure_cmsis_dsp, prepare_platformio
 from tinyaudio.deploy.build.platformio import tool_version_of_scons
+from tinyaudio.deploy.render import platform_files
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 
@@ -103,6 +104,7 @@ SECTIONS {
 def write_project(directory: Path, board: str) -> FirmwareProject:
     """Write the smallest project that has everything a rendered one has: a library, CMSIS-DSP, a linker script."""
     texts = {
+        **platform_files(load_board(board)),
         "platformio.ini": PLATFORMIO_INI.format(board=board),
         "linker.ld": LINKER_LD,
         "src/main.cc": MAIN_CC,
@@ -114,7 +116,6 @@ def write_project(directory: Path, board: str) -> FirmwareProject:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    shutil.copytree(FIRMWARE / "platform", directory / "platforms" / "tinyaudio")
     shutil.copytree(FIRMWARE / "lib" / "cmsis_dsp", directory / "lib" / "cmsis_dsp")
     return FirmwareProject(board=board, runtime="aot", files=texts, fingerprint="ab" * 32, frontend_fingerprint="cd" * 32, model_sha256="ef" * 32)
 
