@@ -67,6 +67,16 @@ def test_what_lies_where_is_shown_with_the_reason() -> None:
     assert facts["stack"]["worst_case_bytes"] == 2_104
 
 
+def test_what_the_device_said_is_shown() -> None:
+    inputs = report_inputs()
+    said = replace(inputs, hil=replace(inputs.hil, log=("error: fault at <pc>",) * 41))
+    page = render_page(said)
+    assert page.count("error: fault at &lt;pc&gt;") == 40
+    assert "and 1 more lines" in page
+    assert "What the device said" not in render_page(inputs)
+    assert len(report_facts(said)["log"]) == 41
+
+
 def test_a_failure_is_shown_where_it_is() -> None:
     text = render_page(report_inputs(failed=True))
     assert "3 of 128,090 values differ" in text

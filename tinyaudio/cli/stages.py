@@ -180,6 +180,8 @@ def say_proof(output: Output, proof: Any) -> None:
         if "flash_bytes" in facts:
             rows.append(("flash / RAM", f"{facts['flash_bytes']:,} / {facts['ram_bytes']:,} bytes"))
         output.table(f"{facts['board']}, runtime {facts['runtime']}, depth {facts['depth']}", ("", ""), rows)
+    for line in facts["log"]:
+        output.warning(f"the device: {line}")
     verdict = "0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
     output.result(facts, text=f"{verdict}\nreport: {facts['report']}")
     if not proof.passed:

@@ -33,6 +33,7 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         "dropped": hil.dropped_frames,
         "resumed": hil.resumed,
         "overruns": hil.overruns,
+        "log": list(hil.log),
         "arena_bytes": hil.identity.arena_bytes,
         "parameters": inputs.parameters,
         "kernel_distances": [
