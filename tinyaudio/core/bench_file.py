@@ -107,7 +107,7 @@ def parse_bench(text: str, *, path: Path, boards: Iterable[str]) -> Bench:
     except tomllib.TOMLDecodeError as error:
         raise BenchFileError(f"not TOML: {error}", hint="mend the line it names", where=str(path)) from error
     known = tuple(boards)
-    problems = [f"{name}: unknown table; a slot is [slots.NAME]" for name in table if name != "slots"]
+    problems = [f"{name}: unknown table (a slot is [slots.NAME])" for name in table if name != "slots"]
     slots: dict[str, Slot] = {}
     for name, problem, slot in _checked_slots(table.get("slots", {})):
         if slot is not None:
@@ -138,7 +138,7 @@ def _unknown_boards(slots: dict[str, Slot], known: tuple[str, ...]) -> Iterator[
         if slot.board not in known:
             nearest = difflib.get_close_matches(slot.board, known, n=1, cutoff=0.5)
             suggestion = f"did you mean {nearest[0]!r}?" if nearest else f"boards: {', '.join(known)}"
-            yield f"slots.{name}.board: there is no board {slot.board!r}; {suggestion}"
+            yield f"slots.{name}.board: there is no board {slot.board!r} ({suggestion})"
 
 
 def _shared_probes(slots: dict[str, Slot]) -> Iterator[str]:
