@@ -254,11 +254,17 @@ def test_a_link_error_names_the_symbol(native: tuple[Path, Board, FirmwareProjec
         build_project(directory, board, project=project)
 
 
-def test_an_image_that_does_not_fit_its_region_is_a_link_error(tmp_path: Path) -> None:
+def test_an_image_that_does_not_fit_its_region_lists_what_is_in_it_largest_first(tmp_path: Path) -> None:
     project = write_project(tmp_path, "mps2_an500")
     (tmp_path / "linker.ld").write_text(LINKER_LD.replace("ORIGIN = 0x00000000, LENGTH = 4M", "ORIGIN = 0x00000000, LENGTH = 16K"))
-    with pytest.raises(BuildError, match=r"does not link: .*region `code' overflowed by \d+ bytes"):
+    message = (
+        r"linker\.ld: does not fit: region code of mps2_an500 is \d+ bytes too small; "
+        r"largest in it: cmsis_dsp_rfft_q31\.o \d+ \(realCoefBQ31 32768, realCoefAQ31 32768, .*\); tone_bin\.o \d+ "
+    )
+    with pytest.raises(BuildError, match=message) as caught:
         build_project(tmp_path, load_board("mps2_an500"), project=project)
+    assert "smaller model" in caught.value.hint
+    assert "\n" not in str(caught.value)
 
 
 def test_a_section_outside_of_the_memory_map_is_an_error(tmp_path: Path) -> None:

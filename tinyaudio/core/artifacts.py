@@ -223,11 +223,13 @@ class BuildArtifact:
     budget_problems: tuple[str, ...]  # empty if the image fits the board's budget and its worst-case stack what is reserved
     toolchain: str  # compiler and version
     seconds: float
+    frontend_fingerprint: str = ""
+    model_sha256: str = ""
     placement: Placement | None = None  # measured; None: the host's linker placed everything
     stack: StackUse | None = None  # None: the stack is the host's affair
     components: tuple[LinkedComponent, ...] = ()  # what is linked, by name
     files: dict[str, OutputFile] = field(default_factory=dict)  # "elf", "bin", "hex", "map" -> file
-    flags: tuple[str, ...] = ()  # of the compiler, for C++; of the target and the platform
+    flags: tuple[str, ...] = ()  # of the C++ compiler
 
     @property
     def budget_ok(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -76,3 +77,9 @@ if not on_host:
         action = f"{tool('objcopy')} -O {form} $SOURCE $TARGET"
         outputs.append(env.Command(f"$BUILD_DIR/firmware.{suffix}", image, env.VerboseAction(action, "Writing $TARGET")))
 Default(outputs)
+
+# What the C++ was compiled with, for build.json; without the one flag that names this folder.
+flags = [str(flag) for flag in [*env["CXXFLAGS"], *env["CCFLAGS"]] if not str(flag).startswith("-ffile-prefix-map")]
+flags_file = Path(env.subst("$BUILD_DIR")) / "flags.json"
+flags_file.parent.mkdir(parents=True, exist_ok=True)
+flags_file.write_text(json.dumps(flags) + "\n", encoding="utf-8")

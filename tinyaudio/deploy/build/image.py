@@ -74,6 +74,17 @@ def read_image_sizes(elf: Path, board: Board) -> ImageSizes:
     return ImageSizes(flash_bytes=used[board.memory.code], ram_bytes=ram_bytes, regions=regions)
 
 
+def read_section_sizes(elf: Path) -> dict[str, int]:
+    """Return {section: bytes} of everything that the image `elf` occupies.
+
+    Raises
+    ------
+    BuildError
+        If the file is not ELF.
+    """
+    return {section.name: section.size_bytes for section in _read_sections(elf)}
+
+
 def budget_problems(sizes: ImageSizes, board: Board) -> tuple[str, ...]:
     """Return one sentence for each limit of the board that the image breaks: its budget, and its memory regions."""
     problems = []

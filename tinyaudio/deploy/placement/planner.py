@@ -72,14 +72,13 @@ def _items(board: Board, demand: Demand) -> tuple[_Item, ...]:
     memory = board.memory
     stack = _named(memory.data, "{region} begins with it, so that an overflow leaves the memory and faults instead of changing data")
     variables = _named(memory.data, "the board file names {region} for data")
-    code = _named(memory.code, "the board file names {region} for code, and code that does not run for every sample is read through the cache")
-    constants = _named(memory.code, "constants stay in {region}, which keeps them without power and is read through the cache")
+    code = _named(memory.code, "the board file names {region} for code and constants")
+    constants = _named(memory.code, "{region} keeps constants without power, and nothing has to be copied at reset")
     tight = _Wish(suits=lambda _, region: region.kind == "dtcm", reason="{region} has no wait states and needs no cache")
     sram = _Wish(suits=lambda _, region: region.kind == "sram", reason="{region} has the most room of the memories that are left")
     instruction = _Wish(
         suits=lambda _, region: region.kind == "itcm", reason="it runs for every frame, and {region} has no wait states; as far as it fits"
     )
-    model = "arena of the model"
     items = [_Item(name="stack", sections=(".stack",), bytes=memory.stack_bytes, wishes=(stack,))]
     if _has_dma(board):
         items.append(_Item(name="DMA buffers", sections=(".dma",), bytes=demand.dma_bytes, wishes=(_dma_wish(board),)))
@@ -87,7 +86,14 @@ def _items(board: Board, demand: Demand) -> tuple[_Item, ...]:
         _Item(name="variables", sections=(".data", ".bss"), bytes=VARIABLES_BYTES, wishes=(variables,)),
         _Item(name="buffers of the application", sections=(".fast",), bytes=demand.buffer_bytes, wishes=(tight, sram)),
         _Item(name="tables of the front end", sections=(".tables",), bytes=demand.table_bytes, wishes=(tight, constants)),
-        _Item(name=model, sections=(".arena",), bytes=demand.arena_bytes, wishes=(tight, sram), of_model=True, parts=demand.arena_parts),
+        _Item(
+            name="arena of the model",
+            sections=(".arena",),
+            bytes=demand.arena_bytes,
+            wishes=(tight, sram),
+            of_model=True,
+            parts=demand.arena_parts,
+        ),
         _Item(name="code of front end and model", sections=(".hot",), bytes=0, wishes=(instruction, code)),
         _Item(
             name="weights of the model",

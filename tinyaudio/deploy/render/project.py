@@ -9,6 +9,7 @@ from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import BoardError, ModelError
 from tinyaudio.core.templating import render_template
+from tinyaudio.deploy.chip_config import port_files
 from tinyaudio.deploy.compiler import CompiledModel, compile_model
 from tinyaudio.deploy.placement import plan_placement
 from tinyaudio.deploy.render.generated import Parts, generated_files
@@ -49,9 +50,11 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
     Raises
     ------
     ModelError
-        If the model cannot be compiled, or does not fit the front end or the protocol.
+        If the model cannot be compiled, or does not fit the front end, the protocol or the board's memories.
     BoardError
-        If the tables are not of the board's FFT kernel.
+        If the tables are not of the board's FFT kernel, or its chip cannot be configured as its file says.
+    BuildError
+        If something other than the model fits no memory of the board.
     SpecError
         If the board's microphone cannot give the front end's sample rate.
     """
@@ -86,7 +89,9 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
     Raises
     ------
     BoardError
-        If the tables are not of the board's FFT kernel.
+        If the tables are not of the board's FFT kernel, or its chip cannot be configured as its file says.
+    BuildError
+        If something other than the model fits no memory of the board.
     SpecError
         If the board's microphone cannot give the front end's sample rate.
     """
@@ -110,7 +115,7 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
 def _render(parts: Parts) -> FirmwareProject:
     board = parts.board
     placement = None
-    files = {**library_files(parts.tables.kernel), **port_sources(board), **generated_files(parts)}
+    files = {**library_files(parts.tables.kernel), **port_sources(board), **port_files(board), **generated_files(parts)}
     if board.core != "host":
         placement = plan_placement(board, memory_demand(parts.tables, parts.compiled, dma_bytes=_PORT_DMA_BYTES))
         files["linker.ld"] = linker_script(board, placement, parts.tables)
