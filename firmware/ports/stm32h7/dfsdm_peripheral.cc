@@ -5,17 +5,15 @@
 namespace tinyaudio {
 namespace stm32h7 {
 
-namespace {
-
 using tinyaudio_generated::kMicrophone;
 
-const volatile void* data() {
+const volatile void* dfsdm_data() {
     return &dfsdm1_filter0().FLTRDATAR;
 }
 
 // Channel 0 holds what is common to all channels: the clock of the microphones and the switch of the whole block. The
 // filter runs over one channel without pause (FAST), so that it gives one sample for each `oversampling` clocks.
-void start(const SampleRateSettings& rate) {
+void dfsdm_start(const SampleRateSettings& rate) {
     DfsdmChannel& channel = dfsdm1_channel(kMicrophone.channel);
     DfsdmChannel& common = dfsdm1_channel(0);
     DfsdmFilter& filter = dfsdm1_filter0();
@@ -33,22 +31,18 @@ void start(const SampleRateSettings& rate) {
     set_bits(filter.FLTCR1, DfsdmFilter::FLTCR1_RSWSTART);
 }
 
-void stop() {
+void dfsdm_stop() {
     clear_bits(dfsdm1_filter0().FLTCR1, DfsdmFilter::FLTCR1_DFEN);
     dfsdm1_channel(kMicrophone.channel).CHCFGR1 = 0;
     dfsdm1_channel(0).CHCFGR1 = 0;
 }
 
-bool take_overrun() {
+bool dfsdm_take_overrun() {
     DfsdmFilter& filter = dfsdm1_filter0();
     const bool is_overrun = (filter.FLTISR & DfsdmFilter::FLTISR_ROVRF) != 0;
     filter.FLTICR = DfsdmFilter::FLTICR_CLRROVRF;
     return is_overrun;
 }
-
-}  // namespace
-
-const PcmPeripheral kDfsdmPeripheral = {data, start, stop, take_overrun};
 
 }  // namespace stm32h7
 }  // namespace tinyaudio

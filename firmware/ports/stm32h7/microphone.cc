@@ -20,14 +20,27 @@ namespace {
 using tinyaudio_generated::kMicrophone;
 
 constexpr bool kIsPresent = kMicrophone.interface != MicrophoneInterface::kNone;
+constexpr bool kIsPdm = kMicrophone.interface == MicrophoneInterface::kPdm;
 constexpr uint32_t kBlockSamples = 64;  // a block is recorded while the one before it is taken: 4 ms at 16 kHz
 
 TINYAUDIO_DMA_BUFFER uint32_t blocks[2][kBlockSamples];
 Recording recording;
 bool is_running;
 
-const PcmPeripheral& peripheral() {
-    return kMicrophone.interface == MicrophoneInterface::kPdm ? kDfsdmPeripheral : kSaiPeripheral;
+const volatile void* data() {
+    return kIsPdm ? dfsdm_data() : sai_data();
+}
+
+void start_peripheral(const SampleRateSettings& rate) {
+    return kIsPdm ? dfsdm_start(rate) : sai_start(rate);
+}
+
+void stop_peripheral() {
+    return kIsPdm ? dfsdm_stop() : sai_stop();
+}
+
+bool take_overrun() {
+    return kIsPdm ? dfsdm_take_overrun() : sai_take_overrun();
 }
 
 const SampleRateSettings* find_rate(uint32_t sample_rate_hz) {
@@ -40,7 +53,7 @@ const SampleRateSettings* find_rate(uint32_t sample_rate_hz) {
 }
 
 void start_samples() {
-    dma_start(kSampleStream, {kMicrophone.request, peripheral().data(), blocks, 2 * kBlockSamples,
+    dma_start(kSampleStream, {kMicrophone.request, data(), blocks, 2 * kBlockSamples,
                               DmaStream::CR_CIRC | DmaStream::CR_MINC | DmaStream::CR_PSIZE_32_BITS |
                                   DmaStream::CR_MSIZE_32_BITS | DmaStream::CR_PL_HIGH | DmaStream::CR_HTIE |
                                   DmaStream::CR_TCIE | DmaStream::CR_TEIE});
@@ -72,7 +85,7 @@ void samples_interrupt() {
 
 // The peripheral drops at least one sample an overrun, and does not say how many.
 void microphone_interrupt() {
-    if (peripheral().take_overrun()) {
+    if (take_overrun()) {
         recording_lose(recording, 1);
     }
 }
@@ -99,7 +112,7 @@ bool port_microphone_start(uint32_t sample_rate_hz) {
     start_samples();
     enable_interrupt(kDma1Stream2Interrupt);
     enable_interrupt(kMicrophone.interrupt);
-    peripheral().start(*rate);
+    start_peripheral(*rate);
     is_running = true;
     return true;
 }
@@ -108,7 +121,7 @@ void port_microphone_stop() {
     if (!is_running) {
         return;
     }
-    peripheral().stop();
+    stop_peripheral();
     const InterruptLock lock;
     dma_stop(kSampleStream);
     recording_restart(recording);

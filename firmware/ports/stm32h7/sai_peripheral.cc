@@ -11,13 +11,15 @@ SaiBlock& block() {
     return block_at<SaiBlock>(tinyaudio_generated::kMicrophone.base);
 }
 
-const volatile void* data() {
+}  // namespace
+
+const volatile void* sai_data() {
     return &block().DR;
 }
 
 // I2S: frames of 64 bit clocks; the word select line falls one bit before the left slot begins; bits are taken at the
 // rising edge. Slots of 32 bits, of which only the left one is kept.
-void start(const SampleRateSettings& rate) {
+void sai_start(const SampleRateSettings& rate) {
     constexpr uint32_t kFrameBits = 64;
     SaiBlock& sai = block();
     sai.CR2 = SaiBlock::CR2_FFLUSH;
@@ -32,7 +34,7 @@ void start(const SampleRateSettings& rate) {
 }
 
 // The block goes off at the end of the frame under way.
-void stop() {
+void sai_stop() {
     SaiBlock& sai = block();
     clear_bits(sai.CR1, SaiBlock::CR1_SAIEN);
     wait_for(sai.CR1, SaiBlock::CR1_SAIEN, 0);
@@ -40,15 +42,11 @@ void stop() {
     sai.IM = 0;
 }
 
-bool take_overrun() {
+bool sai_take_overrun() {
     const bool is_overrun = (block().SR & SaiBlock::SR_OVRUDR) != 0;
     block().CLRFR = SaiBlock::CLRFR_COVRUDR;
     return is_overrun;
 }
-
-}  // namespace
-
-const PcmPeripheral kSaiPeripheral = {data, start, stop, take_overrun};
 
 }  // namespace stm32h7
 }  // namespace tinyaudio
