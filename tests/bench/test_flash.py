@@ -127,9 +127,7 @@ def two_boards() -> FakeDesk:
     return FakeDesk(
         probes=[
             one_probe(),
-            FakeProbe(
-                serial_number=RIGHT, chip=FakeChip(table=probe_table(), unique_id=bytes(range(12))), board_name="NUCLEO-H753ZI", port="/dev/ttyACM1"
-            ),
+            FakeProbe(serial_number=RIGHT, chip=FakeChip(table=probe_table(), unique_id=bytes(range(12))), board_name="", port="/dev/ttyACM1"),
         ]
     )
 
@@ -141,7 +139,7 @@ def test_with_two_boards_nothing_is_guessed(name: str) -> None:
     assert f"{LEFT} (" in caught.value.message
     assert "serial port /dev/ttyACM1" in caught.value.message
     assert "[slot left]" in caught.value.message
-    assert ("NUCLEO-H753ZI" in caught.value.message) == (name == "pyocd")
+    assert ("NUCLEO-H743ZI2" in caught.value.message) == (name == "pyocd")
     assert "--serial-number" in caught.value.hint
 
 

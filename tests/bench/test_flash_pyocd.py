@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyocd.board.board_ids import BOARD_ID_TO_INFO
 from pyocd.core import exceptions
 from pyocd.core.options import BUILTIN_OPTIONS
 from pyocd.core.soc_target import SoCTarget
@@ -18,13 +19,14 @@ from pyocd.probe.debug_probe import DebugProbe
 from pyocd.target.builtin import BUILTIN_TARGETS
 from usb.core import USBError
 
-from tests.bench.flash_desks import LEFT, flash_on, holds_image, one_probe, probe_table
+from tests.bench.flash_desks import IMAGE, LEFT, Recorder, board, flash_on, holds_image, one_probe, probe_table
+from tinyaudio.bench.flash import flash
 from tinyaudio.bench.flash.fakes import FakeDesk, FakePyocd
 from tinyaudio.bench.flash.fakes.pyocd_api import FakeMemoryLoader, FakeSession, FakeTarget
 from tinyaudio.bench.flash.pyocd_programmer import PyocdProgrammer, load_pyocd
 from tinyaudio.bench.flash.roles import LADDER, RungError
 from tinyaudio.core.board import board_ids, load_board
-from tinyaudio.core.errors import ProbeError, ToolError
+from tinyaudio.core.errors import ProbeError, ToolError, WrongChipError
 
 
 def parameters(function: Callable[..., Any]) -> set[str]:
@@ -179,3 +181,27 @@ def test_a_probe_that_is_denied_beside_another_is_named_when_it_is_chosen(monkey
         flash_on(programmer, serial_number=LEFT)
     flash_on(programmer, serial_number="0668FF55")
     assert holds_image(allowed.chip)
+
+
+def test_a_probe_that_is_part_of_another_board_is_refused_unless_it_is_bound() -> None:
+    """An STM32H753 says of itself what an STM32H743 says."""
+    probe = one_probe()
+    probe.board_name, probe.board_mcu = "NUCLEO-H753ZI", "stm32h753zitx"
+    desk = FakeDesk(probes=[probe])
+    programmer = PyocdProgrammer(load=FakePyocd(desk).load, list_ports=desk.serial_ports)
+    with pytest.raises(WrongChipError, match=r"sits on a NUCLEO-H753ZI \(stm32h753zitx\), not on a NUCLEO-H743ZI2") as caught:
+        flash_on(programmer, force=True)
+    assert "slot in bench.toml" in caught.value.hint
+    assert set(probe.chip.flash) == {0xFF}
+    flash(IMAGE, board(), programmer.probes()[0], programmer=programmer, progress=Recorder(), probe_is_bound=True)
+    assert holds_image(probe.chip)
+    probe.board_name = ""
+    flash_on(programmer)
+
+
+def test_pyocd_knows_the_chip_of_every_shipped_board_that_it_knows() -> None:
+    targets = {info.name: info.target for info in BOARD_ID_TO_INFO.values()}
+    known = [shipped for board_id in board_ids() if (shipped := load_board(board_id)).name in targets]
+    assert {shipped.id for shipped in known} >= {"stm32h7", "nucleo_h753zi"}
+    for shipped in known:
+        assert targets[shipped.name].startswith(shipped.mcu.lower()), shipped.id

@@ -12,6 +12,7 @@ from tinyaudio.bench.flash import (
     FlashResult,
     ProbeInfo,
     Programmer,
+    check_probe,
     choose_probe,
     choose_programmer,
     flash,
@@ -130,11 +131,21 @@ def flash_stage(
     programmer = choose_programmer(choose_from or programmers(on_detail=line.progress.detail), request.programmer, on_note=line.progress.note)
     probe = choose_probe(programmer, slot.serial_number if slot else request.serial_number, name_slots=bench.slots_of)
     slot = _agreeing_slot(bench, slot, probe, board)
+    if slot is None:
+        check_probe(probe, board)
     port = _chosen_port(request, slot, probe)
     build = _built(line, board, offline=request.offline)
     image = read_flash_image(Path(build.elf))
-    unique_id = slot.unique_id if slot else None
-    result = flash(image, board, probe, programmer=programmer, progress=line.progress, force=request.force, unique_id=unique_id)
+    result = flash(
+        image,
+        board,
+        probe,
+        programmer=programmer,
+        progress=line.progress,
+        force=request.force,
+        unique_id=slot.unique_id if slot else None,
+        probe_is_bound=slot is not None,
+    )
     line.progress.note(f"asking the device at {port} who it is")
     transport = (open_port or _open_serial)(port, board)
     return Flashed(result=result, build=build, identity=_who_answers(transport, port, board, build, result), port=port)

@@ -12,7 +12,7 @@ Where another kind of probe fits in: `board.probe.kind` chooses what `programmer
 
 from __future__ import annotations
 
-from tinyaudio.bench.flash.chip import ChipIdentity
+from tinyaudio.bench.flash.chip import ChipIdentity, check_probe
 from tinyaudio.bench.flash.flashing import FlashResult, flash, require_probe_table
 from tinyaudio.bench.flash.image import FlashImage, Segment, check_image, read_flash_image
 from tinyaudio.bench.flash.programmers import programmers
@@ -27,6 +27,7 @@ __all__ = [
     "Programmer",
     "Segment",
     "check_image",
+    "check_probe",
     "choose_probe",
     "choose_programmer",
     "flash",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyaudio.bench.flash.roles import Connection, RungError
+from tinyaudio.bench.flash.roles import Connection, ProbeInfo, RungError
 from tinyaudio.core.board import Board
 from tinyaudio.core.board import Probe as ProbeTable
 from tinyaudio.core.errors import WrongChipError
@@ -79,5 +79,25 @@ def check_chip(chip: ChipIdentity, board: Board, table: ProbeTable, *, unique_id
         raise WrongChipError(
             f"the chip is not that of {board.name} ({board.mcu}): {'; '.join(differences)}; nothing was written",
             hint="choose the right board with --board, or the right probe with --serial-number or --slot; --force does not change this",
+            where=f"--board {board.id}",
+        )
+
+
+def check_probe(probe: ProbeInfo, board: Board) -> None:
+    """Raise if the probe knows that it sits on a board with another chip.
+
+    Chips of one family may share all that their registers tell: an STM32H743, an H753 and an H747 with 2 MB have the same
+    device id. A probe that is part of a board knows that board; a probe on its own knows nothing, and passes.
+
+    Raises
+    ------
+    WrongChipError
+        Naming both boards.
+    """
+    if probe.board_mcu and not probe.board_mcu.lower().startswith(board.mcu.lower()):
+        raise WrongChipError(
+            f"the debug probe {probe.serial_number} sits on a {probe.board_name} ({probe.board_mcu}), not on a {board.name} ({board.mcu}); "
+            "nothing was written",
+            hint="choose the right board with --board; if the probe is wired to another board than its own, say so with a slot in bench.toml",
             where=f"--board {board.id}",
         )

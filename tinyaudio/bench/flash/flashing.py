@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from tinyaudio.bench.flash.chip import ChipIdentity, check_chip, read_chip
+from tinyaudio.bench.flash.chip import ChipIdentity, check_chip, check_probe, read_chip
 from tinyaudio.bench.flash.image import FlashImage, Segment, check_image
 from tinyaudio.bench.flash.roles import LADDER, MASS_ERASE, Connection, ProbeInfo, Programmer, Progress, Rung, RungError
 from tinyaudio.core.board import Board
@@ -47,6 +47,7 @@ def flash(
     progress: Progress,
     force: bool = False,
     unique_id: str | None = None,
+    probe_is_bound: bool = False,
 ) -> FlashResult:
     """Write `image` to the chip at `probe`, which must be that of `board`; return what was written and read back.
 
@@ -66,6 +67,8 @@ def flash(
         Whether the ladder may end with a mass erase, which erases stored settings, too. The chip is checked all the same.
     unique_id
         Of the one chip that is meant, hexadecimal; None: any of the board's kind.
+    probe_is_bound
+        Whether the user has said that the board hangs at this probe, even if the probe is part of another board.
 
     Raises
     ------
@@ -82,6 +85,8 @@ def flash(
     """
     table = require_probe_table(board)
     check_image(image, board)
+    if not probe_is_bound:
+        check_probe(probe, board)
     started = time.monotonic()
     state = _State()
     failures: list[str] = []

@@ -221,10 +221,14 @@ def _options(table: ProbeTable, rung: Rung) -> dict[str, Any]:
 def _describe(probe: Any, errors: tuple[type[Exception], ...]) -> ProbeInfo:
     try:
         board = probe.associated_board_info
-        board_name = board.name if board is not None else ""
     except errors:  # in use: its serial number is known all the same
-        board_name = ""
-    return ProbeInfo(serial_number=probe.unique_id, product=probe.product_name or "debug probe", board_name=board_name)
+        board = None
+    return ProbeInfo(
+        serial_number=probe.unique_id,
+        product=probe.product_name or "debug probe",
+        board_name=(board and board.name) or "",
+        board_mcu=(board and board.target) or "",
+    )
 
 
 def _close(session: Any, api: PyocdApi) -> None:

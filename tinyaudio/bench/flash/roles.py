@@ -41,6 +41,7 @@ class ProbeInfo:
     serial_number: str
     product: str  # as the probe calls itself
     board_name: str = ""  # of the board it sits on, if it knows
+    board_mcu: str = ""  # the chip of that board, as in an order code; "" if it does not know
     port: str = ""  # its serial port; "" if it has none
 
     def describe(self) -> str:

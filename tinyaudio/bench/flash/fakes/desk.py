@@ -157,7 +157,8 @@ class FakeProbe:
     serial_number: str
     chip: FakeChip
     product: str = "STLINK-V3"
-    board_name: str = "NUCLEO-H743ZI2"
+    board_name: str = "NUCLEO-H743ZI2"  # of the board it is part of; "": it is a probe on its own
+    board_mcu: str = "stm32h743zitx"
     port: str = ""  # its serial port; "": it has none
     plugged: bool = True
     in_use: bool = False  # by another program

@@ -27,6 +27,7 @@ _COMMON_LOG = logging.getLogger("pyocd.probe.common")
 @dataclass(frozen=True)
 class _BoardInfo:
     name: str
+    target: str
 
 
 class _DebugProbe:
@@ -47,7 +48,7 @@ class _DebugProbe:
     def associated_board_info(self) -> _BoardInfo | None:
         if not self.fake.plugged:
             raise exceptions.ProbeError(f"USB Error: [Errno {errno.ENODEV}] {_GONE}")
-        return _BoardInfo(self.fake.board_name) if self.fake.board_name else None
+        return _BoardInfo(self.fake.board_name, self.fake.board_mcu) if self.fake.board_name else None
 
 
 class FakePyocd:
