@@ -12,6 +12,7 @@ namespace stm32h7 {
 struct PllSettings {
     uint32_t divm;  // 0: the PLL is not used
     uint32_t divn;
+    uint32_t fraction;  // FRACN
     uint32_t output_divider;
     uint32_t reference_range;  // PLLxRGE
     bool vco_is_medium;        // PLLxVCOSEL

@@ -64,11 +64,13 @@ void start_plls() {
         selection |= pll.divm << (Rcc::PLLCKSELR_DIVM1_SHIFT + 8 * index);
         configuration |= pll.reference_range << (Rcc::PLLCFGR_PLL1RGE_SHIFT + 4 * index);
         configuration |= pll.vco_is_medium ? Rcc::PLLCFGR_PLL1VCOSEL << (4 * index) : 0;
+        configuration |= pll.fraction != 0 ? Rcc::PLLCFGR_PLL1FRACEN << (4 * index) : 0;
         configuration |= kOutputs[index];
         rcc().PLLxR[2 * index] = (pll.divn - 1) << Rcc::PLLDIVR_DIVN_SHIFT |
                                  (pll.output_divider - 1) << Rcc::PLLDIVR_DIVP_SHIFT |
                                  (pll.output_divider - 1) << Rcc::PLLDIVR_DIVQ_SHIFT |
                                  (pll.output_divider - 1) << Rcc::PLLDIVR_DIVR_SHIFT;
+        rcc().PLLxR[2 * index + 1] = pll.fraction << Rcc::PLLFRACR_FRACN_SHIFT;
         on |= Rcc::CR_PLL1ON << (2 * index);
     }
     rcc().PLLCKSELR = selection;

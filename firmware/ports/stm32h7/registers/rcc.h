@@ -64,7 +64,8 @@ struct Rcc {
     static constexpr uint32_t D3CFGR_D3PPRE_SHIFT = 4;
     // PLLxR holds PLL1DIVR, PLL1FRACR, PLL2DIVR, PLL2FRACR, PLL3DIVR, PLL3FRACR.
     static constexpr uint32_t PLLCKSELR_DIVM1_SHIFT = 4;  // DIVM2 and DIVM3 8 and 16 bits further up
-    static constexpr uint32_t PLLCFGR_PLL1VCOSEL = 1U << 1;  // the fields of PLL2 and PLL3 4 and 8 bits further up
+    static constexpr uint32_t PLLCFGR_PLL1FRACEN = 1U << 0;  // the fields of PLL2 and PLL3 4 and 8 bits further up
+    static constexpr uint32_t PLLCFGR_PLL1VCOSEL = 1U << 1;
     static constexpr uint32_t PLLCFGR_PLL1RGE_SHIFT = 2;
     static constexpr uint32_t PLLCFGR_DIVP1EN = 1U << 16;
     static constexpr uint32_t PLLCFGR_DIVP2EN = 1U << 19;
@@ -73,6 +74,7 @@ struct Rcc {
     static constexpr uint32_t PLLDIVR_DIVP_SHIFT = 9;
     static constexpr uint32_t PLLDIVR_DIVQ_SHIFT = 16;
     static constexpr uint32_t PLLDIVR_DIVR_SHIFT = 24;
+    static constexpr uint32_t PLLFRACR_FRACN_SHIFT = 3;
     static constexpr uint32_t D2CCIP1R_PLL2P = 1U;  // code of pll2_p_ck in SAI1SEL and SAI23SEL
     static constexpr uint32_t D2CCIP2R_RNGSEL = 3U << 8;
     static constexpr uint32_t D2CCIP2R_LPTIM1SEL = 7U << 28;

@@ -59,10 +59,11 @@ def template_context_board(settings: ChipSettings) -> dict[str, Any]:
 
 def _pll(pll: Pll | None) -> dict[str, Any]:
     if pll is None:
-        return {"divm": 0, "divn": 0, "output_divider": 0, "reference_range": 0, "vco_is_medium": False, "comment": "not used"}
+        return {"divm": 0, "divn": 0, "fraction": 0, "output_divider": 0, "reference_range": 0, "vco_is_medium": False, "comment": "not used"}
     return {
         "divm": pll.divm,
         "divn": pll.divn,
+        "fraction": pll.fraction,
         "output_divider": pll.output_divider,
         "reference_range": pll.reference_range,
         "vco_is_medium": pll.vco_is_medium,
@@ -106,6 +107,7 @@ def _microphone(settings: ChipSettings) -> dict[str, Any]:
             "request": 0,
             "pins": [],
             "rates": [],
+            "error_ppm": "",
         }
     peripheral = (SAI_BLOCKS if microphone.interface == "i2s" else DFSDM_CHANNELS)[microphone.peripheral]
     return {
@@ -119,6 +121,7 @@ def _microphone(settings: ChipSettings) -> dict[str, Any]:
         "interrupt": peripheral.interrupt,
         "request": peripheral.request,
         "pins": _microphone_pins(microphone),
+        "error_ppm": f"{float(clock.rate_error * 1_000_000):+.2f}",
         "rates": [
             {"hz": rate.sample_rate_hz, "divider": rate.divider, "oversampling": rate.oversampling, "right_shift": rate.right_shift}
             for rate in clock.rates

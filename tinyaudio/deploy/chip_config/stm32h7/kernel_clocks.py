@@ -1,4 +1,4 @@
-"""Kernel clocks: the UART of the link from an APB clock or PLL3, the microphone from PLL2; both exact."""
+"""Kernel clocks: the UART of the link from an APB clock or PLL3, the microphone from PLL2."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _PDM_CLOCK_HZ = (1 * _MHZ, 3_250_000)  # what PDM microphones take in normal mod
 #: Oversampling of the DFSDM: sinc^4 gains its 4th power. 128^4 fills 29 of the filter's 32 bits (RM0433 30.4, FORD, FOSR).
 _OVERSAMPLING = (128, 64, 32)
 _SINC_ORDER = 4
+#: Deviation of the sample rates that a PLL with a fraction may have: less than that of any crystal.
+_MAX_RATE_ERROR = Fraction(5, 1_000_000)
 _FILTER_BITS = 24  # RM0433 30.8 (DFSDM_FLTxRDATAR)
 
 
@@ -55,10 +57,16 @@ class SampleRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MicrophoneClock:
-    """PLL2 and what each sample rate makes of it. All rates are exact to the board's oscillator."""
+    """PLL2 and what each sample rate makes of it."""
 
     pll2: Pll
+    wanted_hz: Fraction  # what PLL2 should give for exact rates
     rates: tuple[SampleRate, ...]
+
+    @property
+    def rate_error(self) -> Fraction:
+        """Relative deviation of all sample rates, signed; 0 where PLL2 needs no fraction."""
+        return self.pll2.output_hz / self.wanted_hz - 1
 
 
 def plan_uart_clock(clock: Clock, tree: ClockTree, link: Link) -> UartClock | None:
@@ -76,7 +84,7 @@ def plan_uart_clock(clock: Clock, tree: ClockTree, link: Link) -> UartClock | No
 
 
 def plan_microphone_clock(board: Board, microphone: Microphone) -> MicrophoneClock | None:
-    """Return the clocks that give every sample rate of `microphone` exactly, or None where there are none."""
+    """Return the clocks that give every sample rate of `microphone` within 5 ppm of the oscillator, or None where there are none."""
     if board.clock is None:
         return None
     is_pdm = microphone.interface == "pdm"
@@ -87,15 +95,17 @@ def plan_microphone_clock(board: Board, microphone: Microphone) -> MicrophoneClo
     step_hz = 2 * math.lcm(*wanted_hz.values())  # twice: all dividers come out even, so that bit clocks have a duty cycle of 50 %
     highest_hz = min(_MAX_KERNEL_HZ, min(wanted_hz.values()) * (_MAX_CKOUT_DIVIDER if is_pdm else _MAX_MCKDIV))
     candidates_hz = [Fraction(kernel_hz) for kernel_hz in range(step_hz, highest_hz + 1, step_hz)]
-    pll2 = plan_pll(board.clock.source_hz, candidates_hz, wide_vco_hz=wide_vco_hz(board.clock))
+    pll2 = plan_pll(board.clock.source_hz, candidates_hz, wide_vco_hz=wide_vco_hz(board.clock), max_error=_MAX_RATE_ERROR)
     if pll2 is None:
         return None
+    kernel_hz = min(candidates_hz, key=lambda candidate_hz: abs(candidate_hz - pll2.output_hz))
     return MicrophoneClock(
         pll2=pll2,
+        wanted_hz=kernel_hz,
         rates=tuple(
             SampleRate(
                 sample_rate_hz=rate,
-                divider=int(pll2.output_hz / hz),
+                divider=int(kernel_hz / hz),
                 oversampling=oversampling[rate],
                 right_shift=_right_shift(oversampling[rate]),
             )

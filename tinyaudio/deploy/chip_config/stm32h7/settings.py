@@ -121,7 +121,7 @@ def no_pin_has_two_signals(board: Board) -> Iterator[str]:
 
 
 def sample_rates_can_be_had(board: Board) -> Iterator[str]:
-    """PLL2 gives all rates of the microphone exactly, through one kernel clock (RM0433 8.5, 51.3, 30.4)."""
+    """PLL2 gives all rates of the microphone within 5 ppm, through one kernel clock (RM0433 8.5, 51.4, 30.4)."""
     microphone = board.microphone
     if microphone is None or board.clock is None or plan_microphone_clock(board, microphone) is not None:
         return
