@@ -25,6 +25,7 @@ COMMANDS = (
     ("evaluate",),
     ("render",),
     ("build",),
+    ("flash",),
     ("hil",),
     ("frontend", "bench"),
     ("frontend", "show"),
