@@ -10,8 +10,10 @@ import pytest
 
 from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject
 from tinyaudio.core.board import Board, load_board
+from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import BuildError, StorageError, ToolError
 from tinyaudio.core.tools import run_tool
+from tinyaudio.core.tools.cache import CMSIS_DSP_VERSION
 from tinyaudio.deploy.build import build_project, ensure_cmsis_dsp, prepare_platformio
 from tinyaudio.deploy.build.platformio import tool_version_of_scons
 from tinyaudio.deploy.render import platform_files
@@ -186,12 +188,78 @@ def test_a_second_build_compiles_nothing(built: tuple[Path, Board, FirmwareProje
     assert again.elf_sha256 == artifact.elf_sha256
 
 
-def test_the_same_text_gives_the_same_image_in_another_folder(built: tuple[Path, Board, FirmwareProject, BuildArtifact], tmp_path: Path) -> None:
+def test_the_same_text_gives_the_same_files_in_another_folder(built: tuple[Path, Board, FirmwareProject, BuildArtifact], tmp_path: Path) -> None:
     _, board, _, artifact = built
     elsewhere = tmp_path / "a folder with another name"
     elsewhere.mkdir()
     project = write_project(elsewhere, board.id)
-    assert build_project(elsewhere, board, project=project).elf_sha256 == artifact.elf_sha256
+    again = build_project(elsewhere, board, project=project)
+    assert again.elf_sha256 == artifact.elf_sha256
+    assert {kind: file.sha256 for kind, file in again.files.items()} == {kind: file.sha256 for kind, file in artifact.files.items()}
+    assert Path(again.elf).with_name("build.json").read_bytes() == Path(artifact.elf).with_name("build.json").read_bytes()
+
+
+def test_binary_and_hex_hold_what_the_image_loads(built: tuple[Path, Board, FirmwareProject, BuildArtifact]) -> None:
+    from elftools.elf.elffile import ELFFile
+
+    _, board, _, artifact = built
+    for file in artifact.files.values():
+        data = Path(file.path).read_bytes()
+        assert (file.bytes, file.sha256) == (len(data), sha256_bytes(data))
+    if board.core == "host":
+        assert set(artifact.files) == {"elf", "map"}
+        return
+    assert set(artifact.files) == {"elf", "bin", "hex", "map"}
+    with Path(artifact.elf).open("rb") as stream:
+        segments = [segment for segment in ELFFile(stream).iter_segments() if segment["p_type"] == "PT_LOAD" and segment["p_filesz"]]
+        loaded = {segment["p_paddr"]: segment.data() for segment in segments}
+    first = min(loaded)
+    binary = Path(artifact.files["bin"].path).read_bytes()
+    for address, content in loaded.items():
+        assert binary[address - first : address - first + len(content)] == content
+    assert len(binary) == max(address + len(content) for address, content in loaded.items()) - first
+    assert hex_content(Path(artifact.files["hex"].path)) == {first + offset: byte for offset, byte in enumerate(binary)}
+
+
+def hex_content(path: Path) -> dict[int, int]:
+    """Return {address: byte} of an Intel HEX file."""
+    content: dict[int, int] = {}
+    base = 0
+    for line in path.read_text().splitlines():
+        record = bytes.fromhex(line.removeprefix(":"))
+        assert sum(record) % 256 == 0
+        data = record[4:-1]
+        if record[3] in (2, 4):  # extended segment or linear address
+            base = int.from_bytes(data, "big") << (4 if record[3] == 2 else 16)
+        elif record[3] == 0:
+            start = base + int.from_bytes(record[1:3], "big")
+            content |= {start + offset: byte for offset, byte in enumerate(data)}
+    return content
+
+
+def test_a_build_tells_whose_software_is_linked(built: tuple[Path, Board, FirmwareProject, BuildArtifact]) -> None:
+    _, board, _, artifact = built
+    components = {component.name: component for component in artifact.components}
+    assert components["tinyaudio"].licence == components["CMSIS-DSP"].licence == "Apache-2.0"
+    assert components["CMSIS-DSP"].version == CMSIS_DSP_VERSION
+    assert components["CMSIS-DSP"].bytes > 2 * 32_768
+    assert all(component.licence != "NOASSERTION" for component in artifact.components)
+    assert "libstdc++" not in components
+    if board.core != "host":
+        assert "glibc" not in components
+        assert {"tinyaudio", "CMSIS-DSP"} <= set(components) <= {"tinyaudio", "CMSIS-DSP", "newlib", "libgcc"}
+
+
+def test_the_report_of_a_build_names_neither_folder_nor_time(built: tuple[Path, Board, FirmwareProject, BuildArtifact]) -> None:
+    directory, _, project, artifact = built
+    text = Path(artifact.elf).with_name("build.json").read_text()
+    assert str(directory) not in text
+    facts = json.loads(text)
+    assert "seconds" not in facts
+    assert facts["elf"] == facts["files"]["elf"]["path"] == "firmware.elf"
+    assert (facts["frontend_fingerprint"], facts["model_sha256"]) == (project.frontend_fingerprint, project.model_sha256)
+    assert "-O2" in facts["flags"]
+    assert not [flag for flag in facts["flags"] if str(directory) in flag]
 
 
 def test_a_changed_linker_script_links_again(built: tuple[Path, Board, FirmwareProject, BuildArtifact]) -> None:
