@@ -2,7 +2,7 @@
 
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
-from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage
+from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_port
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
 from tinyaudio.pipeline.learning import (
@@ -52,5 +52,6 @@ __all__ = [
     "run_demo",
     "run_line",
     "show_frontend",
+    "slot_port",
     "train_stage",
 ]

@@ -20,11 +20,11 @@ from tinyaudio.bench.flash import (
     read_flash_image,
     require_probe_table,
 )
-from tinyaudio.bench.transport import SerialTransport, Transport
+from tinyaudio.bench.transport import SerialTransport, Transport, usb_serial_ports
 from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity
 from tinyaudio.core.bench_file import Bench, Slot, load_bench
 from tinyaudio.core.board import PROJECT_BOARDS, Board, board_ids
-from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError
+from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError, ProbeError
 from tinyaudio.pipeline.firmware import build_stage
 from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
@@ -124,7 +124,7 @@ def flash_stage(
     IdentityError
         If what answers at the port is not what was written, or not the chip it was written to.
     """
-    bench = load_bench((line.project.directory, Path()), boards=board_ids(line.project.directory / PROJECT_BOARDS))
+    bench = _load_bench(line)
     slot = _chosen_slot(bench, request)
     board = project_board(line.project, request.board_id or (slot.board if slot else line.project.board))
     require_probe_table(board)
@@ -149,6 +149,32 @@ def flash_stage(
     line.progress.note(f"asking the device at {port} who it is")
     transport = (open_port or _open_serial)(port, board)
     return Flashed(result=result, build=build, identity=_who_answers(transport, port, board, build, result), port=port)
+
+
+def slot_port(line: Line, name: str) -> tuple[str, str]:
+    """Return the board id and the serial port of the slot `name`, for work with a board that is flashed already.
+
+    Raises
+    ------
+    BenchFileError
+        If there is no such slot.
+    ProbeError
+        If the slot names no port, and its probe is not plugged in or has none.
+    """
+    slot = _load_bench(line).slot(name)
+    ports = (port.device for port in usb_serial_ports() if port.serial_number.lower() == slot.serial_number.lower())
+    port = slot.port or next(ports, None)
+    if port is None:
+        raise ProbeError(
+            f"no serial port of the debug probe {slot.serial_number} is here",
+            hint="plug the board in, or name its port in bench.toml",
+            where=f"--slot {name}",
+        )
+    return slot.board, port
+
+
+def _load_bench(line: Line) -> Bench:
+    return load_bench((line.project.directory, Path()), boards=board_ids(line.project.directory / PROJECT_BOARDS))
 
 
 def _chosen_slot(bench: Bench, request: FlashRequest) -> Slot | None:
