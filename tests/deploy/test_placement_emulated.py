@@ -117,6 +117,20 @@ def test_data_memory_too_small_lists_buffers_and_variables(tmp_path: Path) -> No
     assert arena.region == "sram"
 
 
+def test_dma_buffers_on_a_board_without_a_region_for_them_are_refused(tmp_path: Path) -> None:
+    board = load_board("mps2_an500")
+    project = golden_project(board)
+    buffer = '#include "tinyaudio/placement.h"\nTINYAUDIO_DMA_BUFFER char samples[64];\nextern "C" char* keep_samples() { return samples; }\n'
+    entry = (
+        project.files["src/main.cc"]
+        .replace("int main(", 'extern "C" char* keep_samples();\nint main(')
+        .replace("return ", "*keep_samples() = 0;\n    return ")
+    )
+    write_project(replace(project, files={**project.files, "src/main.cc": entry, "src/samples.cc": buffer}), tmp_path / "firmware")
+    with pytest.raises(BuildError, match="there are DMA buffers, but the board file has no region that DMA1 or DMA2 reaches"):
+        build_project(tmp_path / "firmware", board, project=project)
+
+
 # --- the real chip
 
 
