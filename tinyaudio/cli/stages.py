@@ -193,3 +193,8 @@ def _say_sizes(output: Output, facts: dict[str, Any]) -> None:
         return
     rows = [(name, f"{use['used_bytes']:,}", f"{use['length_bytes']:,}") for name, use in facts["regions"].items()]
     output.table(f"built in {facts['seconds']:.1f} s", ("region", "used bytes", "of"), rows)
+    if facts["placement"] is not None:
+        items = [(item["name"], item["region"], f"{item['bytes']:,}", item["reason"]) for item in facts["placement"] if item["bytes"]]
+        output.table("what lies where", ("content", "region", "bytes", "why there"), items)
+    if facts["stack"] is not None:
+        output.note("stack: {worst_case_bytes:,} of {reserved_bytes:,} bytes deep at worst, estimated from the call graph".format(**facts["stack"]))
