@@ -118,6 +118,7 @@ def write_project(directory: Path, board: str) -> FirmwareProject:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    shutil.copytree(FIRMWARE / "platform", directory / "platforms" / "tinyaudio", dirs_exist_ok=True)
     shutil.copytree(FIRMWARE / "lib" / "cmsis_dsp", directory / "lib" / "cmsis_dsp")
     return FirmwareProject(board=board, runtime="aot", files=texts, fingerprint="ab" * 32, frontend_fingerprint="cd" * 32, model_sha256="ef" * 32)
 
