@@ -16,7 +16,7 @@ from tinyaudio.bench.emulation.stm32h743.chip import Chip, ChipOptions
 from tinyaudio.bench.emulation.stm32h743.host_line import HostLine, pseudo_terminal
 from tinyaudio.bench.emulation.stm32h743.image import read_image
 from tinyaudio.bench.emulation.stm32h743.machine import Machine
-from tinyaudio.bench.emulation.stm32h743.problems import MachineEnd
+from tinyaudio.bench.emulation.stm32h743.problems import MachineEndError
 from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import TinyaudioError
 
@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
     try:
         machine.run()
-    except MachineEnd as end:
+    except MachineEndError as end:
         if arguments.statistics:
             counter, seconds = chip.engine.counter, time.monotonic() - begun
             executed = counter.cycles - counter.slept

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
 from tinyaudio.bench.emulation.stm32h743.problems import MisuseError
@@ -22,7 +23,7 @@ class Pwr(Peripheral):
 
     name = "PWR"
     origin = 0x5802_4800
-    reset_values = {_CR1: 0xF000_C000, 0x08: 0, _CR3: 0x46, 0x10: 0, _D3CR: 0x4000, 0x20: 0, 0x24: 0, 0x28: 0}
+    reset_values: ClassVar[Mapping[int, int]] = {_CR1: 0xF000_C000, 0x08: 0, _CR3: 0x46, 0x10: 0, _D3CR: 0x4000, 0x20: 0, 0x24: 0, 0x28: 0}
 
     def __init__(self, timeline: Timeline) -> None:
         super().__init__()
@@ -49,6 +50,7 @@ class Pwr(Peripheral):
         self.registers[_D3CR] = 0x4000
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         ready = self._timeline.now_ps() - self._changed_ps >= _CHANGE_PS
         if offset == _CSR1:
             return (_VOS_READY if ready else 0) | self.registers[_D3CR] & 0xC000
@@ -59,6 +61,7 @@ class Pwr(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset == _D3CR:
             if not self.registers[_CR3] & _LDO_ON and value & 0xC000 != self.registers[_D3CR]:
                 raise MisuseError("PWR_D3CR.VOS is changed, but the LDO that feeds the core is off (PWR_CR3.LDOEN)")
@@ -74,7 +77,7 @@ class Syscfg(Peripheral):
 
     name = "SYSCFG"
     origin = 0x5800_0400
-    reset_values = {0x04: 0, 0x08: 0, 0x0C: 0, 0x10: 0, 0x14: 0, 0x18: 0, 0x20: 0, 0x24: 0, 0x28: 0, _PWRCR: 0}
+    reset_values: ClassVar[Mapping[int, int]] = {0x04: 0, 0x08: 0, 0x0C: 0, 0x10: 0, 0x14: 0, 0x18: 0, 0x20: 0, 0x24: 0, 0x28: 0, _PWRCR: 0}
 
     def __init__(self, pwr: Pwr) -> None:
         super().__init__()
@@ -85,6 +88,7 @@ class Syscfg(Peripheral):
         return bool(self.registers[_PWRCR] & 1)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset == _PWRCR and value != self.registers[_PWRCR]:
             self._pwr.note_change()
         super().write_register(offset, value)
@@ -95,7 +99,7 @@ class Exti(Peripheral):
 
     name = "EXTI"
     origin = 0x5800_0000
-    reset_values = {
+    reset_values: ClassVar[Mapping[int, int]] = {
         **dict.fromkeys((*range(0x00, 0x1C, 4), *range(0x20, 0x3C, 4), *range(0x40, 0x5C, 4)), 0),
         0x80: 0xFFC0_0000, 0x84: 0, 0x88: 0, 0x90: 0xFFF5_FFFF, 0x94: 0, 0x98: 0, 0xA0: 0x018B_FFFF, 0xA4: 0, 0xA8: 0,
     }  # fmt: skip
@@ -105,6 +109,7 @@ class Exti(Peripheral):
         return bool(self.registers[0x80 + 0x10 * (line // 32)] >> line % 32 & 1)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset in (0x88, 0x98, 0xA8):
             self.registers[offset] &= ~value
         else:

@@ -5,7 +5,8 @@ Every rate in the emulated chip follows from what the firmware wrote here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
 from tinyaudio.bench.emulation.stm32h743.problems import MisuseError
@@ -55,7 +56,7 @@ class Rcc(Peripheral):
 
     name = "RCC"
     origin = 0x5802_4400
-    reset_values = {
+    reset_values: ClassVar[Mapping[int, int]] = {
         _CR: _CR_RESET, 0x04: 0x4000_0000, 0x08: 0, 0x0C: 0x2000_0000, _CFGR: 0, _D1CFGR: 0, _D2CFGR: 0, _D3CFGR: 0,
         _PLLCKSELR: 0x0202_0200, _PLLCFGR: 0x01FF_0000,
         **dict.fromkeys(_PLL_DIVR, 0x0101_0280), **dict.fromkeys(_PLL_FRACR, 0),
@@ -75,6 +76,7 @@ class Rcc(Peripheral):
         self._software_reset = False
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         if self._software_reset:
             self.registers[_RSR] = _RSR_SOFTWARE
@@ -93,6 +95,7 @@ class Rcc(Peripheral):
     # -- registers -----------------------------------------------------------------------------------------------
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if offset >= 0x130:
             offset -= 0x60  # the C1 copies of RSR, the gates and their low-power twins
         value = super().read_register(offset)
@@ -106,6 +109,7 @@ class Rcc(Peripheral):
         return value
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset >= 0x130:
             offset -= 0x60
         if offset == _CR:

@@ -5,7 +5,8 @@ Armv7-M Architecture Reference Manual, B3.2 to B3.5; Cortex-M7 Technical Referen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
 from tinyaudio.bench.emulation.stm32h743.exceptions import (
@@ -46,7 +47,7 @@ class SystemControl(Peripheral):
     name = "SCS"
     origin = 0xE000_E000
     length_bytes = 0x1000
-    reset_values = {
+    reset_values: ClassVar[Mapping[int, int]] = {
         0x008: 0, 0xD00: _CPUID, _VTOR: _INITIAL_VECTORS, _SCR: 0, _CCR: 0x0004_0200, _SHCSR: 0, _CFSR: 0, _HFSR: 0, 0xD30: 0, _MMFAR: 0, _BFAR: 0,
         0xD3C: 0, 0xD78: 0x0900_0003, 0xD7C: 0x8303_C003, _CSSELR: 0, _CPACR: 0, 0xDF0: 0, _DEMCR: 0,
         0xF34: 0xC000_0000, 0xF38: 0, 0xF3C: 0, 0xF40: 0x1011_0221, 0xF44: 0x1200_0011, 0xF48: 0x0000_0040,
@@ -64,6 +65,7 @@ class SystemControl(Peripheral):
         self.on_code_changed: Callable[[], None] = lambda: None
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         self._sys_tick.reset()
         self._mpu.reset()
@@ -119,6 +121,7 @@ class SystemControl(Peripheral):
     # -- registers -----------------------------------------------------------------------------------------------
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if 0x010 <= offset <= 0x01C:
             return self._sys_tick.read_register(offset)
         if 0x100 <= offset < 0x600:
@@ -140,6 +143,7 @@ class SystemControl(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if 0x010 <= offset <= 0x01C:
             self._sys_tick.write_register(offset, value)
         elif 0x100 <= offset < 0x600:
