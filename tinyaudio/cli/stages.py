@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import BoardOption, DepthOption, JsonOption, PortOption, ProjectOption, QuietOption, VerboseOption
+from tinyaudio.cli.options import BoardOption, DepthOption, JsonOption, PortOption, ProjectOption, QuietOption, SlotOption, VerboseOption
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
 
 _HERE = Path()
@@ -130,18 +130,21 @@ def hil(
     project: ProjectOption = _HERE,
     depth: DepthOption = None,
     port: PortOption = None,
+    slot: SlotOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Stream the test split through the firmware and compare every stage with the Python twin, bit for bit.
 
-    Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board mps2_an500 --depth serial --port socket://127.0.0.1:5555
+    Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0, or tinyaudio hil --slot left
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import hil_stage, open_line
+        from tinyaudio.pipeline import hil_stage, open_line, slot_line
 
         line = open_line(project, output)
+        if slot is not None:
+            board, depth, port = slot_line(line, slot, board_id=board, depth=depth, port=port)
         say_proof(output, hil_stage(line, board or line.project.board, depth=depth, port=port))
 
 

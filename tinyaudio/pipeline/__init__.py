@@ -2,7 +2,7 @@
 
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
-from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_port
+from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
 from tinyaudio.pipeline.learning import (
@@ -52,6 +52,6 @@ __all__ = [
     "run_demo",
     "run_line",
     "show_frontend",
-    "slot_port",
+    "slot_line",
     "train_stage",
 ]
