@@ -135,6 +135,7 @@ constexpr VectorTable make_vectors() {
     }
     Handler* const interrupts = table.handlers + kFirstInterrupt - 1;
     table.handlers[0] = tinyaudio_reset;
+    interrupts[kFlashInterrupt] = flash_interrupt;
     interrupts[kDma1Stream0Interrupt] = link_receive_interrupt;
     interrupts[kDma1Stream1Interrupt] = link_transmit_interrupt;
     interrupts[kDma1Stream2Interrupt] = samples_interrupt;

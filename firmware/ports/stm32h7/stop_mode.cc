@@ -22,11 +22,17 @@ constexpr uint32_t kTicksPerSecond = kLsiHz >> kPrescalerBits;
 static_assert(kTicksPerSecond == 1000, "a tick is a millisecond");
 constexpr uint32_t kLongestTicks = 0x10000;  // the timer has 16 bits
 
+// ES0392 (errata, LPTIM): a timer that is switched off by its own ENABLE bit may leave the chip unable to enter Stop mode;
+// a reset through the RCC is the way to end it.
+void reset_timer() {
+    set_bits(rcc().APB1LRSTR, Rcc::APB1LRSTR_LPTIM1RST);
+    clear_bits(rcc().APB1LRSTR, Rcc::APB1LRSTR_LPTIM1RST);
+}
+
 // RM0433 43.4: interrupts are enabled while the timer is off; ARR is written while it is on, and takes a while to arrive.
 void start_timer(uint32_t ticks) {
     Lptim& timer = lptim1();
-    timer.CR = 0;
-    timer.ICR = Lptim::ICR_ARRMCF | Lptim::ICR_ARROKCF;
+    reset_timer();
     timer.CFGR = kPrescalerBits << Lptim::CFGR_PRESC_SHIFT;
     timer.IER = Lptim::IER_ARRMIE;
     timer.CR = Lptim::CR_ENABLE;
@@ -44,18 +50,24 @@ void prepare_timer() {
     enable_interrupt(kLptim1Interrupt);
 }
 
-// All three domains stop, not only the core's; none goes on to Standby (RM0433 6.7, 6.8).
-void stop() {
+// All three domains stop, not only the core's; none goes on to Standby (RM0433 6.7, 6.8). Returns whether it was the timer
+// that ended it.
+bool stop_until_timer() {
+    const InterruptLock lock;
+    stop_clocks();
     write_field(pwr().CR1, Pwr::CR1_SVOS, Pwr::CR1_SVOS_SCALE3);
     clear_bits(pwr().CPUCR, Pwr::CPUCR_PDDS | Pwr::CPUCR_RUN_D3);
     set_bits(pwr().CPUCR, Pwr::CPUCR_CSSF);
     set_bits(scb().SCR, Scb::SCR_SLEEPDEEP);
     wait_for_interrupt();
     clear_bits(scb().SCR, Scb::SCR_SLEEPDEEP);
+    start_clocks();
+    return (lptim1().ISR & Lptim::ISR_ARRM) != 0;
 }
 
 }  // namespace
 
+// It only has to end Stop mode.
 void wake_up_interrupt() {
     lptim1().ICR = Lptim::ICR_ARRMCF;
 }
@@ -64,19 +76,18 @@ void wake_up_interrupt() {
 
 using namespace stm32h7;
 
-void port_stop_for(uint32_t milliseconds) {
+bool port_stop_for(uint32_t milliseconds) {
     uart_link_flush();
     prepare_timer();
-    while (milliseconds > 0) {
+    bool is_over = true;
+    while (milliseconds > 0 && is_over) {
         const uint32_t ticks = milliseconds < kLongestTicks ? milliseconds : kLongestTicks;
         start_timer(ticks);
-        const InterruptLock lock;
-        stop_clocks();
-        stop();
-        start_clocks();
+        is_over = stop_until_timer();
         milliseconds -= ticks;
     }
-    lptim1().CR = 0;
+    reset_timer();
+    return is_over;
 }
 
 }  // namespace tinyaudio

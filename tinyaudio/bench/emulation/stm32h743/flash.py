@@ -288,6 +288,7 @@ class Flash(Peripheral):
                 raise UnmodelledError(f"FLASH_CR{index + 1} = 0x{value:08x}: only erasing a sector is modelled")
             bank.control |= _START
             self._begin_erase(index)
+        self._update_line()  # EOPIE may have gone
 
     def _update_line(self) -> None:
         wanted = any(bank.status & bank.control & _EOP for bank in self._banks)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
-from tinyaudio.bench.emulation.stm32h743.problems import MisuseError
+from tinyaudio.bench.emulation.stm32h743.problems import MisuseError, UnmodelledError
 from tinyaudio.bench.emulation.stm32h743.timeline import PICOSECONDS_PER_SECOND, Timeline
 from tinyaudio.core.board import Clock
 
@@ -42,6 +42,8 @@ _GATES = {
 _GATE_REGISTERS = {0xD4: "AHB3ENR", 0xD8: "AHB1ENR", 0xDC: "AHB2ENR", 0xE0: "AHB4ENR", 0xE4: "APB3ENR", 0xE8: "APB1LENR", 0xEC: "APB1HENR",
                    0xF0: "APB2ENR", 0xF4: "APB4ENR"}  # fmt: skip
 _RSR_POWER_ON, _RSR_SOFTWARE = 0x00FE_0000, 0x0156_0000  # SFTRSTF, PINRSTF, D1, D2 and CPU flags
+_RESET_REGISTERS = range(0x7C, 0xA0, 4)  # AHB3RSTR to APB4RSTR
+_APB1LRSTR, _LPTIM1RST = 0x90, 1 << 9
 _RSR_CLEAR = 1 << 16
 
 
@@ -72,6 +74,7 @@ class Rcc(Peripheral):
         self.voltage_scale: Callable[[], int] = lambda: 3
         self.flash_wait_states: Callable[[], int] = lambda: 7
         self.on_clocks_changed: Callable[[], None] = lambda: None
+        self.on_lptim1_reset: Callable[[], None] = lambda: None
         self._on_since_ps: dict[int, int] = {}  # bit of CR, or -1 for the LSI -> since when it is on
         self._software_reset = False
 
@@ -120,6 +123,12 @@ class Rcc(Peripheral):
         elif offset == _RSR:
             if value & _RSR_CLEAR:
                 self.registers[_RSR] = 0
+        elif offset in _RESET_REGISTERS:
+            if value & ~(_LPTIM1RST if offset == _APB1LRSTR else 0):
+                raise UnmodelledError(f"RCC, offset 0x{offset:02x} = 0x{value:08x}: of the resets of peripherals only LPTIM1's is modelled")
+            super().write_register(offset, value)
+            if value:
+                self.on_lptim1_reset()
         else:
             self._require_pll_off(offset, value)
             super().write_register(offset, value)
