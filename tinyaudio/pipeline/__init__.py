@@ -18,6 +18,7 @@ from tinyaudio.pipeline.learning import (
     train_stage,
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
+from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import new_project, run_demo
 
@@ -27,6 +28,7 @@ __all__ = [
     "FrontendBench",
     "FrontendBenchRequest",
     "Line",
+    "LiveRequest",
     "Progress",
     "Proof",
     "StageResult",
@@ -45,6 +47,7 @@ __all__ = [
     "features_stage",
     "flash_stage",
     "hil_stage",
+    "live_stage",
     "new_project",
     "open_line",
     "quantize_stage",
