@@ -45,7 +45,7 @@ void prepare_timer() {
     set_bits(rcc().CSR, Rcc::CSR_LSION);
     wait_for(rcc().CSR, Rcc::CSR_LSIRDY, Rcc::CSR_LSIRDY);
     write_field(rcc().D2CCIP2R, Rcc::D2CCIP2R_LPTIM1SEL, Rcc::D2CCIP2R_LPTIM1SEL_LSI);
-    open_gate({offsetof(Rcc, APB1LENR), 9});  // LPTIM1
+    open_gate({offsetof(Rcc, APB1LENR), Rcc::APB1LENR_LPTIM1EN});
     set_bits(exti().CPUIMR2, Exti::CPUIMR2_LPTIM1);
     enable_interrupt(kLptim1Interrupt);
 }
