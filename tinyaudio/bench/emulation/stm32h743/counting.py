@@ -192,6 +192,7 @@ class CoarseCounter:
         self.fpu_enabled = True  # a missing CPACR is not noticed
         self._begun_ns = 0
         self._slice = 0  # instructions of the slice that runs; 0: none does
+        self._watching = False
 
     def now(self) -> int:
         """See `Counter`."""
@@ -202,7 +203,7 @@ class CoarseCounter:
 
     def run(self, start: Callable[[int], int], *, deadline: int) -> tuple[int, StopReason]:
         """See `Counter`."""
-        self._slice = max(1, min(deadline - self.cycles, _COARSE_SLICE_INSTRUCTIONS))
+        self._slice = 1 if self._watching else max(1, min(deadline - self.cycles, _COARSE_SLICE_INSTRUCTIONS))
         self._begun_ns = time.perf_counter_ns()
         error = start(self._slice)
         self.cycles += self._estimated()
@@ -213,7 +214,8 @@ class CoarseCounter:
         """Nothing to take back from an estimate."""
 
     def watch_masks(self, values: tuple[int, ...] | None) -> None:
-        """Slices are short enough."""
+        """Go step by step, not to miss the few instructions for which an interrupt is let in."""
+        self._watching = values is not None
 
     def forget_code(self) -> None:
         """Nothing is remembered."""

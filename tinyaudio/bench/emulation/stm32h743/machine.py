@@ -102,7 +102,8 @@ class Machine:
         number = exceptions.next_to_take()
         if number is not None:
             self._faults.enter(number, return_address=engine.register(reg.UC_ARM_REG_PC))
-        engine.counter.watch_masks(engine.masks() if exceptions.has_waiting() else None)
+        masks = engine.masks() if exceptions.has_waiting() else (0, 0, 0)
+        engine.counter.watch_masks(masks if any(masks) else None)
 
     def _supervisor_call(self, pc: int) -> None:
         if self.chip.exceptions.can_take(SV_CALL):

@@ -135,7 +135,7 @@ class Rcc(Peripheral):
             if offset in (_CFGR, _D1CFGR):
                 self._require_ready_source(self.registers[_CFGR] & 7)
                 self._apply()
-            elif offset not in _GATE_REGISTERS:
+            else:
                 self.on_clocks_changed()
 
     def _write_control(self, value: int) -> None:
