@@ -16,9 +16,10 @@ from tinyaudio.bench.device import Device
 from tinyaudio.bench.emulation import Link, VirtualBoard, start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, FakeMicrophone, PatchModel, TwinComputer
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
-from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
+from tinyaudio.bench.transport import LoopbackTransport, ProcessTransport, SerialTransport, Transport
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProject, HilReport
 from tinyaudio.core.board import Board, Depth, load_board
+from tinyaudio.core.tools import start_tool
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
 from tinyaudio.dsp.audio import write_wav
@@ -30,7 +31,7 @@ CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 
 #: Kind of emulator -> what a board on it has beside its firmware.
 _VIRTUAL_CAPABILITIES = {
-    "process": frozenset({"firmware", "microphone", "settings", "lines_without_peripherals"}),
+    "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
     "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals"}),
     "unicorn": frozenset({"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings"}),
 }
@@ -130,6 +131,9 @@ class Rig:
             heard = None if microphone is None else FakeMicrophone(pcm=microphone, gaps=gaps or {})
             loopback = LoopbackTransport(self._fake_device(heard, stored))
             yield Line(transport=loopback, clock=loopback.now_seconds, board=None, description="loopback")
+        elif gaps:
+            with self._start_with_gaps(microphone, gaps) as transport:
+                yield Line(transport=transport, clock=None, board=None, description="child process")
         elif self.depth == "virtual":
             assert self.elf is not None
             wav = None if microphone is None else self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.wav"
@@ -140,6 +144,19 @@ class Rig:
         else:
             assert self.port is not None, "--depth serial needs --port"
             yield Line(transport=SerialTransport(self.port), clock=None, board=None, description=self.port)
+
+    @contextmanager
+    def _start_with_gaps(self, microphone: NDArray[np.int16] | None, gaps: Mapping[int, int]) -> Iterator[Transport]:
+        """Start the firmware of a host, which loses what it is told to lose."""
+        assert self.elf is not None
+        assert microphone is not None
+        samples = self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.pcm"
+        samples.write_bytes(microphone.tobytes())
+        options = [part for position, count in sorted(gaps.items()) for part in ("--lose", f"{position}:{count}")]
+        with start_tool([self.elf, "--microphone", samples, *options], pipes=True) as process:
+            transport = ProcessTransport(process)
+            yield transport
+            transport.close()
 
     def run(
         self,
