@@ -25,20 +25,23 @@ static uint32_t state;
 template <typename Model> static void serve(Model model) {{
     state = 1;
     for (int count = 0; count < {inputs}; ++count) {{
-        for (uint32_t index = 0; index < model.inputs; ++index) {{
+        uint8_t* const input = reinterpret_cast<uint8_t*>(model.input());
+        for (uint32_t index = 0; index < model.inputs * sizeof(*model.input()); ++index) {{
             state = state * 1664525u + 1013904223u;
-            model.input()[index] = static_cast<int8_t>(state >> 24);
+            input[index] = static_cast<uint8_t>(state >> 24);
         }}
         model.invoke();
-        for (uint32_t index = 0; index < model.outputs; ++index) {{
-            const uint8_t value = static_cast<uint8_t>(model.output()[index]);
+        const uint8_t* const output = reinterpret_cast<const uint8_t*>(model.output());
+        for (uint32_t index = 0; index < model.outputs * sizeof(*model.output()); ++index) {{
+            const uint8_t value = output[index];
             const char text[3] = {{"0123456789abcdef"[value >> 4], "0123456789abcdef"[value & 15], 0}};
             print(text);
         }}
     }}
     print("\\n");
 }}
-struct Model {{ int8_t* (*input)(); uint32_t inputs; void (*invoke)(); const int8_t* (*output)(); uint32_t outputs; }};
+template <typename Input, typename Output>
+struct Model {{ Input* (*input)(); uint32_t inputs; void (*invoke)(); const Output* (*output)(); uint32_t outputs; }};
 void run_cases() {{
 {cases}
 }}
@@ -52,12 +55,12 @@ def _tool(name: str) -> str:
     return found
 
 
-def _generated_inputs(elements: int) -> np.ndarray:
+def _generated_inputs(elements: int, dtype: str) -> np.ndarray:
     state, values = 1, []
-    for _ in range(INPUTS * elements):
+    for _ in range(INPUTS * elements * np.dtype(dtype).itemsize):
         state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
         values.append(state >> 24)
-    return np.array(values, np.uint8).view(np.int8).reshape(INPUTS, elements)
+    return np.array(values, np.uint8).view(dtype).reshape(INPUTS, elements)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,8 @@ def expected() -> list[str]:
     outputs = []
     for build in CASES.values():
         tflite = build()
-        inputs = _generated_inputs(compile_model(tflite, name="case").input_.elements)
+        input_ = compile_model(tflite, name="case").input_
+        inputs = _generated_inputs(input_.elements, input_.dtype)
         outputs.append(reference_outputs(tflite, inputs).tobytes().hex())
     return outputs
 
@@ -89,7 +93,7 @@ def test_operators_are_bit_exact_on_cortex_m7(sources: Path, expected: list[str]
     image = sources / f"image{optimization}.elf"
     command = [compiler, *MACHINE, optimization, "-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
     command += ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", f"-Wl,-T,{TARGET / 'target.ld'}", f"-I{NN / 'include'}"]
-    command += [f"-I{sources}", str(sources / "runner.cc"), str(TARGET / "startup.cc"), str(NN / "src" / "softmax.cc"), "-o", str(image)]
+    command += [f"-I{sources}", str(sources / "runner.cc"), str(TARGET / "startup.cc"), *map(str, sorted((NN / "src").glob("*.cc"))), "-o", str(image)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     machine = ["-M", "mps2-an500", "-display", "none", "-monitor", "none", "-serial", "null", "-kernel", str(image)]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyaudio.core.errors import ModelError
-from tinyaudio.deploy.compiler.arithmetic import Activation, FixedPointMultiplier, activation_range, quantize_multiplier
+from tinyaudio.deploy.compiler.arithmetic import Bounds, FixedPointMultiplier, quantize_multiplier
 from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, Operation, Tensor
 
 # Bounds under which the short requantization is exact, see firmware/lib/tinyaudio_nn/include/tinyaudio/nn/requantize.h.
@@ -28,7 +28,7 @@ class ChannelOperands:
     bias: npt.NDArray[np.int64]  # [output channels]
     factors: tuple[float, ...]  # [output channels]; accumulator -> output, real
     output: Tensor
-    activation: Activation
+    bounds: Bounds
     where: str  # the operator, for errors
 
 
@@ -36,13 +36,13 @@ class ChannelOperands:
 class ChannelConstants:
     """The same as constants of the generated code."""
 
-    bias: Constant
-    multipliers: Constant
-    right_shifts: Constant
+    weights: npt.NDArray[np.int8]  # [output channels, depth]
+    constants: tuple[Constant, Constant, Constant]  # bias, multipliers and right shifts
+    role_suffix: str  # of the names of what differs between the calls of one operator
     shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
 
 
-def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], activation: Activation) -> ChannelOperands:
+def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds) -> ChannelOperands:
     """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`."""
     values, output = graph.tensor(operation.inputs[0]), graph.tensor(operation.outputs[0])
     quantization = graph.tensor(operation.inputs[1]).quantization
@@ -56,13 +56,15 @@ def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray
         # In double precision from left to right, as the reference computes it.
         factors=tuple(values.scale * scale / output.scale for scale in per_channel),
         output=output,
-        activation=activation,
+        bounds=bounds,
         where=operation.where(graph),
     )
 
 
-def channel_constants(operands: ChannelOperands) -> ChannelConstants:
+def channel_constants(operands: ChannelOperands, *, role_suffix: str = "") -> ChannelConstants:
     """Fold the zero point, compute the multipliers, and prove which requantization is exact.
+
+    `role_suffix` tells the weights and biases of several calls of one operator apart.
 
     Raises
     ------
@@ -76,15 +78,17 @@ def channel_constants(operands: ChannelOperands) -> ChannelConstants:
         channel = int(largest.argmax())
         raise ModelError(f"the accumulator of channel {channel} can leave int32", hint="quantize with a larger weight scale", where=operands.where)
     multipliers = [_multiplier(factor, channel, operands.where) for channel, factor in enumerate(operands.factors)]
-    low, high = activation_range(operands.activation, scale=operands.output.scale, zero_point=operands.output.zero_point)
-    if low > high:
-        raise ModelError("its activation leaves no value of the output", hint="quantize the model again", where=operands.where)
+    low, high = operands.bounds
     fast = int(largest.max()) < _FAST_ACCUMULATOR_LIMIT and all(m.right_shift in _FAST_SHIFTS for m in multipliers)
     rounding = "kGeneral" if not fast else ("kClampedAtZeroPoint" if low == operands.output.zero_point else "kRounded")
     return ChannelConstants(
-        bias=Constant(role="bias", c_type="int32_t", values=bias),
-        multipliers=Constant(role="multipliers", c_type="int32_t", values=np.array([m.multiplier for m in multipliers])),
-        right_shifts=Constant(role="right_shifts", c_type="int8_t", values=np.array([m.right_shift for m in multipliers])),
+        weights=operands.weights,
+        constants=(
+            Constant(role=f"bias{role_suffix}", c_type="int32_t", values=bias),
+            Constant(role="multipliers", c_type="int32_t", values=np.array([m.multiplier for m in multipliers])),
+            Constant(role="right_shifts", c_type="int8_t", values=np.array([m.right_shift for m in multipliers])),
+        ),
+        role_suffix=role_suffix,
         shape=(
             ("OutputZeroPoint", operands.output.zero_point),
             ("ActivationMin", low),

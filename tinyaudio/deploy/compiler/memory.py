@@ -20,7 +20,7 @@ class Buffer:
     bytes: int
     first: int  # step that writes it; -1: written before the first step
     last: int  # last step that needs it; the number of steps: needed after the last
-    overwrites: str = ""  # name of the buffer it may overlap because its writer works in place
+    overwrites: tuple[str, ...] = ()  # names of the buffers it may overlap because its writer works in place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +79,9 @@ def may_coexist(one: Placement, other: Placement) -> bool:
     """Whether two buffers that are alive at the same step lie so that both keep their values."""
     if one.end <= other.offset or other.end <= one.offset:
         return True
-    if one.buffer.overwrites == other.buffer.name:
+    if other.buffer.name in one.buffer.overwrites:
         return one.offset <= other.offset
-    return other.buffer.overwrites == one.buffer.name and other.offset <= one.offset
+    return one.buffer.name in other.buffer.overwrites and other.offset <= one.offset
 
 
 def _arena_bytes(placements: Sequence[Placement]) -> int:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import tflite
 
-from tinyaudio.deploy.compiler.arithmetic import Activation
+from tinyaudio.deploy.compiler.arithmetic import Bounds
 from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, pack_position_pairs
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation, Tensor
+from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch, Tensor
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
 
@@ -18,32 +18,31 @@ class DepthwiseConvolution(Operation):
     """Each input channel convolved with its own kernels; inputs are image, weights [1, height, width, output channels] and bias."""
 
     window: Window
-    activation: Activation
+    bounds: Bounds
 
-    def lower(self, graph: Graph) -> Kernel:
+    def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return `depthwise_conv_2d`, in place where no row is overwritten before it was read."""
         image, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
         data = graph.tensor(self.inputs[1]).data
         assert data is not None, "checked when the operator was read"
         height, width, channels = output.shape[1:]
         weights = data.reshape(-1, channels)  # [height * width, output channels]
-        constants = channel_constants(channel_operands(self, graph, weights=weights.T, activation=self.activation))
+        constants = channel_constants(channel_operands(self, graph, weights=weights.T, bounds=self.bounds))
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
         outputs = (("OutputHeight", height), ("OutputWidth", width), ("ChannelMultiplier", channels // image.shape[3]))
         ring_columns = (width - 1) * self.window.width.stride + self.window.width.reach
-        return Kernel(
-            function="depthwise_conv_2d",
-            header="depthwise_conv_2d.h",
-            shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
-            constants=(
-                Constant(role="weights", c_type="int8_t", values=pack_position_pairs(weights.T)),
-                constants.bias,
-                constants.multipliers,
-                constants.right_shifts,
+        packed = Constant(role="weights", c_type="int8_t", values=pack_position_pairs(weights.T))
+        arrays = Arrays(constants=(packed, *constants.constants))
+        return (
+            Kernel(
+                function="depthwise_conv_2d",
+                header="depthwise_conv_2d.h",
+                arguments=(Pointer(tensor=image.index), Pointer(tensor=output.index), arrays, Scratch()),
+                shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
+                scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3],
+                in_place=(0,) if self._fits_in_place(image, output) else (),
+                macs=height * width * channels * weights.shape[0],
             ),
-            scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3],
-            in_place=self._fits_in_place(image, output),
-            macs=height * width * channels * weights.shape[0],
         )
 
     def _fits_in_place(self, image: Tensor, output: Tensor) -> bool:
@@ -67,5 +66,5 @@ def read(view: OperatorView) -> DepthwiseConvolution:
     dilations = (options.DilationHFactor(), options.DilationWFactor())
     window = view.window(options, image, kernel=weights.shape[1:3], dilations=dilations)
     view.expect_output_shape((1, *window.outputs_of(image.shape[1], image.shape[2]), weights.shape[3]))
-    activation = view.activation(options.FusedActivationFunction())
-    return DepthwiseConvolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, activation=activation)
+    bounds = view.bounds(options.FusedActivationFunction())
+    return DepthwiseConvolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, bounds=bounds)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import tflite
 
-from tinyaudio.deploy.compiler.arithmetic import Activation
+from tinyaudio.deploy.compiler.arithmetic import Bounds
 from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_channel_pairs
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.ops.conv_2d import BLOCK_PIXELS, weight_rows
 from tinyaudio.deploy.compiler.view import OperatorView
 
@@ -17,23 +17,30 @@ from tinyaudio.deploy.compiler.view import OperatorView
 class FullyConnected(Operation):
     """A dense layer over the rows of its input; inputs are the values, weights [outputs, depth] and bias."""
 
-    activation: Activation
+    bounds: Bounds
 
-    def lower(self, graph: Graph) -> Kernel:
+    def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return `pointwise`, with rows for pixels."""
         values = graph.tensor(self.inputs[0])
         weights = weight_rows(graph, self.inputs[1])
         channels, depth = weights.shape
         rows = values.elements // depth
-        constants = channel_constants(channel_operands(self, graph, weights=weights, activation=self.activation))
+        constants = channel_constants(channel_operands(self, graph, weights=weights, bounds=self.bounds))
         packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights))
-        return Kernel(
-            function="pointwise",
-            header="pointwise.h",
-            shape=(("Pixels", rows), ("InputChannels", depth), ("OutputChannels", channels), ("Depth", even(depth)), *constants.shape),
-            constants=(packed, constants.bias, constants.multipliers, constants.right_shifts),
-            scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
-            macs=rows * channels * depth,
+        return (
+            Kernel(
+                function="pointwise",
+                header="pointwise.h",
+                arguments=(
+                    Pointer(tensor=values.index),
+                    Pointer(tensor=self.outputs[0]),
+                    Arrays(constants=(packed, *constants.constants)),
+                    Scratch(),
+                ),
+                shape=(("Pixels", rows), ("InputChannels", depth), ("OutputChannels", channels), ("Depth", even(depth)), *constants.shape),
+                scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
+                macs=rows * channels * depth,
+            ),
         )
 
 
@@ -51,5 +58,5 @@ def read(view: OperatorView) -> FullyConnected:
     options = view.options(tflite.FullyConnectedOptions, tflite.BuiltinOptions.FullyConnectedOptions)
     if options.WeightsFormat() != tflite.FullyConnectedOptionsWeightsFormat.DEFAULT:
         view.fail("its weights are in a shuffled order", hint="export the model for the default kernels")
-    activation = view.activation(options.FusedActivationFunction())
-    return FullyConnected(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, activation=activation)
+    bounds = view.bounds(options.FusedActivationFunction())
+    return FullyConnected(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, bounds=bounds)

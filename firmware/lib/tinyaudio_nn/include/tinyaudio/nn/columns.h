@@ -77,7 +77,7 @@ inline void accumulate_pair(const int16_t* columns, const int8_t* weights, int32
 }
 
 // One pair of output channels of a block of kPixels pixels. Not inlined: the assembly inside takes all registers.
-template <typename Shape, int32_t kPixels>
+template <typename Shape, int32_t kPixels, int32_t kStep>
 __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, const ChannelWeights& weights, int32_t channel,
                                                      int8_t* output) {
     const bool has_second = Shape::kOutputChannels % 2 == 0 || channel + 1 < Shape::kOutputChannels;
@@ -94,22 +94,22 @@ __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, con
     const Requantizer<Shape> first(weights, channel);
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-        output[pixel * Shape::kOutputChannels] = first(accumulators[pixel][0]);
+        output[pixel * kStep] = first(accumulators[pixel][0]);
     }
     if (has_second) {
         const Requantizer<Shape> second(weights, channel + 1);
 #pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            output[pixel * Shape::kOutputChannels + 1] = second(accumulators[pixel][1]);
+            output[pixel * kStep + 1] = second(accumulators[pixel][1]);
         }
     }
 }
 
-// All output channels of a block of kPixels pixels. Shape: kDepth (even), kOutputChannels, and Requantizer's.
-template <typename Shape, int32_t kPixels>
+// All output channels of a block of kPixels pixels, kStep values apart. Shape: kDepth (even), kOutputChannels, and Requantizer's.
+template <typename Shape, int32_t kPixels, int32_t kStep = Shape::kOutputChannels>
 inline void multiply_columns(const int16_t* columns, const ChannelWeights& weights, int8_t* output) {
     for (int32_t channel = 0; channel < Shape::kOutputChannels; channel += 2) {
-        multiply_channel_pair<Shape, kPixels>(columns, weights, channel, output);
+        multiply_channel_pair<Shape, kPixels, kStep>(columns, weights, channel, output);
     }
 }
 

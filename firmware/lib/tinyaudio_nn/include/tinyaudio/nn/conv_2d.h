@@ -36,28 +36,37 @@ inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_
     }
 }
 
+// Outputs first_pixel, first_pixel + 1 ... of the run that starts in row `output_y`: the row, or all rows if they lie densely.
 template <typename Shape, int32_t kPixels>
-void conv_2d_block(const int8_t* input, int32_t first_pixel, int8_t* output, const ChannelWeights& weights, int16_t* columns) {
+void conv_2d_block(const int8_t* input, int32_t output_y, int32_t first_pixel, int8_t* output, const ChannelWeights& weights,
+                   int16_t* columns) {
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
         const int32_t position = first_pixel + pixel;
-        gather_column<Shape, kPixels>(input, position / Shape::kOutputWidth, position % Shape::kOutputWidth, columns + 2 * pixel);
+        const int32_t y = output_y + position / Shape::kOutputWidth;
+        gather_column<Shape, kPixels>(input, y, position % Shape::kOutputWidth, columns + 2 * pixel);
     }
-    multiply_columns<Shape, kPixels>(columns, weights, output + first_pixel * Shape::kOutputChannels);
+    multiply_columns<Shape, kPixels, Shape::kOutputColumnStep>(columns, weights, output + first_pixel * Shape::kOutputColumnStep);
 }
 
-// Shape: sizes, strides, dilations, paddings, kInputZeroPoint, and multiply_columns'.
+// Shape: sizes, strides, dilations, paddings, kInputZeroPoint, kOutputColumnStep and kOutputRowStep (from one output to
+// its neighbour, in values), and multiply_columns'.
 // Weights are packed over depth = (kernel_y, kernel_x, channel). `columns`: int16[min(pixels, kBlockPixels) * kDepth].
 template <typename Shape>
 void conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* columns) {
-    constexpr int32_t kOutputPixels = Shape::kOutputHeight * Shape::kOutputWidth;
+    constexpr bool kDense = Shape::kOutputRowStep == Shape::kOutputWidth * Shape::kOutputColumnStep;
+    constexpr int32_t kRunRows = kDense ? Shape::kOutputHeight : 1;
+    constexpr int32_t kRunPixels = kRunRows * Shape::kOutputWidth;
     int16_t* const block = static_cast<int16_t*>(columns);
-    int32_t pixel = 0;
-    for (; pixel + kBlockPixels <= kOutputPixels; pixel += kBlockPixels) {
-        conv_2d_block<Shape, kBlockPixels>(input, pixel, output, weights, block);
-    }
-    constexpr int32_t kTail = kOutputPixels % kBlockPixels;
-    if constexpr (kTail != 0) {
-        conv_2d_block<Shape, kTail>(input, pixel, output, weights, block);
+    for (int32_t y = 0; y < Shape::kOutputHeight; y += kRunRows) {
+        int8_t* const run = output + y * Shape::kOutputRowStep;
+        int32_t pixel = 0;
+        for (; pixel + kBlockPixels <= kRunPixels; pixel += kBlockPixels) {
+            conv_2d_block<Shape, kBlockPixels>(input, y, pixel, run, weights, block);
+        }
+        constexpr int32_t kTail = kRunPixels % kBlockPixels;
+        if constexpr (kTail != 0) {
+            conv_2d_block<Shape, kTail>(input, y, pixel, run, weights, block);
+        }
     }
 }
 
