@@ -10,7 +10,15 @@ import flatbuffers
 import numpy as np
 import tflite
 
-_TYPES = {"int8": tflite.TensorType.INT8, "int32": tflite.TensorType.INT32, "float32": tflite.TensorType.FLOAT32, "uint8": tflite.TensorType.UINT8}
+_TYPES = {
+    "int8": tflite.TensorType.INT8,
+    "uint8": tflite.TensorType.UINT8,
+    "int16": tflite.TensorType.INT16,
+    "int32": tflite.TensorType.INT32,
+    "int64": tflite.TensorType.INT64,
+    "float32": tflite.TensorType.FLOAT32,
+    "resource": tflite.TensorType.RESOURCE,
+}
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyaudio.core.templating import render_template
-from tinyaudio.deploy.compiler.graph import Argument, Arrays, Constant, Graph, Kernel, Numbers, Operation, Pointer, State, Tensor
+from tinyaudio.deploy.compiler.graph import Argument, Arrays, Constant, Graph, Kernel, Number, Numbers, Operation, Pointer, State, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan
 from tinyaudio.deploy.compiler.schedule import Step, buffer_name, logits_index, scratch_name
 
@@ -183,7 +183,7 @@ def _argument(argument: Argument, step: Step, position: int, graph: Graph, plan:
     return f"arena + {plan.offset(scratch_name(position))}"
 
 
-def _number(value: int | str | tuple[int | str | tuple[int, ...], ...]) -> str:
+def _number(value: Number) -> str:
     return "{" + ", ".join(_number(part) for part in value) + "}" if isinstance(value, tuple) else str(value)
 
 

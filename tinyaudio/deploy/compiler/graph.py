@@ -15,6 +15,9 @@ from tinyaudio.core.errors import ModelError
 
 IntArray = npt.NDArray[np.integer[Any]]
 
+#: In the order of a C++ struct's members; a tuple is a struct or an array within, a string a C++ expression.
+Number = int | str | tuple["Number", ...]
+
 ABSENT = -1  # index of an optional input that is not there
 
 
@@ -102,9 +105,9 @@ class Arrays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """Argument of a kernel: a number, or a struct of several; a tuple within is an array member, a string a C++ expression."""
+    """Argument of a kernel: a number, or a struct of several."""
 
-    values: tuple[int | str | tuple[int, ...], ...]
+    values: tuple[Number, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

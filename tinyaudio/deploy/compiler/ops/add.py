@@ -29,7 +29,7 @@ class Sum(BinaryOperation):
         first, second = (graph.tensor(index) for index in self.inputs)
         output = graph.tensor(self.outputs[0])
         numbers = (
-            *self.grid(graph),
+            self.grid(graph),
             (first.zero_point, self.first.multiplier, self.first.right_shift),
             (second.zero_point, self.sign * self.second.multiplier, self.second.right_shift),
             (output.zero_point, self.output.multiplier, self.output.right_shift),

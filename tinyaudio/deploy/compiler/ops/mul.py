@@ -25,7 +25,7 @@ class Product(BinaryOperation):
         first, second = (graph.tensor(index) for index in self.inputs)
         output = graph.tensor(self.outputs[0])
         numbers = (
-            *self.grid(graph),
+            self.grid(graph),
             first.zero_point,
             second.zero_point,
             (output.zero_point, self.fixed.multiplier, self.fixed.right_shift),
