@@ -41,8 +41,20 @@ class HostModels:
 
     def __init__(self, models: Mapping[str, bytes], directory: Path, *, dsp: bool, sanitize: bool = True) -> None:
         self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name) for name, tflite in models.items()}
-        self._numbers = {name: number for number, name in enumerate(models)}
-        source = write_sources(self.compiled, directory) / "runner.cc"
+        write_sources(self.compiled, directory)
+        self._build(directory, dsp=dsp, sanitize=sanitize)
+
+    @classmethod
+    def rebuild(cls, compiled: Mapping[str, CompiledModel], directory: Path) -> HostModels:
+        """Build what lies in `directory`, where a test has changed the generated files of `compiled`."""
+        models = cls.__new__(cls)
+        models.compiled = dict(compiled)
+        models._build(directory, dsp=False, sanitize=True)
+        return models
+
+    def _build(self, directory: Path, *, dsp: bool, sanitize: bool) -> None:
+        self._numbers = {name: number for number, name in enumerate(self.compiled)}
+        source = directory / "runner.cc"
         cases = [f"        case {number}: return SERVE(model_{number});" for number in self._numbers.values()]
         source.write_text(_RUNNER.format(includes=include_all(self.compiled), cases="\n".join(cases)), encoding="utf-8")
         self._binary = compile_host(

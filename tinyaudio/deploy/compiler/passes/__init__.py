@@ -19,8 +19,8 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_activations,
     join_lookups,
     remove_reshapes,
-    share_variables,
     remove_dead,
+    share_variables,
     widen_depthwise,
 )
 

@@ -44,7 +44,8 @@ def _assign_in_place(graph: Graph) -> Graph:
         if len(writers) != 1 or others or value in graph.state_tensors or _is_end(graph, value) or value in sources:
             continue
         readers = [place for place, other in enumerate(graph.operations) if _reads(graph, other, state)]
-        if all(place < writers[0] for place in readers) and writers[0] < position:
+        # Who reads the variable behind the assignment wants the new value: old ones that are read later were copied.
+        if writers[0] < position and all(place < writers[0] or place > position for place in readers):
             sources[value] = state
             removed.append(assign)
     return graph.with_aliases(sources, tuple(operation for operation in graph.operations if operation not in removed))
