@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
@@ -31,7 +33,7 @@ class DepthwiseConvolution(Operation):
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
         outputs = (("OutputHeight", height), ("OutputWidth", width), ("ChannelMultiplier", channels // image.shape[3]))
         ring_columns = (width - 1) * self.window.width.stride + self.window.width.reach
-        packed = Constant(role="weights", c_type="int8_t", values=pack_position_pairs(weights.T))
+        packed = Constant(role="weights", c_type="int8_t", values=pack_position_pairs(_padded_rows(data)))
         arrays = Arrays(constants=(packed, *constants.constants))
         return (
             Kernel(
@@ -51,6 +53,13 @@ class DepthwiseConvolution(Operation):
         output_row = output.shape[2] * output.shape[3]
         input_row = image.shape[2] * image.shape[3]
         return all((y + 1) * output_row <= (y * extent_y.stride + extent_y.reach - extent_y.before) * input_row for y in range(output.shape[1] - 1))
+
+
+def _padded_rows(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return [output channels, positions]; rows 3 positions wide get a fourth one of zeros, which a pair of words holds anyway."""
+    if weights.shape[2] == 3:
+        weights = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0)))
+    return weights.reshape(-1, weights.shape[3]).T
 
 
 def read(view: OperatorView) -> DepthwiseConvolution:

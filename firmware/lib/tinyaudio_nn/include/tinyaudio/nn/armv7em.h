@@ -63,23 +63,67 @@ inline void accumulate_four_pixels(const int16_t* columns, const int8_t* weights
     }
 }
 
-// One position of a depthwise kernel for two neighbouring pixels x two channels.
-// `values`: int16 of the first pixel's two channels; kFirst, kSecond: bytes from there to the pixels' positions.
-template <int32_t kFirst, int32_t kSecond>
-inline void accumulate_depthwise_pixels(const int16_t* values, uint32_t weights, int32_t (&first)[2], int32_t (&second)[2]) {
-    uint32_t x;
-    __asm__ volatile(
-        "ldr %[x], [%[values], %[first_offset]]\n\t"
-        "smlabb %[p0a], %[x], %[weights], %[p0a]\n\t"
-        "smlatt %[p0b], %[x], %[weights], %[p0b]\n\t"
-        "ldr %[x], [%[values], %[second_offset]]\n\t"
-        "smlabb %[p1a], %[x], %[weights], %[p1a]\n\t"
-        "smlatt %[p1b], %[x], %[weights], %[p1b]\n\t"
-        : [p0a] "+r"(first[0]), [p0b] "+r"(first[1]), [p1a] "+r"(second[0]), [p1b] "+r"(second[1]), [x] "=&r"(x)
-        : [values] "r"(values), [weights] "r"(weights), [first_offset] "n"(kFirst), [second_offset] "n"(kSecond)
-        : "memory");
+// One row (three positions) of a depthwise kernel for four neighbouring pixels x two channels; each input is loaded once.
+// TAP(p, t): position t of pixel p. COLUMN(n): the inputs of both channels, n columns from the first.
+#define TINYAUDIO_NN_TAP(pixel, position)                                       \
+    "smlabb %[p" #pixel "a], %[x], %[w" #position "], %[p" #pixel "a]\n\t"      \
+    "smlatt %[p" #pixel "b], %[x], %[w" #position "], %[p" #pixel "b]\n\t"
+#define TINYAUDIO_NN_COLUMN(column) "ldr %[x], [%[row], #" #column "*%c[step]]\n\t"
+
+#define TINYAUDIO_NN_ROW_WEIGHTS              \
+    "ldrd %[w0], %[w2], [%[x]]\n\t"           \
+    "sxtb16 %[w1], %[w0], ror #8\n\t"         \
+    "sxtb16 %[w0], %[w0]\n\t"                 \
+    "sxtb16 %[w2], %[w2]\n\t"
+
+#define TINYAUDIO_NN_ROW_STRIDE_1                                                                              \
+    TINYAUDIO_NN_COLUMN(0) TINYAUDIO_NN_TAP(0, 0)                                                              \
+    TINYAUDIO_NN_COLUMN(1) TINYAUDIO_NN_TAP(0, 1) TINYAUDIO_NN_TAP(1, 0)                                       \
+    TINYAUDIO_NN_COLUMN(2) TINYAUDIO_NN_TAP(0, 2) TINYAUDIO_NN_TAP(1, 1) TINYAUDIO_NN_TAP(2, 0)                \
+    TINYAUDIO_NN_COLUMN(3) TINYAUDIO_NN_TAP(1, 2) TINYAUDIO_NN_TAP(2, 1) TINYAUDIO_NN_TAP(3, 0)                \
+    TINYAUDIO_NN_COLUMN(4) TINYAUDIO_NN_TAP(2, 2) TINYAUDIO_NN_TAP(3, 1)                                       \
+    TINYAUDIO_NN_COLUMN(5) TINYAUDIO_NN_TAP(3, 2)
+
+#define TINYAUDIO_NN_ROW_STRIDE_2                                               \
+    TINYAUDIO_NN_COLUMN(0) TINYAUDIO_NN_TAP(0, 0)                               \
+    TINYAUDIO_NN_COLUMN(1) TINYAUDIO_NN_TAP(0, 1)                               \
+    TINYAUDIO_NN_COLUMN(2) TINYAUDIO_NN_TAP(0, 2) TINYAUDIO_NN_TAP(1, 0)        \
+    TINYAUDIO_NN_COLUMN(3) TINYAUDIO_NN_TAP(1, 1)                               \
+    TINYAUDIO_NN_COLUMN(4) TINYAUDIO_NN_TAP(1, 2) TINYAUDIO_NN_TAP(2, 0)        \
+    TINYAUDIO_NN_COLUMN(5) TINYAUDIO_NN_TAP(2, 1)                               \
+    TINYAUDIO_NN_COLUMN(6) TINYAUDIO_NN_TAP(2, 2) TINYAUDIO_NN_TAP(3, 0)        \
+    TINYAUDIO_NN_COLUMN(7) TINYAUDIO_NN_TAP(3, 1)                               \
+    TINYAUDIO_NN_COLUMN(8) TINYAUDIO_NN_TAP(3, 2)
+
+#define TINYAUDIO_NN_ROW_OPERANDS                                                                                          \
+    [p0a] "+r"(sums[0][0]), [p0b] "+r"(sums[0][1]), [p1a] "+r"(sums[1][0]), [p1b] "+r"(sums[1][1]), [p2a] "+r"(sums[2][0]), \
+        [p2b] "+r"(sums[2][1]), [p3a] "+r"(sums[3][0]), [p3b] "+r"(sums[3][1]), [x] "+r"(weights), [w0] "=&r"(w0),          \
+        [w1] "=&r"(w1), [w2] "=&r"(w2)
+
+// row: int16 of the first pixel's two channels in its first column, 4-byte aligned. kStep: bytes from column to column.
+// weights: a0 a1 b0 b1 a2 0 b2 0 of the channels a and b; their register then takes the inputs, for 14 would be too many.
+template <int32_t kStride, int32_t kStep>
+inline void accumulate_depthwise_row(const int16_t* row, const int8_t* weights, int32_t (&sums)[4][2]) {
+    uint32_t w0, w1, w2;
+    if constexpr (kStride == 1) {
+        __asm__ volatile(TINYAUDIO_NN_ROW_WEIGHTS TINYAUDIO_NN_ROW_STRIDE_1
+                         : TINYAUDIO_NN_ROW_OPERANDS
+                         : [row] "r"(row), [step] "n"(kStep)
+                         : "memory");
+    } else {
+        __asm__ volatile(TINYAUDIO_NN_ROW_WEIGHTS TINYAUDIO_NN_ROW_STRIDE_2
+                         : TINYAUDIO_NN_ROW_OPERANDS
+                         : [row] "r"(row), [step] "n"(kStep)
+                         : "memory");
+    }
 }
 
+#undef TINYAUDIO_NN_TAP
+#undef TINYAUDIO_NN_COLUMN
+#undef TINYAUDIO_NN_ROW_WEIGHTS
+#undef TINYAUDIO_NN_ROW_STRIDE_1
+#undef TINYAUDIO_NN_ROW_STRIDE_2
+#undef TINYAUDIO_NN_ROW_OPERANDS
 #undef TINYAUDIO_NN_FOUR_PIXELS
 #undef TINYAUDIO_NN_FOUR_PIXELS_OPERANDS
 

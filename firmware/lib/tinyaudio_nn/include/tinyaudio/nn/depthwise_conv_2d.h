@@ -26,8 +26,13 @@ struct DepthwiseRows {
     static constexpr int32_t kRightEnd =
         Shape::kPaddingLeft + Shape::kInputWidth < kColumns ? Shape::kPaddingLeft + Shape::kInputWidth : kColumns;
     static constexpr int32_t kOutputChannels = Shape::kInputChannels * Shape::kChannelMultiplier;
-    static constexpr int32_t kPositions = Shape::kKernelHeight * Shape::kKernelWidth;
+    static constexpr int32_t kRowPositions = Shape::kKernelWidth == 3 ? 4 : Shape::kKernelWidth;  // of a kernel row among the packed weights
+    static constexpr int32_t kPositions = Shape::kKernelHeight * kRowPositions;
     static constexpr int32_t kPairWeights = (kPositions + 1) / 2 * 4;  // packed weights of two channels
+    // Whole kernel rows for four pixels at a time: their inputs are within reach of one LDR.
+    static constexpr bool kByRow = TINYAUDIO_NN_ASSEMBLY != 0 && Shape::kKernelWidth == 3 && Shape::kDilationWidth == 1 &&
+                                   (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
+                                   2 * (3 * Shape::kStrideWidth + 2) * Shape::kInputChannels <= 4095;
     static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0 &&
                                      kPositions <= kUnrolledPositions;
 };
@@ -72,12 +77,12 @@ inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* 
         const int8_t* const packed = weights.weights + channel / 2 * Rows::kPairWeights + channel % 2 * 2;
         for (int32_t x = 0; x < Shape::kOutputWidth; ++x) {
             int32_t accumulator = bias;
-            int32_t position = 0;
             for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
                 const int32_t row = first_row + kernel_y * Shape::kDilationHeight;
                 const int16_t* source = ring + row % Rows::kRows * Rows::kRowElements +
                                         x * Shape::kStrideWidth * Shape::kInputChannels + channel / Shape::kChannelMultiplier;
-                for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x, ++position) {
+                for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x) {
+                    const int32_t position = kernel_y * Rows::kRowPositions + kernel_x;
                     accumulator += *source * packed[position / 2 * 4 + position % 2];
                     source += Shape::kDilationWidth * Shape::kInputChannels;
                 }
@@ -87,46 +92,37 @@ inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* 
     }
 }
 
-// One kernel position for kPixels neighbouring outputs of two channels. `source`: the row, at the first pixel's first column.
+// One kernel position for kPixels neighbouring outputs of two channels; a packed position without a kernel position is passed over.
+// `rows[kernel_y]`: the padded row; `offset`: the first pixel's first column.
 template <typename Shape, int32_t kPixels, int32_t kPosition>
-inline void depthwise_position(const int16_t* source, uint32_t weights, int32_t (&accumulators)[kPixels][2]) {
-    constexpr int32_t kColumn = kPosition % Shape::kKernelWidth * Shape::kDilationWidth * Shape::kInputChannels;
-    constexpr int32_t kNextPixel = Shape::kStrideWidth * Shape::kInputChannels;
-#if TINYAUDIO_NN_ASSEMBLY
-    constexpr bool kInReach = 2 * (kColumn + 3 * kNextPixel) <= 4095;  // of LDR
-    if constexpr (kPixels == 4 && kInReach) {
-        constexpr int32_t kFirst = 2 * kColumn;
-        constexpr int32_t kStep = 2 * kNextPixel;
-        accumulate_depthwise_pixels<kFirst, kFirst + kStep>(source, weights, accumulators[0], accumulators[1]);
-        accumulate_depthwise_pixels<kFirst + 2 * kStep, kFirst + 3 * kStep>(source, weights, accumulators[2], accumulators[3]);
-        return;
-    }
-#endif
+inline void depthwise_position(const int16_t* const* rows, int32_t offset, uint32_t weights, int32_t (&accumulators)[kPixels][2]) {
+    constexpr int32_t kKernelX = kPosition % DepthwiseRows<Shape>::kRowPositions;
+    if constexpr (kPosition < DepthwiseRows<Shape>::kPositions && kKernelX < Shape::kKernelWidth) {
+        constexpr int32_t kNextPixel = Shape::kStrideWidth * Shape::kInputChannels;
+        const int16_t* const row = rows[kPosition / DepthwiseRows<Shape>::kRowPositions];
+        const int16_t* const source = row + offset + kKernelX * Shape::kDilationWidth * Shape::kInputChannels;
 #pragma GCC unroll 4
-    for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-        const uint32_t values = load_word(source + kColumn + pixel * kNextPixel);
-        accumulators[pixel][0] = smlabb(values, weights, accumulators[pixel][0]);
-        accumulators[pixel][1] = smlatt(values, weights, accumulators[pixel][1]);
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            const uint32_t values = load_word(source + pixel * kNextPixel);
+            accumulators[pixel][0] = smlabb(values, weights, accumulators[pixel][0]);
+            accumulators[pixel][1] = smlatt(values, weights, accumulators[pixel][1]);
+        }
     }
 }
 
-// All kernel positions from kPosition (even) on, two at a time. rows[kernel_y]: the padded row.
+// All packed positions from kPosition (even) on, two at a time.
 template <typename Shape, int32_t kPixels, int32_t kPosition = 0>
 inline void depthwise_accumulate(const int16_t* const* rows, int32_t offset, const int8_t* weights, int32_t (&accumulators)[kPixels][2]) {
-    constexpr int32_t kPositions = DepthwiseRows<Shape>::kPositions;
-    if constexpr (kPosition < kPositions) {
+    if constexpr (kPosition < DepthwiseRows<Shape>::kPositions) {
         const uint32_t word = load_word(weights + 2 * kPosition);
-        depthwise_position<Shape, kPixels, kPosition>(rows[kPosition / Shape::kKernelWidth] + offset, sxtb16(word), accumulators);
-        if constexpr (kPosition + 1 < kPositions) {
-            const int16_t* const source = rows[(kPosition + 1) / Shape::kKernelWidth] + offset;
-            depthwise_position<Shape, kPixels, kPosition + 1>(source, sxtb16_ror8(word), accumulators);
-        }
+        depthwise_position<Shape, kPixels, kPosition>(rows, offset, sxtb16(word), accumulators);
+        depthwise_position<Shape, kPixels, kPosition + 1>(rows, offset, sxtb16_ror8(word), accumulators);
         depthwise_accumulate<Shape, kPixels, kPosition + 2>(rows, offset, weights, accumulators);
     }
 }
 
 template <typename Shape, int32_t kPixels>
-inline void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t channel, int8_t* output, const ChannelWeights& weights) {
+__attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t channel, int8_t* output, const ChannelWeights& weights) {
     int32_t accumulators[kPixels][2];
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
@@ -135,7 +131,17 @@ inline void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t chan
     }
     const int32_t offset = x * Shape::kStrideWidth * Shape::kInputChannels + channel;
     const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
-    depthwise_accumulate<Shape, kPixels>(rows, offset, packed, accumulators);
+#if TINYAUDIO_NN_ASSEMBLY
+    if constexpr (DepthwiseRows<Shape>::kByRow && kPixels == 4) {
+        for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
+            constexpr int32_t kColumnBytes = 2 * Shape::kInputChannels;
+            accumulate_depthwise_row<Shape::kStrideWidth, kColumnBytes>(rows[kernel_y] + offset, packed + 8 * kernel_y, accumulators);
+        }
+    } else
+#endif
+    {
+        depthwise_accumulate<Shape, kPixels>(rows, offset, packed, accumulators);
+    }
     output += x * Shape::kInputChannels + channel;
 #pragma GCC unroll 2
     for (int32_t lane = 0; lane < 2; ++lane) {
@@ -168,6 +174,7 @@ inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t
 
 // Shape: sizes, strides, dilations, paddings, kChannelMultiplier, kInputZeroPoint, and Requantizer's.
 // Weights, for each pair of output channels (a, b) and of kernel positions (0, 1): a0 a1 b0 b1; padding holds zeros.
+// Each row of a kernel 3 positions wide is padded to 4.
 // `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements].
 template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {
