@@ -59,6 +59,7 @@ def test_softmax_scaling_refuses_a_vanishing_scale() -> None:
 
 def test_packing() -> None:
     weights = np.arange(1, 7, dtype=np.int8).reshape(2, 3)  # two channels, depth 3
-    assert pack_channel_pairs(weights).tolist() == [1, 4, 2, 5, 3, 6, 0, 0]
+    assert pack_channel_pairs(weights, grouped=0).tolist() == [1, 4, 2, 5, 3, 6, 0, 0]
     assert pack_position_pairs(weights).tolist() == [1, 2, 4, 5, 3, 0, 6, 0]
-    assert pack_channel_pairs(weights[:1]).tolist() == [1, 0, 2, 0, 3, 0, 0, 0]
+    assert pack_channel_pairs(weights[:1], grouped=0).tolist() == [1, 0, 2, 0, 3, 0, 0, 0]
+    assert pack_channel_pairs(np.arange(6, dtype=np.int8)[None], grouped=4).reshape(-1, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 5]

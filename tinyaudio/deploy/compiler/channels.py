@@ -98,11 +98,16 @@ def channel_constants(operands: ChannelOperands, *, role_suffix: str = "") -> Ch
     )
 
 
-def pack_channel_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Return ``weights[channels, depth]`` packed as ``[channels / 2][depth][2]``, both padded with zeros to even, flat."""
+def pack_channel_pairs(weights: npt.NDArray[np.int8], *, grouped: int) -> npt.NDArray[np.int8]:
+    """Return ``weights[channels, depth]`` packed as ``[channels / 2][depth][2]``, both padded with zeros to even, flat.
+
+    Within each four of the first `grouped` places of the depth (a multiple of four), the inner two change places: so lie
+    the columns that the kernels multiply with.
+    """
     channels, depth = weights.shape
     padded: npt.NDArray[np.int8] = np.zeros((even(channels), even(depth)), np.int8)
     padded[:channels, :depth] = weights
+    padded[:, :grouped] = padded[:, :grouped].reshape(even(channels), -1, 4)[:, :, [0, 2, 1, 3]].reshape(even(channels), grouped)
     return padded.reshape(-1, 2, even(depth)).transpose(0, 2, 1).ravel()
 
 

@@ -66,7 +66,8 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
         steps = (("OutputColumnStep", placement.column_step), ("OutputRowStep", placement.row_step))
         geometry = (*sizes, *outputs, *steps, *window.shape_constants())
     function = "pointwise" if dense else "conv_2d"
-    packed = Constant(role=f"weights{constants.role_suffix}", c_type="int8_t", values=pack_channel_pairs(constants.weights))
+    grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
+    packed = Constant(role=f"weights{constants.role_suffix}", c_type="int8_t", values=pack_channel_pairs(constants.weights, grouped=grouped))
     return Kernel(
         function=function,
         header=f"{function}.h",

@@ -26,7 +26,7 @@ class FullyConnected(Operation):
         channels, depth = weights.shape
         rows = values.elements // depth
         constants = channel_constants(channel_operands(self, graph, weights=weights, bounds=self.bounds))
-        packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights))
+        packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights, grouped=depth // 4 * 4))
         return (
             Kernel(
                 function="pointwise",

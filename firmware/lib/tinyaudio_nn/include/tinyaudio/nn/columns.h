@@ -15,21 +15,26 @@ namespace nn {
 
 constexpr int32_t kBlockPixels = 4;  // 4 pixels x 2 channels: what fits the registers of Armv7E-M
 
-// Spread `count` int8 of one pixel over its places in a block of kPixels columns.
-// `column` points at the pixel's first place; the first value's index within the depth must be even.
+// Spread `count` int8 of one pixel over its places in a block of kPixels columns. Of each four values the inner two
+// change places: that is the order in which SXTB16 unpacks them, and the weights are packed in the same order.
+// `column` points at the pixel's first place; the first value's index within the depth must be a multiple of four.
 template <int32_t kPixels>
 inline void expand_column(const int8_t* source, int32_t count, int16_t* column) {
     int32_t index = 0;
-#if TINYAUDIO_NN_DSP
+#pragma GCC unroll 4
     for (; index + 4 <= count; index += 4) {
+#if TINYAUDIO_NN_DSP
         const uint32_t word = load_word(source + index);
-        const uint32_t even = sxtb16(word);
-        const uint32_t odd = sxtb16_ror8(word);
-        store_word(column, pack_bottoms(even, odd));
-        store_word(column + 2 * kPixels, pack_tops(even, odd));
+        store_word(column, sxtb16(word));
+        store_word(column + 2 * kPixels, sxtb16_ror8(word));
+#else
+        column[0] = source[index];
+        column[1] = source[index + 2];
+        column[2 * kPixels] = source[index + 1];
+        column[2 * kPixels + 1] = source[index + 3];
+#endif
         column += 4 * kPixels;
     }
-#endif
     for (; index + 2 <= count; index += 2) {
         column[0] = source[index];
         column[1] = source[index + 1];
