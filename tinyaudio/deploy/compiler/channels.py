@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler.arithmetic import Bounds, FixedPointMultiplier, quantize_multiplier
-from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, Operation, Tensor
+from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, IntArray, Operation, Tensor
 
 # Bounds under which the short requantization is exact, see firmware/lib/tinyaudio_nn/include/tinyaudio/nn/requantize.h.
 _FAST_ACCUMULATOR_LIMIT = 2**30
@@ -98,17 +98,34 @@ def channel_constants(operands: ChannelOperands, *, role_suffix: str = "") -> Ch
     )
 
 
-def pack_channel_pairs(weights: npt.NDArray[np.int8], *, grouped: int) -> npt.NDArray[np.int8]:
-    """Return ``weights[channels, depth]`` packed as ``[channels / 2][depth][2]``, both padded with zeros to even, flat.
+def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool) -> Constant:
+    """Return bias, weights and requantization, pair of channels by pair, as firmware/lib/tinyaudio_nn/.../columns.h reads them.
 
     Within each four of the first `grouped` places of the depth (a multiple of four), the inner two change places: so lie
-    the columns that the kernels multiply with.
+    the columns that the kernels multiply with. `wide` weights take two bytes each.
     """
-    channels, depth = weights.shape
-    padded: npt.NDArray[np.int8] = np.zeros((even(channels), even(depth)), np.int8)
-    padded[:channels, :depth] = weights
-    padded[:, :grouped] = padded[:, :grouped].reshape(even(channels), -1, 4)[:, :, [0, 2, 1, 3]].reshape(even(channels), grouped)
-    return padded.reshape(-1, 2, even(depth)).transpose(0, 2, 1).ravel()
+    channels, depth = constants.weights.shape
+    pairs = even(channels) // 2
+    weights: npt.NDArray[np.int8] = np.zeros((2 * pairs, even(depth)), np.int8)
+    weights[:channels, :depth] = constants.weights
+    weights[:, :grouped] = weights[:, :grouped].reshape(2 * pairs, -1, 4)[:, :, [0, 2, 1, 3]].reshape(2 * pairs, grouped)
+    paired = weights.reshape(pairs, 2, -1, 2)  # [pair, channel, step, two values of the depth]
+    if wide:
+        words = np.ascontiguousarray(paired.transpose(0, 2, 1, 3)).astype("<i2").view("<i4")
+    else:
+        words = np.ascontiguousarray(paired.transpose(0, 2, 3, 1)).reshape(pairs, -1).view("<i4")
+    bias, multipliers, right_shifts = (_in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True))
+    shifts: npt.NDArray[np.int8] = np.zeros((pairs, 4), np.int8)
+    shifts[:, :2] = right_shifts - 1
+    stream = np.concatenate([bias, words.reshape(pairs, -1), multipliers, shifts.view("<i4")], axis=1)
+    return Constant(role=f"channels{constants.role_suffix}", c_type="int32_t", values=stream.astype(np.int32).ravel())
+
+
+def _in_pairs(values: IntArray, pairs: int, *, empty: int) -> npt.NDArray[np.int64]:
+    """Return [pair, channel]; a missing last one is `empty`."""
+    filled = np.full(2 * pairs, empty, np.int64)
+    filled[: len(values)] = values
+    return filled.reshape(pairs, 2)
 
 
 def pack_position_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

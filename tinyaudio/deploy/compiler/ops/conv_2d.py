@@ -9,8 +9,8 @@ import numpy.typing as npt
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import ChannelConstants, channel_constants, channel_operands, even, pack_channel_pairs
-from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch
+from tinyaudio.deploy.compiler.channels import ChannelConstants, channel_constants, channel_operands, channel_stream, even
+from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
 
@@ -67,17 +67,17 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
         geometry = (*sizes, *outputs, *steps, *window.shape_constants())
     function = "pointwise" if dense else "conv_2d"
     grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
-    packed = Constant(role=f"weights{constants.role_suffix}", c_type="int8_t", values=pack_channel_pairs(constants.weights, grouped=grouped))
+    wide = False
     return Kernel(
         function=function,
         header=f"{function}.h",
         arguments=(
             Pointer(tensor=image.index),
             Pointer(tensor=placement.output, offset_bytes=placement.offset),
-            Arrays(constants=(packed, *constants.constants)),
+            Arrays(constants=(channel_stream(constants, grouped=grouped, wide=wide),)),
             Scratch(),
         ),
-        shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), *constants.shape),
+        shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), ("WideWeights", int(wide)), *constants.shape),
         scratch_bytes=2 * min(pixels, BLOCK_PIXELS) * even(depth),
         macs=pixels * channels * depth,
     )

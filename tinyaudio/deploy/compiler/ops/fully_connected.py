@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_channel_pairs
-from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, channel_stream, even
+from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.ops.conv_2d import BLOCK_PIXELS, weight_rows
 from tinyaudio.deploy.compiler.view import OperatorView
 
@@ -26,7 +26,7 @@ class FullyConnected(Operation):
         channels, depth = weights.shape
         rows = values.elements // depth
         constants = channel_constants(channel_operands(self, graph, weights=weights, bounds=self.bounds))
-        packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights, grouped=depth // 4 * 4))
+        wide = False
         return (
             Kernel(
                 function="pointwise",
@@ -34,10 +34,17 @@ class FullyConnected(Operation):
                 arguments=(
                     Pointer(tensor=values.index),
                     Pointer(tensor=self.outputs[0]),
-                    Arrays(constants=(packed, *constants.constants)),
+                    Arrays(constants=(channel_stream(constants, grouped=depth // 4 * 4, wide=wide),)),
                     Scratch(),
                 ),
-                shape=(("Pixels", rows), ("InputChannels", depth), ("OutputChannels", channels), ("Depth", even(depth)), *constants.shape),
+                shape=(
+                    ("Pixels", rows),
+                    ("InputChannels", depth),
+                    ("OutputChannels", channels),
+                    ("Depth", even(depth)),
+                    ("WideWeights", int(wide)),
+                    *constants.shape,
+                ),
                 scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
                 macs=rows * channels * depth,
             ),

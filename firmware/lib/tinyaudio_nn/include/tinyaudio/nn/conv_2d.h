@@ -76,7 +76,7 @@ inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_
 
 // Outputs first_pixel, first_pixel + 1 ... of the run that starts in row `output_y`: the row, or all rows if they lie densely.
 template <typename Shape, int32_t kPixels>
-void conv_2d_block(const int8_t* input, int32_t output_y, int32_t first_pixel, int8_t* output, const ChannelWeights& weights,
+void conv_2d_block(const int8_t* input, int32_t output_y, int32_t first_pixel, int8_t* output, const int32_t* stream,
                    int16_t* columns) {
     int32_t y = output_y + first_pixel / Shape::kOutputWidth;
     int32_t x = first_pixel % Shape::kOutputWidth;
@@ -87,14 +87,14 @@ void conv_2d_block(const int8_t* input, int32_t output_y, int32_t first_pixel, i
             ++y;
         }
     }
-    multiply_columns<Shape, kPixels, Shape::kOutputColumnStep>(columns, weights, output + first_pixel * Shape::kOutputColumnStep);
+    multiply_columns<Shape, kPixels, Shape::kOutputColumnStep>(columns, stream, output + first_pixel * Shape::kOutputColumnStep);
 }
 
 // Shape: sizes, strides, dilations, paddings, kInputZeroPoint, kOutputColumnStep and kOutputRowStep (from one output to
 // its neighbour, in values), and multiply_columns'.
-// Weights are packed over depth = (kernel_y, kernel_x, channel). `columns`: int16[min(pixels, kBlockPixels) * kDepth].
+// The depth is (kernel_y, kernel_x, channel). `stream`: see columns.h. `columns`: int16[min(pixels, kBlockPixels) * kDepth].
 template <typename Shape>
-void conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* columns) {
+void conv_2d(const int8_t* input, int8_t* output, const int32_t* stream, void* columns) {
     constexpr bool kDense = Shape::kOutputRowStep == Shape::kOutputWidth * Shape::kOutputColumnStep;
     constexpr int32_t kRunRows = kDense ? Shape::kOutputHeight : 1;
     constexpr int32_t kRunPixels = kRunRows * Shape::kOutputWidth;
@@ -103,11 +103,11 @@ void conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights,
         int8_t* const run = output + y * Shape::kOutputRowStep;
         int32_t pixel = 0;
         for (; pixel + kBlockPixels <= kRunPixels; pixel += kBlockPixels) {
-            conv_2d_block<Shape, kBlockPixels>(input, y, pixel, run, weights, block);
+            conv_2d_block<Shape, kBlockPixels>(input, y, pixel, run, stream, block);
         }
         constexpr int32_t kTail = kRunPixels % kBlockPixels;
         if constexpr (kTail != 0) {
-            conv_2d_block<Shape, kTail>(input, y, pixel, run, weights, block);
+            conv_2d_block<Shape, kTail>(input, y, pixel, run, stream, block);
         }
     }
 }

@@ -72,7 +72,7 @@ template <typename Shape>
 inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
     using Rows = DepthwiseRows<Shape>;
     for (int32_t channel = 0; channel < Rows::kOutputChannels; ++channel) {
-        const Requantizer<Shape> requantize(weights, channel);
+        const Requantizer<Shape> requantize(weights.multipliers[channel], weights.right_shifts[channel]);
         const int32_t bias = weights.bias[channel];
         const int8_t* const packed = weights.weights + channel / 2 * Rows::kPairWeights + channel % 2 * 2;
         for (int32_t x = 0; x < Shape::kOutputWidth; ++x) {
@@ -145,7 +145,7 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
     output += x * Shape::kInputChannels + channel;
 #pragma GCC unroll 2
     for (int32_t lane = 0; lane < 2; ++lane) {
-        const Requantizer<Shape> requantize(weights, channel + lane);
+        const Requantizer<Shape> requantize(weights.multipliers[channel + lane], weights.right_shifts[channel + lane]);
 #pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
             output[pixel * Shape::kInputChannels + lane] = requantize(accumulators[pixel][lane]);
