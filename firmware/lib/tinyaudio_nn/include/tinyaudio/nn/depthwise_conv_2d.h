@@ -29,12 +29,14 @@ struct DepthwiseRows {
     static constexpr int32_t kRowPositions = Shape::kKernelWidth == 3 ? 4 : Shape::kKernelWidth;  // of a kernel row among the packed weights
     static constexpr int32_t kPositions = Shape::kKernelHeight * kRowPositions;
     static constexpr int32_t kPairWeights = (kPositions + 1) / 2 * 4;  // packed weights of two channels
-    // Whole kernel rows for four pixels at a time: their inputs are within reach of one LDR.
-    static constexpr bool kByRow = TINYAUDIO_NN_ASSEMBLY != 0 && Shape::kKernelWidth == 3 && Shape::kDilationWidth == 1 &&
-                                   (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
-                                   2 * (3 * Shape::kStrideWidth + 2) * Shape::kInputChannels <= 4095;
     static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0 &&
                                      kPositions <= kUnrolledPositions;
+    // Blocks of four pixels in assembly: 3x3, inputs within reach of LDR, and a requantization that ends in SSAT.
+    static constexpr bool kInBlocks = TINYAUDIO_NN_ASSEMBLY != 0 && kByPair && Shape::kKernelHeight == 3 && Shape::kKernelWidth == 3 &&
+                                      Shape::kDilationWidth == 1 && (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
+                                      2 * (3 * Shape::kStrideWidth + 2) * Shape::kInputChannels <= 4095 &&
+                                      Shape::kRequantization != Requantization::kGeneral && Shape::kActivationMin == -128 &&
+                                      Shape::kActivationMax == 127;
 };
 
 // Put padded row `row` (0 is the topmost padding row) into the ring.
@@ -131,17 +133,7 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
     }
     const int32_t offset = x * Shape::kStrideWidth * Shape::kInputChannels + channel;
     const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
-#if TINYAUDIO_NN_ASSEMBLY
-    if constexpr (DepthwiseRows<Shape>::kByRow && kPixels == 4) {
-        for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
-            constexpr int32_t kColumnBytes = 2 * Shape::kInputChannels;
-            accumulate_depthwise_row<Shape::kStrideWidth, kColumnBytes>(rows[kernel_y] + offset, packed + 8 * kernel_y, accumulators);
-        }
-    } else
-#endif
-    {
-        depthwise_accumulate<Shape, kPixels>(rows, offset, packed, accumulators);
-    }
+    depthwise_accumulate<Shape, kPixels>(rows, offset, packed, accumulators);
     output += x * Shape::kInputChannels + channel;
 #pragma GCC unroll 2
     for (int32_t lane = 0; lane < 2; ++lane) {
@@ -153,6 +145,36 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
     }
 }
 
+#if TINYAUDIO_NN_ASSEMBLY
+// The blocks of four pixels of one output row, two channels.
+template <typename Shape>
+inline void depthwise_blocks_of_row(const int16_t* const* rows, int32_t channel, int8_t* output, const ChannelWeights& weights) {
+    constexpr int32_t kBlocks = Shape::kOutputWidth / 4;
+    DepthwisePair pair;
+    const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
+#pragma GCC unroll 3
+    for (int32_t row = 0; row < 3; ++row) {
+        const uint32_t both = load_word(packed + 8 * row);
+        pair.rows[row] = rows[row] + channel;
+        pair.weights[3 * row] = sadd16(sxtb16(both), sxtb16(both));
+        pair.weights[3 * row + 1] = sadd16(sxtb16_ror8(both), sxtb16_ror8(both));
+        const uint32_t last = sxtb16(load_word(packed + 8 * row + 4));
+        pair.weights[3 * row + 2] = sadd16(last, last);
+    }
+    pair.end = pair.rows[0] + 4 * kBlocks * Shape::kStrideWidth * Shape::kInputChannels;
+    pair.output = output + channel;
+    pair.offset = 2 * Shape::kOutputZeroPoint + 1;
+#pragma GCC unroll 2
+    for (int32_t lane = 0; lane < 2; ++lane) {
+        pair.bias[lane] = 2 * weights.bias[channel + lane];
+        pair.multipliers[lane] = weights.multipliers[channel + lane];
+        pair.half_shifts[lane] = weights.right_shifts[channel + lane] - 1;
+    }
+    constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
+    depthwise_blocks<Shape::kStrideWidth, Shape::kInputChannels, kClamped>(pair);
+}
+#endif
+
 // One output row, two channels and up to four pixels at a time.
 template <typename Shape>
 inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
@@ -161,13 +183,22 @@ inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t
     for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
         rows[kernel_y] = ring + (first_row + kernel_y * Shape::kDilationHeight) % Rows::kRows * Rows::kRowElements;
     }
+    constexpr int32_t kTail = Shape::kOutputWidth % 4;
     for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
-        int32_t x = 0;
-        for (; x + 4 <= Shape::kOutputWidth; x += 4) {
-            depthwise_pixels<Shape, 4>(rows, x, channel, output, weights);
+        if constexpr (Shape::kOutputWidth >= 4) {
+#if TINYAUDIO_NN_ASSEMBLY
+            if constexpr (Rows::kInBlocks) {
+                depthwise_blocks_of_row<Shape>(rows, channel, output, weights);
+            }
+#endif
+            if constexpr (!Rows::kInBlocks) {
+                for (int32_t x = 0; x + 4 <= Shape::kOutputWidth; x += 4) {
+                    depthwise_pixels<Shape, 4>(rows, x, channel, output, weights);
+                }
+            }
         }
-        if constexpr (Shape::kOutputWidth % 4 != 0) {
-            depthwise_pixels<Shape, Shape::kOutputWidth % 4>(rows, x, channel, output, weights);
+        if constexpr (kTail != 0) {
+            depthwise_pixels<Shape, kTail>(rows, Shape::kOutputWidth - kTail, channel, output, weights);
         }
     }
 }

@@ -56,6 +56,13 @@ inline uint32_t pack_tops(uint32_t bottom, uint32_t top) {
     return result;
 }
 
+// Two sums of halves.
+inline uint32_t sadd16(uint32_t a, uint32_t b) {
+    uint32_t result;
+    __asm__("sadd16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
 // sum + a.bottom * b.bottom + a.top * b.top
 inline int32_t smlad(uint32_t a, uint32_t b, int32_t sum) {
     int32_t result;
