@@ -9,10 +9,12 @@ import numpy.typing as npt
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, pack_position_pairs
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_position_pairs
 from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch, Tensor
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
+
+_PAIR_BYTES = 60  # sizeof(DepthwisePair) of armv7em.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,16 @@ class DepthwiseConvolution(Operation):
                 header="depthwise_conv_2d.h",
                 arguments=(Pointer(tensor=image.index), Pointer(tensor=output.index), arrays, Scratch()),
                 shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
-                scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3],
+                scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3] + self._pair_bytes(image, output),
                 in_place=(0,) if self._fits_in_place(image, output) else (),
                 macs=height * width * channels * weights.shape[0],
             ),
         )
+
+    def _pair_bytes(self, image: Tensor, output: Tensor) -> int:
+        """Return the size of the constants that the blocks of assembly want spread in RAM."""
+        in_blocks = self.window.height.size == self.window.width.size == 3 and image.shape[3] == output.shape[3] and output.shape[2] >= 4
+        return _PAIR_BYTES * even(image.shape[3]) // 2 if in_blocks else 0
 
     def _fits_in_place(self, image: Tensor, output: Tensor) -> bool:
         """Whether output row y, when it is written, ends before the first input row that is not in the ring yet."""

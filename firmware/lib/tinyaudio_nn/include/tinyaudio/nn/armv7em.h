@@ -160,16 +160,23 @@ struct FourPixels {
 #undef TINYAUDIO_NN_FINISH
 #undef TINYAUDIO_NN_PAIRS
 
-// What the rows of a 3x3 depthwise kernel need for two channels (a, b), in the order in which s0 to s20 take it.
+// What a 3x3 depthwise kernel needs for two channels (a, b), in the order in which s6 to s20 take it.
 struct DepthwisePair {
-    const int16_t* rows[3];  // the first pixel's two channels in the first column of each kernel row, 4-byte aligned
-    const int16_t* end;      // where rows[0] is behind the last block of four pixels
-    int8_t* output;
     int32_t bias[2];  // doubled
     int32_t multipliers[2];
     int32_t half_shifts[2];  // right shift - 1
-    int32_t offset;          // 2 * zero point + 1
     uint32_t weights[9];     // doubled, two int16 each
+};
+
+// What it needs for one row of outputs, in the order in which s0 to s5 and s21 to s23 take it.
+struct DepthwiseRow {
+    const int16_t* rows[3];  // the first pixel's first two channels in the first column of each kernel row, 4-byte aligned
+    const int16_t* end;      // where rows[0] is behind the last block of four pixels
+    int8_t* output;
+    int32_t offset;  // 2 * zero point + 1
+    int32_t width;   // bytes from rows[0] to end
+    int32_t output_width;  // bytes of the outputs of one channel's blocks, from the first to behind the last
+    const DepthwisePair* end_of_pairs;
 };
 
 // PIXEL(p, t): position t of the kernel row for pixel p. COLUMN(n): the inputs of both channels, n columns from the first;
@@ -230,50 +237,77 @@ struct DepthwisePair {
 #define TINYAUDIO_NN_CHANNEL(multiplier, half_shift, one, p0, p1, p2, p3) \
     "vmov r9, " multiplier "\n\t"                                         \
     "vmov r11, " half_shift "\n\t"                                        \
-    "vmov r10, s11\n\t"                                                   \
+    "vmov r10, s5\n\t"                                                    \
     "lsl r10, r10, r11\n\t" one(p0) one(p1) one(p2) one(p3)
 
-#define TINYAUDIO_NN_BLOCKS(columns, one)                                        \
-    __asm__ volatile(                                                            \
-        "vldmia %[pair], {s0-s20}\n\t"                                           \
-        "1:\n\t"                                                                 \
-        "vmov r0, s5\n\t"                                                        \
-        "vmov r1, s6\n\t"                                                        \
-        "mov r2, r0\n\t"                                                         \
-        "mov r3, r1\n\t"                                                         \
-        "mov r4, r0\n\t"                                                         \
-        "mov r5, r1\n\t"                                                         \
-        "mov r6, r0\n\t"                                                         \
-        "mov r8, r1\n\t"                                                         \
-        TINYAUDIO_NN_KERNEL_ROW("s0", "s12", "s13", "s14", columns)              \
-        TINYAUDIO_NN_KERNEL_ROW("s1", "s15", "s16", "s17", columns)              \
-        TINYAUDIO_NN_KERNEL_ROW("s2", "s18", "s19", "s20", columns)              \
-        TINYAUDIO_NN_CHANNEL("s7", "s9", one, "r0", "r2", "r4", "r6")            \
-        TINYAUDIO_NN_CHANNEL("s8", "s10", one, "r1", "r3", "r5", "r8")           \
-        "vmov r12, s4\n\t"                                                       \
-        "strb r0, [r12]\n\t"                                                     \
-        "strb r1, [r12, #1]\n\t"                                                 \
-        "strb r2, [r12, %[channels]]\n\t"                                        \
-        "strb r3, [r12, #%c[channels] + 1]\n\t"                                  \
-        "strb r4, [r12, #2 * %c[channels]]\n\t"                                  \
-        "strb r5, [r12, #2 * %c[channels] + 1]\n\t"                              \
-        "strb r6, [r12, #3 * %c[channels]]\n\t"                                  \
-        "strb r8, [r12, #3 * %c[channels] + 1]\n\t"                              \
-        "add r12, r12, #4 * %c[channels]\n\t"                                    \
-        "vmov s4, r12\n\t"                                                       \
-        "vmov r12, s3\n\t"                                                       \
-        "vmov lr, s0\n\t"                                                        \
-        "cmp r12, lr\n\t"                                                        \
-        "bne 1b\n\t"                                                             \
-        :                                                                        \
-        : [pair] "r"(&pair), [column] "n"(2 * kChannels), [advance] "n"(8 * kStride * kChannels), [channels] "n"(kChannels) \
-        : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "s0", "s1", "s2", "s3", "s4",    \
-          "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "cc",  \
-          "memory")
+// Back to the first block of a row, but two channels further.
+#define TINYAUDIO_NN_NEXT_PAIR(row) \
+    "vmov r12, " row "\n\t"         \
+    "sub r12, r12, lr\n\t"          \
+    "add r12, r12, #4\n\t"          \
+    "vmov " row ", r12\n\t"
 
-// Blocks of four pixels of one output row, two channels.
+#define TINYAUDIO_NN_BLOCKS(columns, one)                             \
+    __asm__ volatile(                                                 \
+        "vldmia r0, {s0-s5}\n\t"                                      \
+        "vldr s21, [r0, #24]\n\t"                                     \
+        "vldr s22, [r0, #28]\n\t"                                     \
+        "vldr s23, [r0, #32]\n\t"                                     \
+        "1:\n\t"                                                      \
+        "vldmia %[pair]!, {s6-s20}\n\t"                               \
+        "2:\n\t"                                                      \
+        "vmov r0, s6\n\t"                                             \
+        "vmov r1, s7\n\t"                                             \
+        "mov r2, r0\n\t"                                              \
+        "mov r3, r1\n\t"                                              \
+        "mov r4, r0\n\t"                                              \
+        "mov r5, r1\n\t"                                              \
+        "mov r6, r0\n\t"                                              \
+        "mov r8, r1\n\t"                                              \
+        TINYAUDIO_NN_KERNEL_ROW("s0", "s12", "s13", "s14", columns)   \
+        TINYAUDIO_NN_KERNEL_ROW("s1", "s15", "s16", "s17", columns)   \
+        TINYAUDIO_NN_KERNEL_ROW("s2", "s18", "s19", "s20", columns)   \
+        TINYAUDIO_NN_CHANNEL("s8", "s10", one, "r0", "r2", "r4", "r6") \
+        TINYAUDIO_NN_CHANNEL("s9", "s11", one, "r1", "r3", "r5", "r8") \
+        "vmov r12, s4\n\t"                                            \
+        "strb r0, [r12]\n\t"                                          \
+        "strb r1, [r12, #1]\n\t"                                      \
+        "strb r2, [r12, %[channels]]\n\t"                             \
+        "strb r3, [r12, #%c[channels] + 1]\n\t"                       \
+        "strb r4, [r12, #2 * %c[channels]]\n\t"                       \
+        "strb r5, [r12, #2 * %c[channels] + 1]\n\t"                   \
+        "strb r6, [r12, #3 * %c[channels]]\n\t"                       \
+        "strb r8, [r12, #3 * %c[channels] + 1]\n\t"                   \
+        "add r12, r12, #4 * %c[channels]\n\t"                         \
+        "vmov s4, r12\n\t"                                            \
+        "vmov r12, s3\n\t"                                            \
+        "vmov lr, s0\n\t"                                             \
+        "cmp r12, lr\n\t"                                             \
+        "bne 2b\n\t"                                                  \
+        "vmov lr, s21\n\t"                                            \
+        "add r12, r12, #4\n\t"                                        \
+        "vmov s3, r12\n\t"                                            \
+        TINYAUDIO_NN_NEXT_PAIR("s0")                                  \
+        TINYAUDIO_NN_NEXT_PAIR("s1")                                  \
+        TINYAUDIO_NN_NEXT_PAIR("s2")                                  \
+        "vmov r12, s4\n\t"                                            \
+        "vmov lr, s22\n\t"                                            \
+        "sub r12, r12, lr\n\t"                                        \
+        "add r12, r12, #2\n\t"                                        \
+        "vmov s4, r12\n\t"                                            \
+        "vmov r12, s23\n\t"                                           \
+        "cmp r12, %[pair]\n\t"                                        \
+        "bne 1b\n\t"                                                  \
+        : [pair] "+r"(pair), "+r"(job)                                \
+        : [column] "n"(2 * kChannels), [advance] "n"(8 * kStride * kChannels), [channels] "n"(kChannels) \
+        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "s0", "s1", "s2", "s3", "s4",    \
+          "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", \
+          "s22", "s23", "cc", "memory")
+
+// Blocks of four pixels of one output row, all channels.
 template <int32_t kStride, int32_t kChannels, bool kClamped>
-__attribute__((noinline, noclone)) void depthwise_blocks(const DepthwisePair& pair) {
+__attribute__((noinline, noclone)) void depthwise_blocks(const DepthwiseRow& row, const DepthwisePair* pair) {
+    register const DepthwiseRow* job __asm__("r0") = &row;
     if constexpr (kStride == 1 && kClamped) {
         TINYAUDIO_NN_BLOCKS(TINYAUDIO_NN_COLUMNS_1, TINYAUDIO_NN_CLAMPED);
     } else if constexpr (kStride == 1) {
@@ -302,6 +336,7 @@ __attribute__((noinline, noclone)) void depthwise_blocks(const DepthwisePair& pa
 #undef TINYAUDIO_NN_CLAMPED
 #undef TINYAUDIO_NN_ROUNDED
 #undef TINYAUDIO_NN_CHANNEL
+#undef TINYAUDIO_NN_NEXT_PAIR
 #undef TINYAUDIO_NN_BLOCKS
 
 }  // namespace nn

@@ -36,7 +36,7 @@ struct DepthwiseRows {
                                       Shape::kDilationWidth == 1 && (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
                                       2 * (3 * Shape::kStrideWidth + 2) * Shape::kInputChannels <= 4095 &&
                                       Shape::kRequantization != Requantization::kGeneral && Shape::kActivationMin == -128 &&
-                                      Shape::kActivationMax == 127;
+                                      Shape::kActivationMax == 127 && Shape::kOutputWidth >= 4;
 };
 
 // Put padded row `row` (0 is the topmost padding row) into the ring.
@@ -146,55 +146,64 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
 }
 
 #if TINYAUDIO_NN_ASSEMBLY
-// The blocks of four pixels of one output row, two channels.
+// Spread the constants of all channel pairs as depthwise_blocks takes them.
 template <typename Shape>
-inline void depthwise_blocks_of_row(const int16_t* const* rows, int32_t channel, int8_t* output, const ChannelWeights& weights) {
-    constexpr int32_t kBlocks = Shape::kOutputWidth / 4;
-    DepthwisePair pair;
-    const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
-#pragma GCC unroll 3
-    for (int32_t row = 0; row < 3; ++row) {
-        const uint32_t both = load_word(packed + 8 * row);
-        pair.rows[row] = rows[row] + channel;
-        pair.weights[3 * row] = sadd16(sxtb16(both), sxtb16(both));
-        pair.weights[3 * row + 1] = sadd16(sxtb16_ror8(both), sxtb16_ror8(both));
-        const uint32_t last = sxtb16(load_word(packed + 8 * row + 4));
-        pair.weights[3 * row + 2] = sadd16(last, last);
+inline void prepare_depthwise_pairs(const ChannelWeights& weights, DepthwisePair* pairs) {
+    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
+        DepthwisePair& pair = pairs[channel / 2];
+        const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
+        for (int32_t row = 0; row < 3; ++row) {
+            const uint32_t first = sxtb16(load_word(packed + 8 * row));
+            const uint32_t second = sxtb16_ror8(load_word(packed + 8 * row));
+            const uint32_t third = sxtb16(load_word(packed + 8 * row + 4));
+            pair.weights[3 * row] = sadd16(first, first);
+            pair.weights[3 * row + 1] = sadd16(second, second);
+            pair.weights[3 * row + 2] = sadd16(third, third);
+        }
+        for (int32_t lane = 0; lane < 2; ++lane) {
+            pair.bias[lane] = 2 * weights.bias[channel + lane];
+            pair.multipliers[lane] = weights.multipliers[channel + lane];
+            pair.half_shifts[lane] = weights.right_shifts[channel + lane] - 1;
+        }
     }
-    pair.end = pair.rows[0] + 4 * kBlocks * Shape::kStrideWidth * Shape::kInputChannels;
-    pair.output = output + channel;
-    pair.offset = 2 * Shape::kOutputZeroPoint + 1;
-#pragma GCC unroll 2
-    for (int32_t lane = 0; lane < 2; ++lane) {
-        pair.bias[lane] = 2 * weights.bias[channel + lane];
-        pair.multipliers[lane] = weights.multipliers[channel + lane];
-        pair.half_shifts[lane] = weights.right_shifts[channel + lane] - 1;
-    }
+}
+
+// The blocks of four pixels of one output row.
+template <typename Shape>
+inline void depthwise_blocks_of_row(const int16_t* const* rows, int8_t* output, const DepthwisePair* pairs) {
+    constexpr int32_t kPixels = Shape::kOutputWidth / 4 * 4;
+    constexpr int32_t kInputs = kPixels * Shape::kStrideWidth * Shape::kInputChannels;
+    const DepthwiseRow row = {
+        {rows[0], rows[1], rows[2]},       rows[0] + kInputs, output, 2 * Shape::kOutputZeroPoint + 1, 2 * kInputs,
+        kPixels * Shape::kInputChannels, pairs + Shape::kInputChannels / 2,
+    };
     constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
-    depthwise_blocks<Shape::kStrideWidth, Shape::kInputChannels, kClamped>(pair);
+    depthwise_blocks<Shape::kStrideWidth, Shape::kInputChannels, kClamped>(row, pairs);
 }
 #endif
 
-// One output row, two channels and up to four pixels at a time.
+// One output row, two channels and up to four pixels at a time. `pairs`: prepared, where blocks are in assembly.
 template <typename Shape>
-inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
+inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights,
+                                  const void* pairs) {
     using Rows = DepthwiseRows<Shape>;
+    constexpr int32_t kBlocks = Shape::kOutputWidth / 4;
+    constexpr int32_t kTail = Shape::kOutputWidth % 4;
     const int16_t* rows[Shape::kKernelHeight];
     for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
         rows[kernel_y] = ring + (first_row + kernel_y * Shape::kDilationHeight) % Rows::kRows * Rows::kRowElements;
     }
-    constexpr int32_t kTail = Shape::kOutputWidth % 4;
-    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
-        if constexpr (Shape::kOutputWidth >= 4) {
 #if TINYAUDIO_NN_ASSEMBLY
-            if constexpr (Rows::kInBlocks) {
-                depthwise_blocks_of_row<Shape>(rows, channel, output, weights);
-            }
+    if constexpr (Rows::kInBlocks && kBlocks > 0) {
+        depthwise_blocks_of_row<Shape>(rows, output, static_cast<const DepthwisePair*>(pairs));
+    }
+#else
+    static_cast<void>(pairs);
 #endif
-            if constexpr (!Rows::kInBlocks) {
-                for (int32_t x = 0; x + 4 <= Shape::kOutputWidth; x += 4) {
-                    depthwise_pixels<Shape, 4>(rows, x, channel, output, weights);
-                }
+    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
+        if constexpr (!Rows::kInBlocks && kBlocks > 0) {
+            for (int32_t x = 0; x < 4 * kBlocks; x += 4) {
+                depthwise_pixels<Shape, 4>(rows, x, channel, output, weights);
             }
         }
         if constexpr (kTail != 0) {
@@ -206,11 +215,18 @@ inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t
 // Shape: sizes, strides, dilations, paddings, kChannelMultiplier, kInputZeroPoint, and Requantizer's.
 // Weights, for each pair of output channels (a, b) and of kernel positions (0, 1): a0 a1 b0 b1; padding holds zeros.
 // Each row of a kernel 3 positions wide is padded to 4.
-// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements].
+// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements], and behind it, 4-byte aligned, 60 bytes for each two channels
+// where the kernel is 3x3 and each input channel has one output channel.
 template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {
     using Rows = DepthwiseRows<Shape>;
     int16_t* const rows = static_cast<int16_t*>(ring);
+    void* const pairs = rows + Rows::kRows * Rows::kRowElements;
+#if TINYAUDIO_NN_ASSEMBLY
+    if constexpr (Rows::kInBlocks) {
+        prepare_depthwise_pairs<Shape>(weights, static_cast<DepthwisePair*>(pairs));
+    }
+#endif
     int32_t loaded = 0;  // padded rows below this index are in the ring, or no longer needed
     for (int32_t y = 0; y < Shape::kOutputHeight; ++y) {
         const int32_t first_row = y * Shape::kStrideHeight;
@@ -218,7 +234,7 @@ void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights
             load_depthwise_row<Shape>(input, loaded, rows);
         }
         if constexpr (Rows::kByPair) {
-            depthwise_row_by_pair<Shape>(rows, first_row, output, weights);
+            depthwise_row_by_pair<Shape>(rows, first_row, output, weights, pairs);
         } else {
             depthwise_row_plain<Shape>(rows, first_row, output, weights);
         }
