@@ -42,17 +42,22 @@ class ChannelConstants:
     shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
 
 
-def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds) -> ChannelOperands:
-    """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`."""
+def channel_operands(
+    operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds, repeats: int = 1
+) -> ChannelOperands:
+    """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`.
+
+    With `repeats`, `weights` holds the operation's channels several times over; their biases and scales repeat.
+    """
     values, output = graph.tensor(operation.inputs[0]), graph.tensor(operation.outputs[0])
     quantization = graph.tensor(operation.inputs[1]).quantization
     scales = quantization.scales if quantization is not None else ()
-    per_channel = scales * len(weights) if len(scales) == 1 else scales
+    per_channel = scales * len(weights) if len(scales) == 1 else scales * repeats
     bias = graph.tensor(operation.inputs[2]).data if len(operation.inputs) > 2 and operation.inputs[2] != ABSENT else None
     return ChannelOperands(
         input=values,
         weights=weights,
-        bias=np.zeros(len(weights), np.int64) if bias is None else bias.ravel().astype(np.int64),
+        bias=np.zeros(len(weights), np.int64) if bias is None else np.tile(bias.ravel().astype(np.int64), repeats),
         # In double precision from left to right, as the reference computes it.
         factors=tuple(values.scale * scale / output.scale for scale in per_channel),
         output=output,

@@ -36,6 +36,7 @@ class Convolution(Operation):
 
     window: Window
     bounds: Bounds
+    wide_weights: bool = False  # two bytes each: faster, and twice the flash
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return `pointwise` for a 1x1 window, else `conv_2d`."""
@@ -51,10 +52,10 @@ class Convolution(Operation):
             column_step=channels,
             row_step=width * channels,
         )
-        return (convolution_kernel(graph, self.window, constants, placement=placement),)
+        return (convolution_kernel(graph, self.window, constants, placement=placement, wide=self.wide_weights),)
 
 
-def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants, *, placement: Placement) -> Kernel:
+def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants, *, placement: Placement, wide: bool) -> Kernel:
     """Return the kernel of a convolution: `pointwise` where it is a product of dense matrices, else `conv_2d`."""
     image, (channels, depth) = graph.tensor(placement.image), constants.weights.shape
     pixels = placement.height * placement.width
@@ -67,7 +68,6 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
         geometry = (*sizes, *outputs, *steps, *window.shape_constants())
     function = "pointwise" if dense else "conv_2d"
     grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
-    wide = False
     return Kernel(
         function=function,
         header=f"{function}.h",
