@@ -160,15 +160,16 @@ struct FourPixels {
 #undef TINYAUDIO_NN_FINISH
 #undef TINYAUDIO_NN_PAIRS
 
-// What a 3x3 depthwise kernel needs for two channels (a, b), in the order in which s6 to s20 take it.
+// What a 3x3 depthwise kernel needs for two channels (a, b), in the order in which s6 to s21 take it.
 struct DepthwisePair {
     int32_t bias[2];  // doubled
     int32_t multipliers[2];
     int32_t half_shifts[2];  // right shift - 1
     uint32_t weights[9];     // doubled, two int16 each
+    int32_t next;            // from the outputs of channel a to those of the next pair's
 };
 
-// What it needs for one row of outputs, in the order in which s0 to s5 and s21 to s23 take it.
+// What it needs for one row of outputs, in the order in which s0 to s5 and s22 to s24 take it.
 struct DepthwiseRow {
     const int16_t* rows[3];  // the first pixel's first two channels in the first column of each kernel row, 4-byte aligned
     const int16_t* end;      // where rows[0] is behind the last block of four pixels
@@ -250,11 +251,11 @@ struct DepthwiseRow {
 #define TINYAUDIO_NN_BLOCKS(columns, one)                             \
     __asm__ volatile(                                                 \
         "vldmia r0, {s0-s5}\n\t"                                      \
-        "vldr s21, [r0, #24]\n\t"                                     \
-        "vldr s22, [r0, #28]\n\t"                                     \
-        "vldr s23, [r0, #32]\n\t"                                     \
+        "vldr s22, [r0, #24]\n\t"                                     \
+        "vldr s23, [r0, #28]\n\t"                                     \
+        "vldr s24, [r0, #32]\n\t"                                     \
         "1:\n\t"                                                      \
-        "vldmia %[pair]!, {s6-s20}\n\t"                               \
+        "vldmia %[pair]!, {s6-s21}\n\t"                               \
         "2:\n\t"                                                      \
         "vmov r0, s6\n\t"                                             \
         "vmov r1, s7\n\t"                                             \
@@ -271,38 +272,39 @@ struct DepthwiseRow {
         TINYAUDIO_NN_CHANNEL("s9", "s11", one, "r1", "r3", "r5", "r8") \
         "vmov r12, s4\n\t"                                            \
         "strb r0, [r12]\n\t"                                          \
-        "strb r1, [r12, #1]\n\t"                                      \
+        "strb r1, [r12, #2]\n\t"                                      \
         "strb r2, [r12, %[channels]]\n\t"                             \
-        "strb r3, [r12, #%c[channels] + 1]\n\t"                       \
+        "strb r3, [r12, #%c[channels] + 2]\n\t"                       \
         "strb r4, [r12, #2 * %c[channels]]\n\t"                       \
-        "strb r5, [r12, #2 * %c[channels] + 1]\n\t"                   \
+        "strb r5, [r12, #2 * %c[channels] + 2]\n\t"                   \
         "strb r6, [r12, #3 * %c[channels]]\n\t"                       \
-        "strb r8, [r12, #3 * %c[channels] + 1]\n\t"                   \
+        "strb r8, [r12, #3 * %c[channels] + 2]\n\t"                   \
         "add r12, r12, #4 * %c[channels]\n\t"                         \
         "vmov s4, r12\n\t"                                            \
         "vmov r12, s3\n\t"                                            \
         "vmov lr, s0\n\t"                                             \
         "cmp r12, lr\n\t"                                             \
         "bne 2b\n\t"                                                  \
-        "vmov lr, s21\n\t"                                            \
+        "vmov lr, s22\n\t"                                            \
         "add r12, r12, #4\n\t"                                        \
         "vmov s3, r12\n\t"                                            \
         TINYAUDIO_NN_NEXT_PAIR("s0")                                  \
         TINYAUDIO_NN_NEXT_PAIR("s1")                                  \
         TINYAUDIO_NN_NEXT_PAIR("s2")                                  \
         "vmov r12, s4\n\t"                                            \
-        "vmov lr, s22\n\t"                                            \
+        "vmov lr, s23\n\t"                                            \
         "sub r12, r12, lr\n\t"                                        \
-        "add r12, r12, #2\n\t"                                        \
+        "vmov lr, s21\n\t"                                            \
+        "add r12, r12, lr\n\t"                                        \
         "vmov s4, r12\n\t"                                            \
-        "vmov r12, s23\n\t"                                           \
+        "vmov r12, s24\n\t"                                           \
         "cmp r12, %[pair]\n\t"                                        \
         "bne 1b\n\t"                                                  \
         : [pair] "+r"(pair), "+r"(job)                                \
         : [column] "n"(2 * kChannels), [advance] "n"(8 * kStride * kChannels), [channels] "n"(kChannels) \
         : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "s0", "s1", "s2", "s3", "s4",    \
           "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", \
-          "s22", "s23", "cc", "memory")
+          "s22", "s23", "s24", "cc", "memory")
 
 // Blocks of four pixels of one output row, all channels.
 template <int32_t kStride, int32_t kChannels, bool kClamped>
