@@ -65,7 +65,11 @@ def test_positions_in_pairs() -> None:
 
 def _stream(weights: np.ndarray, *, grouped: int, wide: bool) -> np.ndarray:
     count = len(weights)
-    roles = (("bias", [10 * (n + 1) for n in range(count)]), ("multipliers", [2**30 + n for n in range(count)]), ("right_shifts", [n - 2 for n in range(count)]))
+    roles = (
+        ("bias", [10 * (n + 1) for n in range(count)]),
+        ("multipliers", [2**30 + n for n in range(count)]),
+        ("right_shifts", [n - 2 for n in range(count)]),
+    )
     constants = tuple(Constant(role=role, c_type="int32_t", values=np.array(values)) for role, values in roles)
     assert len(constants) == 3
     return channel_stream(

@@ -16,7 +16,8 @@ INPUTS = 40
 @pytest.fixture(scope="module", params=["plain", "dsp"])
 def host_models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HostModels:
     directory: Path = tmp_path_factory.mktemp(request.param)
-    return HostModels({name: build() for name, build in CASES.items()}, directory, dsp=request.param == "dsp")
+    models = {name: build() for name, build in CASES.items()}
+    return HostModels(models, directory, dsp=request.param == "dsp", optimize="speed" if request.param == "dsp" else "size")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -42,9 +42,7 @@ class ChannelConstants:
     shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
 
 
-def channel_operands(
-    operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds, repeats: int = 1
-) -> ChannelOperands:
+def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds, repeats: int = 1) -> ChannelOperands:
     """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`.
 
     With `repeats`, `weights` holds the operation's channels several times over; their biases and scales repeat.
@@ -119,7 +117,9 @@ def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool) -> 
         words = np.ascontiguousarray(paired.transpose(0, 2, 1, 3)).astype("<i2").view("<i4")
     else:
         words = np.ascontiguousarray(paired.transpose(0, 2, 3, 1)).reshape(pairs, -1).view("<i4")
-    bias, multipliers, right_shifts = (_in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True))
+    bias, multipliers, right_shifts = (
+        _in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True)
+    )
     shifts: npt.NDArray[np.int8] = np.zeros((pairs, 4), np.int8)
     shifts[:, :2] = right_shifts - 1
     stream = np.concatenate([bias, words.reshape(pairs, -1), multipliers, shifts.view("<i4")], axis=1)

@@ -83,9 +83,7 @@ def phases(extent: Extent, outputs: int) -> tuple[Phase, ...]:
         count = max(1, len(taps))
         before = count - 1 - reached
         positions = -(-(outputs - first) // extent.stride)
-        found.append(
-            Phase(first=first, outputs=positions, taps=taps, window=Extent(size=count, stride=1, dilation=1, before=before, after=0))
-        )
+        found.append(Phase(first=first, outputs=positions, taps=taps, window=Extent(size=count, stride=1, dilation=1, before=before, after=0)))
     return tuple(found)
 
 
