@@ -56,7 +56,7 @@ class TransposeConvolution(Operation):
         window, taps = _joined(weights, row, columns)
         operands = channel_operands(self, graph, weights=taps.reshape(len(taps), -1), bounds=self.bounds, repeats=len(columns))
         channels, width = output.shape[3], output.shape[2]
-        return convolution_kernel(
+        kernel = convolution_kernel(
             graph,
             window,
             channel_constants(operands, role_suffix=f"_{row.first}_{columns[0].first}"),
@@ -71,6 +71,8 @@ class TransposeConvolution(Operation):
             ),
             wide=self.wide_weights,
         )
+        taps_of_all = len(row.taps) * sum(len(column.taps) for column in columns)
+        return replace(kernel, macs=row.outputs * columns[0].outputs * taps_of_all * channels * weights.shape[3])
 
 
 def phases(extent: Extent, outputs: int) -> tuple[Phase, ...]:
