@@ -196,6 +196,8 @@ def _needs() -> tuple[_Need, ...]:
             "the qemu-system-arm package of your distribution",
             "brew install qemu",
         ),
+        program("cc", "exact instruction counts of the emulated STM32H743", "gcc", "the gcc package of your distribution", xcode),
+        anywhere("unicorn", "the emulated STM32H743", base, functools.partial(_package_version, "unicorn")),
         anywhere("platformio", "building firmware", base, functools.partial(_module_program_version, "platformio", "platformio")),
         anywhere("PlatformIO core dir", "building firmware without a network", prepare, _prepared_platformio),
         anywhere("CMSIS-DSP sources", "FFT kernel cmsis_q31", sources, _cmsis_dsp_sources),
@@ -205,6 +207,14 @@ def _needs() -> tuple[_Need, ...]:
             "the oracle: expected outputs of a model",
             f"{train}; it has packages for Linux on x86-64",
             functools.partial(_package_version, "tflite-micro"),
+        ),
+        anywhere("pyocd", "flashing boards with an ST-LINK", base, functools.partial(_package_version, "pyocd")),
+        program(
+            "openocd",
+            "flashing boards with an ST-LINK where pyOCD cannot be used",
+            "openocd",
+            "the openocd package of your distribution, 0.12 or newer",
+            "brew install open-ocd",
         ),
         anywhere("esptool", "flashing ESP32 boards", base, functools.partial(_package_version, "esptool")),
     )
