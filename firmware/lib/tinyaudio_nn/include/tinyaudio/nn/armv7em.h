@@ -22,12 +22,21 @@
 namespace tinyaudio {
 namespace nn {
 
-// Four pixels x two channels x two values of the depth: 16 multiply-accumulates in 13 instructions (weights of one byte)
-// or 11 (of two).
+// Four pixels x two channels x two values of the depth: 16 multiply-accumulates in 13 instructions (kBytes), 12 (kFolded)
+// or 11 (kWide). Folded weights give 256 (sum b) + sum a where the others give sum b.
 #define TINYAUDIO_NN_LOAD_BYTES          \
     "ldr %[b], [%[stream]], #4\n\t"      \
     "sxtb16 %[a], %[b]\n\t"              \
     "sxtb16 %[b], %[b], ror #8\n\t"
+#define TINYAUDIO_NN_LOAD_FOLDED         \
+    "ldr %[b], [%[stream]], #4\n\t"      \
+    "sxtb16 %[a], %[b]\n\t"
+#define TINYAUDIO_NN_UNFOLD(a, b)     \
+    "sub %[" b "], %[" b "], %[" a "]\n\t" \
+    "asr %[" b "], %[" b "], #8\n\t"
+#define TINYAUDIO_NN_UNFOLD_ALL                                                 \
+    TINYAUDIO_NN_UNFOLD("p0a", "p0b") TINYAUDIO_NN_UNFOLD("p1a", "p1b")         \
+    TINYAUDIO_NN_UNFOLD("p2a", "p2b") TINYAUDIO_NN_UNFOLD("p3a", "p3b")
 #define TINYAUDIO_NN_LOAD_WIDE "ldrd %[a], %[b], [%[stream]], #8\n\t"
 #define TINYAUDIO_NN_STEP                     \
     "ldrd %[x], %[y], [%[column]], #8\n\t"    \
@@ -107,8 +116,8 @@ namespace nn {
     "cmp %[y], %[stream]\n\t"                                                           \
     "bne 1b\n\t"
 
-#define TINYAUDIO_NN_PAIRS(load, one)                                                                                        \
-    __asm__ volatile(TINYAUDIO_NN_START TINYAUDIO_NN_STEPS(load) TINYAUDIO_NN_FINISH(one)                                    \
+#define TINYAUDIO_NN_PAIRS(load, unfold, one)                                                                                        \
+    __asm__ volatile(TINYAUDIO_NN_START TINYAUDIO_NN_STEPS(load) unfold TINYAUDIO_NN_FINISH(one)                                    \
                      : [p0a] "=&r"(p0a), [p0b] "=&r"(p0b), [p1a] "=&r"(p1a), [p1b] "=&r"(p1b), [p2a] "=&r"(p2a),              \
                        [p2b] "=&r"(p2b), [p3a] "=&r"(p3a), [p3b] "=&r"(p3b), [stream] "+r"(stream), [column] "=&r"(column),   \
                        [a] "=&r"(a), [b] "=&r"(b), [x] "=&r"(x), [y] "=&r"(y), [output] "+t"(output), [loop_end] "=&t"(end)   \
@@ -121,7 +130,7 @@ namespace nn {
 template <typename Shape, int32_t kStep>
 struct FourPixels {
     static constexpr int32_t kSteps = Shape::kDepth / 2;
-    static constexpr int32_t kStepBytes = Shape::kWideWeights ? 8 : 4;
+    static constexpr int32_t kStepBytes = Shape::kWeights == WeightFormat::kWide ? 8 : 4;
     static constexpr int32_t kLoops = kSteps <= 16 ? 0 : kSteps / 8;  // few steps are written out
     static constexpr bool kFits = Shape::kOutputChannels % 2 == 0 && Shape::kRequantization != Requantization::kGeneral &&
                                   Shape::kActivationMin == -128 && Shape::kActivationMax == 127 && 3 * kStep < 4095 &&
@@ -138,19 +147,30 @@ struct FourPixels {
         int32_t offset = 2 * Shape::kOutputZeroPoint + 1;
         __asm__("" : "+r"(offset));  // nor this from there
         constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
-        if constexpr (Shape::kWideWeights && kClamped) {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, TINYAUDIO_NN_CLAMPED);
-        } else if constexpr (Shape::kWideWeights) {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, TINYAUDIO_NN_ROUNDED);
+        if constexpr (Shape::kWeights == WeightFormat::kWide) {
+            if constexpr (kClamped) {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, , TINYAUDIO_NN_CLAMPED);
+            } else {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, , TINYAUDIO_NN_ROUNDED);
+            }
+        } else if constexpr (Shape::kWeights == WeightFormat::kFolded) {
+            if constexpr (kClamped) {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_FOLDED, TINYAUDIO_NN_UNFOLD_ALL, TINYAUDIO_NN_CLAMPED);
+            } else {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_FOLDED, TINYAUDIO_NN_UNFOLD_ALL, TINYAUDIO_NN_ROUNDED);
+            }
         } else if constexpr (kClamped) {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, TINYAUDIO_NN_CLAMPED);
+            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, , TINYAUDIO_NN_CLAMPED);
         } else {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, TINYAUDIO_NN_ROUNDED);
+            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, , TINYAUDIO_NN_ROUNDED);
         }
     }
 };
 
 #undef TINYAUDIO_NN_LOAD_BYTES
+#undef TINYAUDIO_NN_LOAD_FOLDED
+#undef TINYAUDIO_NN_UNFOLD
+#undef TINYAUDIO_NN_UNFOLD_ALL
 #undef TINYAUDIO_NN_LOAD_WIDE
 #undef TINYAUDIO_NN_STEP
 #undef TINYAUDIO_NN_START

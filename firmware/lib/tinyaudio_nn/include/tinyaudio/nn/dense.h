@@ -58,7 +58,7 @@ inline void dense_pairs(const int8_t* input, const int32_t* stream, int32_t chan
     }
 }
 
-// Shape: kInputChannels, kDepth (it, made even), kOutputChannels, kWideWeights, and Requantizer's. `stream`: see columns.h.
+// Shape: kInputChannels, kDepth (it, made even), kOutputChannels, kWeights, and Requantizer's. `stream`: see columns.h.
 template <typename Shape>
 void dense(const int8_t* input, int8_t* output, const int32_t* stream) {
     constexpr int32_t kPairs = (Shape::kOutputChannels + 1) / 2;

@@ -49,6 +49,13 @@ inline uint32_t sadd16(uint32_t a, uint32_t b) {
     return result;
 }
 
+// Two differences of halves.
+inline uint32_t ssub16(uint32_t a, uint32_t b) {
+    uint32_t result;
+    __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
 // sum + a.bottom * b.bottom + a.top * b.top
 inline int32_t smlad(uint32_t a, uint32_t b, int32_t sum) {
     int32_t result;
@@ -96,6 +103,8 @@ inline uint32_t sxtb16(uint32_t word) {
     return join_halves(static_cast<int8_t>(word & 0xffu), static_cast<int8_t>((word >> 16) & 0xffu));
 }
 inline uint32_t sxtb16_ror8(uint32_t word) { return sxtb16((word >> 8) | (word << 24)); }
+inline uint32_t sadd16(uint32_t a, uint32_t b) { return join_halves(bottom_half(a) + bottom_half(b), top_half(a) + top_half(b)); }
+inline uint32_t ssub16(uint32_t a, uint32_t b) { return join_halves(bottom_half(a) - bottom_half(b), top_half(a) - top_half(b)); }
 inline int32_t smlabb(uint32_t a, uint32_t b, int32_t sum) { return sum + bottom_half(a) * bottom_half(b); }
 inline int32_t smlatt(uint32_t a, uint32_t b, int32_t sum) { return sum + top_half(a) * top_half(b); }
 inline int32_t smlad(uint32_t a, uint32_t b, int32_t sum) { return smlatt(a, b, smlabb(a, b, sum)); }
