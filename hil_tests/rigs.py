@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 _VIRTUAL_CAPABILITIES = {
     "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
     "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals"}),
-    "unicorn": frozenset({"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings"}),
+    "unicorn": frozenset({"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings", "power_loss"}),
 }
 
 #: Puts something between the device and its line.
@@ -124,8 +125,12 @@ class Rig:
         microphone: NDArray[np.int16] | None = None,
         gaps: Mapping[int, int] | None = None,
         settings: Path | None = None,
+        power_loss_at: int | None = None,
     ) -> Iterator[Line]:
-        """Open a line to a device that hears `microphone`, with `gaps` as `FakeMicrophone` has them, and stores in `settings`."""
+        """Open a line to a device that hears `microphone`, with `gaps` as `FakeMicrophone` has them, and stores in `settings`.
+
+        It loses power at the flash step `power_loss_at`, counted from 1.
+        """
         if self.depth == "fake":
             stored = None if settings is None else self.fake_settings.setdefault(settings, {})
             heard = None if microphone is None else FakeMicrophone(pcm=microphone, gaps=gaps or {})
@@ -139,7 +144,8 @@ class Rig:
             wav = None if microphone is None else self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.wav"
             if wav is not None and microphone is not None:
                 write_wav(wav, microphone, sample_rate_hz=golden_tables().spec.sample_rate_hz)
-            with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir, microphone=wav, settings=settings) as board:
+            peripherals: dict[str, Any] = {"microphone": wav, "settings": settings, "power_loss_at": power_loss_at}
+            with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir, **peripherals) as board:
                 yield Line(transport=board.transport, clock=None, board=board, description=board.describe())
         else:
             assert self.port is not None, "--depth serial needs --port"
