@@ -1,7 +1,8 @@
 """One suite, three depths: ``pytest hil_tests --depth fake|virtual|serial [--port URL] [--rig-board ID]``; fake and virtual by default.
 
 Without ``--rig-board`` the virtual board is mps2_an500, and where a test needs a microphone or settings, native and stm32h7.
-The live path is proven over some seconds; ``--live-seconds 60`` makes it a minute.
+The live path is proven over some seconds; ``--live-seconds 60`` makes it a minute. Power is lost at every fourth flash step of the
+longer write of settings; ``--every-flash-step`` tries them all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--depth", action="append", choices=DEPTHS, help="where hil_tests run; may be repeated (default: fake and virtual)")
     group.addoption("--port", help="serial port, or any URL of pyserial, for --depth serial; the golden firmware must run there")
     group.addoption("--rig-board", help="board type of the rig (default: what the tests need)")
+    group.addoption("--every-flash-step", action="store_true", help="lose power at every flash step (default: at every fourth of many)")
     group.addoption("--live-seconds", type=float, default=4.0, help="length of the recording that proves the live path (default: 4)")
 
 
@@ -46,6 +48,11 @@ def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def live_seconds(request: pytest.FixtureRequest) -> float:
     return float(request.config.getoption("--live-seconds"))
+
+
+@pytest.fixture(scope="session")
+def every_flash_step(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--every-flash-step"))
 
 
 @pytest.fixture(autouse=True)
