@@ -27,7 +27,7 @@ from tinyaudio.dsp.frontend import design_frontend
 
 CASES = Path(__file__).parent / "emulated_cases.cc"
 PORTS = REPOSITORY / "firmware" / "ports"
-APP_INCLUDE = REPOSITORY / "firmware" / "lib" / "tinyaudio_app" / "include"
+INCLUDE_DIRS = tuple(REPOSITORY / "firmware" / "lib" / name / "include" for name in ("tinyaudio_app", "tinyaudio_placement"))
 FLAGS = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard", "-O2", "-std=c++17", "-fno-exceptions", "-fno-rtti")
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Werror", "-Wno-infinite-recursion", "-Wno-implicit-fallthrough")
 
@@ -48,7 +48,7 @@ def compile_for_mps2(folder: Path) -> Path:
     compiler = shutil.which("arm-none-eabi-g++")
     assert compiler, "arm-none-eabi-g++ is missing; `tinyaudio doctor` says how to get it"
     sources = [CASES, *sorted((PORTS / "mps2").glob("*.cc"))]
-    include = [f"-I{APP_INCLUDE}", f"-I{PORTS / 'mps2'}"]
+    include = [f"-I{path}" for path in (*INCLUDE_DIRS, PORTS / "mps2")]
     link = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-T", str(script)]
     elf = folder / "cases.elf"
     command = [compiler, *FLAGS, *WARNINGS, *include, *map(str, sources), *link, "-fno-use-cxa-atexit", "-fno-threadsafe-statics", "-o", str(elf)]
@@ -63,7 +63,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     native = compile_host(
         folder / "cases",
         [CASES, PORTS / "native" / "port.cc"],
-        include_dirs=[APP_INCLUDE],
+        include_dirs=list(INCLUDE_DIRS),
         flags=("-Wno-infinite-recursion", "-Wno-implicit-fallthrough"),
         sanitize=False,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinyaudio.core.board import board_ids
 from tinyaudio.dsp.audio import write_wav
 
 COMMANDS = (
@@ -24,11 +25,13 @@ COMMANDS = (
     ("evaluate",),
     ("render",),
     ("build",),
+    ("flash",),
     ("hil",),
     ("frontend", "bench"),
     ("frontend", "show"),
     ("boards", "list"),
     ("boards", "show"),
+    ("boards", "new"),
     ("doctor",),
 )
 
@@ -76,10 +79,29 @@ def test_boards_as_json() -> None:
 def test_an_error_is_two_lines_and_one_object() -> None:
     result = tinyaudio("boards", "show", "esp33", "--json")
     assert result.returncode == 1
-    assert result.stderr.splitlines() == ["error: --board: there is no board 'esp33'", "hint: boards: mps2_an500, native"]
-    assert the_json(result) == {
-        "error": {"type": "BoardError", "message": "there is no board 'esp33'", "hint": "boards: mps2_an500, native", "where": "--board"}
-    }
+    message, hint = "there is no board 'esp33'", f"boards: {', '.join(board_ids())}; `tinyaudio boards new` makes a file for another one"
+    assert result.stderr.splitlines() == [f"error: --board: {message}", f"hint: {hint}"]
+    assert the_json(result) == {"error": {"type": "BoardError", "message": message, "hint": hint, "where": "--board"}}
+
+
+def test_a_project_gets_a_board_of_its_own(tmp_path: Path) -> None:
+    made = tinyaudio("boards", "new", "my_h7", "--like", "stm32h7", "--project", str(tmp_path), "--json")
+    assert the_json(made) == {"board": "my_h7", "file": str(tmp_path / "boards" / "my_h7.toml")}
+    listed = the_json(tinyaudio("boards", "list", "--project", str(tmp_path), "--json"))["boards"]
+    assert "my_h7" in {board["id"] for board in listed}
+    again = tinyaudio("boards", "new", "my_h7", "--project", str(tmp_path))
+    assert again.returncode == 1
+    assert "there is a board my_h7 already" in again.stderr
+
+
+def test_showing_a_board_checks_its_clocks_too(tmp_path: Path) -> None:
+    tinyaudio("boards", "new", "fast", "--project", str(tmp_path))
+    path = tmp_path / "boards" / "fast.toml"
+    path.write_text(path.read_text().replace("480_000_000", "900_000_000"))
+    result = tinyaudio("boards", "show", "fast", "--project", str(tmp_path))
+    assert result.returncode == 1
+    assert "fast.toml" in result.stderr
+    assert "900000000" in result.stderr
 
 
 def test_wrong_usage_exits_with_two() -> None:

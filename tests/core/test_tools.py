@@ -170,6 +170,8 @@ def test_doctor_knows_every_tool_the_line_needs() -> None:
         "C++ for Arm",
         "qemu-system-arm",
         "platformio",
+        "pyocd",
+        "openocd",
         "PlatformIO core dir",
         "CMSIS-DSP sources",
         "tensorflow",

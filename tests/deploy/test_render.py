@@ -18,7 +18,6 @@ from tinyaudio.core.errors import BoardError, ModelError, SpecError, StorageErro
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.core.resources import resource_root
 from tinyaudio.core.spec import FrontendSpec
-from tinyaudio.deploy import render
 from tinyaudio.deploy.render import (
     FINGERPRINT_FILE,
     MANIFEST_FILE,
@@ -27,10 +26,12 @@ from tinyaudio.deploy.render import (
     render_frontend_project,
     render_project,
     write_project,
+    writing,
 )
 from tinyaudio.dsp.frontend import KERNELS, FeatureQuantization, design_frontend
 
 LAYOUT = Path(__file__).parent / "rendered_layout.json"
+COPIES = ("lib/", "platforms/", "src/port/")
 
 
 def inputs(board_id: str = "mps2_an500", *, spec: FrontendSpec | None = None, smoothing_patches: int = 3) -> RenderInputs:
@@ -57,10 +58,10 @@ def test_rendering_twice_gives_identical_bytes(board_id: str) -> None:
 
 @pytest.mark.parametrize("board_id", board_ids())
 def test_the_layout_is_the_one_that_is_documented(board_id: str) -> None:
-    """Files outside of lib/ and platforms/, which are copies. To accept a change, edit rendered_layout.json."""
+    """Files that are not copies; the same for all boards of a family. To accept a change, edit rendered_layout.json."""
     files = render_project(inputs(board_id)).files
-    own = [path for path in files if not path.startswith(("lib/", "platforms/"))]
-    assert own == json.loads(LAYOUT.read_text(encoding="utf-8"))[board_id]
+    own = [path for path in files if not path.startswith(COPIES)]
+    assert own == json.loads(LAYOUT.read_text(encoding="utf-8"))[load_board(board_id).family]
 
 
 def test_hand_written_sources_are_copied_as_they_are(project: FirmwareProject) -> None:
@@ -81,13 +82,9 @@ def test_a_board_with_another_kernel_needs_no_cmsis_dsp() -> None:
     board = load_board("mps2_an500").model_copy(update={"fft_kernel": "portable_q31"})
     tables = design_frontend(inputs().tables.spec, kernel="portable_q31")
     files = render_project(replace(inputs(), board=board, tables=tables)).files
-    assert {path.split("/")[1] for path in files if path.startswith("lib/")} == {
-        "tinyaudio_app",
-        "tinyaudio_frontend",
-        "tinyaudio_nn",
-        "tinyaudio_portable_q31",
-        "tinyaudio_wire",
-    }
+    libraries = {path.split("/")[1] for path in files if path.startswith("lib/")}
+    assert {"tinyaudio_app", "tinyaudio_portable_q31", "tinyaudio_placement"} <= libraries
+    assert not {"cmsis_dsp", "tinyaudio_cmsis_q31", "tinyaudio_esp_sc16"} & libraries
 
 
 def test_every_generated_file_says_so(project: FirmwareProject) -> None:
@@ -144,6 +141,48 @@ def test_a_project_brings_its_own_platform(project: FirmwareProject) -> None:
     assert json.loads(project.files["platforms/tinyaudio/platform.json"])["name"] == "tinyaudio"
 
 
+@pytest.mark.parametrize("board_id", board_ids())
+def test_a_board_of_a_known_family_is_its_toml_and_nothing_else(board_id: str) -> None:
+    board = load_board(board_id)
+    own = board.model_copy(update={"id": "my_board", "platformio": board.platformio.model_copy(update={"board": "my_board"})})
+    files = render_project(replace(inputs(board_id), board=own)).files
+    manifests = [path for path in files if path.startswith("platforms/tinyaudio/boards/")]
+    assert manifests == ["platforms/tinyaudio/boards/my_board.json"]
+    manifest = json.loads(files[manifests[0]])
+    assert manifest["build"]["core"] == board.core
+    assert ("-mcpu=cortex-m7" in manifest["build"]["machine_flags"]) is (board.core == "cortex-m7")
+    assert bool(manifest["build"]["spill_flags"]) is any(region.kind == "itcm" for region in board.memory.regions.values())
+    assert re.search(r"(?m)^board = my_board$", files["platformio.ini"])
+
+
+@pytest.mark.parametrize("board_id", [board_id for board_id in board_ids() if load_board(board_id).core != "host"])
+def test_the_linker_script_follows_the_plan(board_id: str) -> None:
+    board = load_board(board_id)
+    project = render_project(inputs(board_id))
+    script = project.files["linker.ld"]
+    regions = {match[1]: (int(match[2], 16), int(match[3])) for match in re.finditer(r"    (\w+) \(\w+\) : ORIGIN = (\w+), LENGTH = (\d+)", script)}
+    assert regions == {name: (region.origin, region.length_bytes) for name, region in board.memory.regions.items() if region.kind != "settings"}
+    sections = dict(re.findall(r"(?s)\n    (\.[\w.]+) [^\n]*?:[^\n]*\n    \{.*?\n    \} > (\w+)", script))
+    assert project.placement is not None
+    for item in project.placement.items:
+        assert item.reason in script
+        for section in item.sections:
+            assert sections[section] == item.region, section
+    assert list(sections).index(".stack") < min(list(sections).index(name) for name in (".data", ".bss", ".tables", ".fast", ".arena"))
+    copied = re.findall(r"LONG\(LOADADDR\((\.\w+)\)\)", script)
+    assert set(copied) == {section for section in (".hot", ".tables", ".data") if sections[section] != board.memory.code}
+
+
+def test_a_model_too_large_for_the_board_is_refused_before_anything_is_built() -> None:
+    board = load_board("stm32h7")
+    regions = {name: region for name, region in board.memory.regions.items() if name in ("flash", "itcm", "dtcm", "sram3")}
+    crowded = {**regions, "dtcm": regions["dtcm"].model_copy(update={"length_bytes": 98_304})}
+    small = board.model_copy(update={"memory": board.memory.model_copy(update={"regions": crowded, "stack_bytes": 16_384})})
+    with pytest.raises(ModelError, match=r"no memory has room for the arena of the model, \d+ bytes: dtcm has \d+ left \(\d+ too few\)") as caught:
+        render_project(replace(inputs("stm32h7"), board=small))
+    assert "; the largest of it: tensor " in str(caught.value)
+
+
 def test_labels_are_quoted() -> None:
     model = golden_vectors().model
     odd = 'a "b"\\\n*/ü??/'
@@ -182,8 +221,8 @@ def frontend_inputs(board_id: str = "mps2_an500", **changes: Any) -> FrontendRen
 def test_a_front_end_alone_is_the_same_application_without_a_model(board_id: str, project: FirmwareProject) -> None:
     alone = render_frontend_project(frontend_inputs(board_id))
     assert alone == render_frontend_project(frontend_inputs(board_id))
-    layout = json.loads(LAYOUT.read_text(encoding="utf-8"))[board_id]
-    own = [path for path in alone.files if not path.startswith(("lib/", "platforms/"))]
+    layout = json.loads(LAYOUT.read_text(encoding="utf-8"))[load_board(board_id).family]
+    own = [path for path in alone.files if not path.startswith(COPIES)]
     assert own == [path for path in layout if "model_weights" not in path]
     for path in ("src/main.cc", *(path for path in alone.files if path.startswith("lib/tinyaudio_app/"))):
         assert alone.files[path] == project.files[path]
@@ -243,7 +282,7 @@ def test_what_a_full_disk_left_behind_is_finished_by_the_next_call(project: Firm
         return write_text_if_changed(path, text)
 
     with monkeypatch.context() as patch:
-        patch.setattr(render, "write_text_if_changed", full_disk)
+        patch.setattr(writing, "write_text_if_changed", full_disk)
         with pytest.raises(StorageError, match="No space left"):
             write_project(extra, tmp_path)
     assert (tmp_path / "a/gone.cc").exists()

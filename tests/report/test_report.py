@@ -40,7 +40,7 @@ def test_the_page_is_whole_and_loads_nothing() -> None:
     page = _Page()
     page.feed(text)
     assert page.open == []
-    assert len(page.addresses) == 3 + 1 + 2 + 1  # confusions, budget, one example with its sound
+    assert len(page.addresses) == 3 + 1 + 1 + 2 + 1  # confusions, budget, memory, one example with its sound
     assert all(address.startswith("data:") for address in page.addresses)
     assert "birdsong <chirps>" not in text
     assert "doorbell &amp; co" in text
@@ -54,6 +54,27 @@ def test_the_distance_of_other_kernels_is_shown() -> None:
     text = render_page(report_inputs())
     row = text[text.index("<td>esp_sc16</td>") :]
     assert all(part in row for part in ("1,000", "90.000 %", "9.500 %", "0.500 %", "2 steps"))
+
+
+def test_what_lies_where_is_shown_with_the_reason() -> None:
+    page = render_page(report_inputs())
+    assert "it has room for &lt;it&gt;" in page
+    assert "2,104 of 16,384 bytes deep at worst" in page
+    assert "CMSIS-DSP 1.16.2 (Apache-2.0, 9,000 bytes)" in page
+    facts = report_facts(report_inputs())
+    assert facts["placement"][0]["region"] == "ssram23"
+    assert facts["regions"]["ssram23"] == {"used_bytes": 90_000, "length_bytes": 4_194_304}
+    assert facts["stack"]["worst_case_bytes"] == 2_104
+
+
+def test_what_the_device_said_is_shown() -> None:
+    inputs = report_inputs()
+    said = replace(inputs, hil=replace(inputs.hil, log=("error: fault at <pc>",) * 41))
+    page = render_page(said)
+    assert page.count("error: fault at &lt;pc&gt;") == 40
+    assert "and 1 more lines" in page
+    assert "What the device said" not in render_page(inputs)
+    assert len(report_facts(said)["log"]) == 41
 
 
 def test_a_failure_is_shown_where_it_is() -> None:

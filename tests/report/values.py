@@ -14,10 +14,14 @@ from tinyaudio.core.artifacts import (
     DeviceIdentity,
     Evaluation,
     HilReport,
+    LinkedComponent,
     Mismatch,
     Percentiles,
+    PlacedItem,
+    Placement,
     QuantizedModel,
     RegionUse,
+    StackUse,
     StageComparison,
 )
 from tinyaudio.core.board import load_board
@@ -93,10 +97,26 @@ def report_inputs(*, failed: bool = False) -> ReportInputs:
         firmware_fingerprint="3" * 64,
         flash_bytes=300_000,
         ram_bytes=90_000,
-        regions={"ssram1": RegionUse(used_bytes=300_000, length_bytes=4_194_304)},
+        regions={"ssram1": RegionUse(used_bytes=300_000, length_bytes=4_194_304), "ssram23": RegionUse(used_bytes=90_000, length_bytes=4_194_304)},
         budget_problems=(),
         toolchain="arm-none-eabi-gcc 12.2.1",
         seconds=3.0,
+        placement=Placement(
+            items=(
+                PlacedItem(name="arena of the model", sections=(".arena",), region="ssram23", bytes=36_928, reason="it has room for <it>"),
+                PlacedItem(name="weights of the model", sections=(".weights",), region="ssram1", bytes=220_000, reason="constants stay in flash"),
+                PlacedItem(name="tables", sections=(".tables",), region="ssram1", bytes=0, reason="there are none"),
+            )
+        ),
+        stack=StackUse(
+            worst_case_bytes=2_104,
+            program_bytes=1_800,
+            interrupt_bytes=304,
+            reserved_bytes=16_384,
+            deepest=("main", "tinyaudio::run_application"),
+            assumptions=("Nothing is recursive.",),
+        ),
+        components=(LinkedComponent(name="CMSIS-DSP", version="1.16.2", licence="Apache-2.0", bytes=9_000),),
     )
     quantized = QuantizedModel(
         tflite=b"TFL3" * 100,

@@ -9,6 +9,8 @@ import typer
 from tinyaudio import __version__
 from tinyaudio.cli import boards, data, frontend, stages, start
 from tinyaudio.cli.doctor import doctor
+from tinyaudio.cli.flash import flash
+from tinyaudio.cli.live import live
 
 app = typer.Typer(
     name="tinyaudio",
@@ -30,7 +32,9 @@ app.command(rich_help_panel=_STAGES)(stages.calibrate)
 app.command(rich_help_panel=_STAGES)(stages.evaluate)
 app.command(rich_help_panel=_DEVICE)(stages.render)
 app.command(rich_help_panel=_DEVICE)(stages.build)
+app.command(rich_help_panel=_DEVICE)(flash)
 app.command(rich_help_panel=_DEVICE)(stages.hil)
+app.command(rich_help_panel=_DEVICE)(live)
 app.add_typer(frontend.app, name="frontend", rich_help_panel=_LOOK)
 app.add_typer(boards.app, name="boards", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(doctor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyaudio.core.board import Board, load_board
+from tinyaudio.deploy.chip_config import check_chip
 
 
 def check_board(board_id: str, *, folder: Path) -> Board:
@@ -13,6 +14,8 @@ def check_board(board_id: str, *, folder: Path) -> Board:
     Raises
     ------
     BoardError
-        If there is no such board, or its file breaks a rule.
+        If there is no such board, or its file breaks a rule: of the file itself, or of the chip's clocks and pins.
     """
-    return load_board(board_id, folder=folder)
+    board = load_board(board_id, folder=folder)
+    check_chip(board)
+    return board

@@ -33,6 +33,7 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         "dropped": hil.dropped_frames,
         "resumed": hil.resumed,
         "overruns": hil.overruns,
+        "log": list(hil.log),
         "arena_bytes": hil.identity.arena_bytes,
         "parameters": inputs.parameters,
         "kernel_distances": [
@@ -53,5 +54,8 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
             "budget_ok": inputs.build.budget_ok,
             "elf_sha256": inputs.build.elf_sha256,
             "toolchain": inputs.build.toolchain,
+            "regions": {name: dataclasses.asdict(use) for name, use in inputs.build.regions.items()},
+            "placement": None if inputs.build.placement is None else [dataclasses.asdict(item) for item in inputs.build.placement.items],
+            "stack": None if inputs.build.stack is None else dataclasses.asdict(inputs.build.stack),
         }
     return facts

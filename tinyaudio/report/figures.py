@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyaudio.core.artifacts import Evaluation, Float64Array
+from tinyaudio.core.artifacts import Evaluation, Float64Array, Placement, RegionUse
 from tinyaudio.core.spec import FrontendSpec
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _ACCENT = "#2563a8"
 _RIGHT = "#2e8b57"
 _WRONG = "#c0392b"
+_MEMORY_COLOURS = ("#2563a8", "#d98324", "#2e8b57", "#8e5ea2", "#c0392b", "#17a2b8", "#b8a13a", "#5b6b7b", "#e377c2")
 
 
 def confusion_figure(evaluation: Evaluation, title: str) -> str:
@@ -85,6 +86,49 @@ def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
     axes.set_xlabel("percent of the board's budget")
     _open_frame(axes)
     return _svg(figure)
+
+
+def memory_figure(regions: Mapping[str, RegionUse], placement: Placement) -> str:
+    """Return each memory region as a bar of its length, filled with what lies there, as an SVG data URI.
+
+    The bars are shares of their regions, which differ a thousandfold in size; empty regions are left out.
+    """
+    shown = [name for name, use in regions.items() if use.used_bytes]
+    figure = new_figure(7.6, 1.5 + 0.42 * len(shown))
+    axes = figure.subplots()
+    colours = dict(zip((item.name for item in placement.items), _MEMORY_COLOURS * len(placement.items), strict=False))
+    for position, name in enumerate(shown):
+        use, left = regions[name], 0.0
+        axes.barh(position, 100, color="#e6ebf0")
+        for item in placement.items:
+            if item.region == name and item.bytes:
+                share = 100 * item.bytes / use.length_bytes
+                axes.barh(position, share, left=left, color=colours[item.name], edgecolor="white", linewidth=0.5)
+                left += share
+        axes.text(101, position, f"{use.used_bytes:,} of {use.length_bytes:,} bytes", va="center", fontsize=8)
+    axes.set_yticks(range(len(shown)), shown)
+    axes.set_xlim(0, 135)
+    axes.set_xticks(range(0, 101, 25))
+    axes.invert_yaxis()
+    axes.set_xlabel("percent of the region")
+    named = [item.name for item in placement.items if item.bytes]
+    axes.legend(
+        handles=[_patch(colours[name]) for name in named],
+        labels=named,
+        ncols=3,
+        fontsize=7.5,
+        frameon=False,
+        loc="lower center",
+        bbox_to_anchor=(0.45, 1.0),
+    )
+    _open_frame(axes)
+    return _svg(figure)
+
+
+def _patch(colour: str) -> Any:
+    from matplotlib.patches import Patch
+
+    return Patch(color=colour)
 
 
 def new_figure(width_inches: float, height_inches: float) -> Figure:

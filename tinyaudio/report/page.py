@@ -13,7 +13,7 @@ from tinyaudio.core.artifacts import Int16Array
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.templating import render_template
 from tinyaudio.report.facts import report_facts
-from tinyaudio.report.figures import budget_figure, confusion_figure, scores_figure, spectrogram_figure
+from tinyaudio.report.figures import budget_figure, confusion_figure, memory_figure, scores_figure, spectrogram_figure
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
 
@@ -47,6 +47,7 @@ def render_page(inputs: ReportInputs) -> str:
             confusion_figure(hil.evaluation, f"device: {hil.evaluation.accuracy:.3f}"),
         ],
         "budget": budget_figure(_budget_rows(inputs)) if inputs.build is not None else "",
+        "memory": _memory_picture(inputs),
         "kernel_shares": [_kernel_share(distance) for distance in inputs.kernel_distances],
         "examples": [_example(inputs, example) for example in inputs.examples],
     }
@@ -57,6 +58,12 @@ def _budget_rows(inputs: ReportInputs) -> list[tuple[str, int, int]]:
     build, budget = inputs.build, inputs.board.budget
     assert build is not None
     return [("flash", build.flash_bytes, budget.flash_bytes), ("RAM", build.ram_bytes, budget.ram_bytes)]
+
+
+def _memory_picture(inputs: ReportInputs) -> str:
+    """Return the picture of what lies where; ``""`` where the host's linker decided that."""
+    build = inputs.build
+    return "" if build is None or build.placement is None else memory_figure(build.regions, build.placement)
 
 
 def _kernel_share(distance: KernelDistance) -> dict[str, Any]:

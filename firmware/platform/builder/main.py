@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +16,8 @@ board = env.BoardConfig()
 on_host = board.get("build.core") == "host"
 on_macos_host = on_host and sys.platform == "darwin"
 machine_flags = board.get("build.machine_flags")
+# With them the linker goes on elsewhere where a memory is full. It cannot say then what does not fit at all; the variable asks for that.
+spill_flags = [] if os.environ.get("TINYAUDIO_STRICT_REGIONS") else board.get("build.spill_flags", [])
 
 
 def tool(name: str) -> str:
@@ -59,10 +63,23 @@ else:
     env.Append(LINKFLAGS=["-Wl,--gc-sections", "-Wl,--build-id=none", f"-Wl,-Map,{env.subst('$BUILD_DIR')}/firmware.map"])
 if not on_host:
     # newlib-nano; the port brings vectors, reset handler and system calls of its own.
-    env.Append(LINKFLAGS=["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs"])
+    env.Append(
+        CCFLAGS=["-fcallgraph-info=su"],  # beside each object: who calls whom, and the stack of each function
+        LINKFLAGS=["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", *spill_flags],
+    )
     env.Replace(LDSCRIPT_PATH=str(Path(env.subst("$PROJECT_DIR")) / "linker.ld"))
 
 image = env.BuildProgram()
+outputs = [image]
 if not on_host:
     env.Depends(image, "$LDSCRIPT_PATH")
-Default(image)
+    for suffix, form in (("bin", "binary"), ("hex", "ihex")):
+        action = f"{tool('objcopy')} -O {form} $SOURCE $TARGET"
+        outputs.append(env.Command(f"$BUILD_DIR/firmware.{suffix}", image, env.VerboseAction(action, "Writing $TARGET")))
+Default(outputs)
+
+# What the C++ was compiled with, for build.json; without the one flag that names this folder.
+flags = [str(flag) for flag in [*env["CXXFLAGS"], *env["CCFLAGS"]] if not str(flag).startswith("-ffile-prefix-map")]
+flags_file = Path(env.subst("$BUILD_DIR")) / "flags.json"
+flags_file.parent.mkdir(parents=True, exist_ok=True)
+flags_file.write_text(json.dumps(flags) + "\n", encoding="utf-8")

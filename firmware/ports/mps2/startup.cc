@@ -3,20 +3,9 @@
 
 #include "mps2_registers.h"
 #include "semihosting.h"
+#include "tinyaudio/memory_tables.h"
 
 extern "C" {
-
-// Given by the linker script.
-extern uint32_t tinyaudio_ram_start;
-extern uint32_t tinyaudio_ram_end;
-extern uint32_t tinyaudio_stack_top;
-extern uint32_t tinyaudio_data_load;
-extern uint32_t tinyaudio_data_start;
-extern uint32_t tinyaudio_data_end;
-extern uint32_t tinyaudio_bss_start;
-extern uint32_t tinyaudio_bss_end;
-extern void (*tinyaudio_constructors_start[])();
-extern void (*tinyaudio_constructors_end[])();
 
 int main(int argument_count, char** arguments);
 
@@ -36,16 +25,8 @@ void tinyaudio_protect_code() {
     tinyaudio_protect_code();
     // Faults of their own, below the hard fault: one that fails to stack its frame can still escalate and be told.
     register_at(kSystemHandlerControl) = register_at(kSystemHandlerControl) | kEnableFaults;
-    const uint32_t* load = &tinyaudio_data_load;
-    for (uint32_t* word = &tinyaudio_data_start; word != &tinyaudio_data_end; ++word) {
-        *word = *load++;
-    }
-    for (uint32_t* word = &tinyaudio_bss_start; word != &tinyaudio_bss_end; ++word) {
-        *word = 0;
-    }
-    for (auto constructor = tinyaudio_constructors_start; constructor != tinyaudio_constructors_end; ++constructor) {
-        (*constructor)();
-    }
+    tinyaudio::initialize_memory();
+    tinyaudio::run_constructors();
     tinyaudio::semihosting::exit(main(0, nullptr));
 }
 

@@ -12,6 +12,7 @@ from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
 from tinyaudio.deploy.compiler import CompiledModel, compile_model
 
 NN = FIRMWARE_LIB / "tinyaudio_nn"
+INCLUDE_DIRS = (NN / "include", FIRMWARE_LIB / "tinyaudio_placement" / "include")
 
 _RUNNER = """
 #include <stdio.h>
@@ -60,7 +61,7 @@ class HostModels:
         self._binary = compile_host(
             directory / "runner",
             [source, *sorted((NN / "src").glob("*.cc"))],
-            include_dirs=[NN / "include", directory],
+            include_dirs=[*INCLUDE_DIRS, directory],
             flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O1"],
             sanitize=sanitize,
         )

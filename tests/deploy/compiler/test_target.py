@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.deploy.compiler.cases import CASES
-from tests.deploy.compiler.host_models import NN, include_all, reference_outputs, write_sources
+from tests.deploy.compiler.host_models import INCLUDE_DIRS, NN, include_all, reference_outputs, write_sources
 from tinyaudio.deploy.compiler import compile_model
 
 TARGET = Path(__file__).resolve().parent / "target"
@@ -92,8 +92,21 @@ def test_operators_are_bit_exact_on_cortex_m7(sources: Path, expected: list[str]
     compiler, emulator = _tool("arm-none-eabi-g++"), _tool("qemu-system-arm")
     image = sources / f"image{optimization}.elf"
     command = [compiler, *MACHINE, optimization, "-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
-    command += ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", f"-Wl,-T,{TARGET / 'target.ld'}", f"-I{NN / 'include'}"]
-    command += [f"-I{sources}", str(sources / "runner.cc"), str(TARGET / "startup.cc"), *map(str, sorted((NN / "src").glob("*.cc"))), "-o", str(image)]
+    command += [
+        "-nostartfiles",
+        "--specs=nano.specs",
+        "--specs=nosys.specs",
+        f"-Wl,-T,{TARGET / 'target.ld'}",
+        *(f"-I{path}" for path in INCLUDE_DIRS),
+    ]
+    command += [
+        f"-I{sources}",
+        str(sources / "runner.cc"),
+        str(TARGET / "startup.cc"),
+        *map(str, sorted((NN / "src").glob("*.cc"))),
+        "-o",
+        str(image),
+    ]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     machine = ["-M", "mps2-an500", "-display", "none", "-monitor", "none", "-serial", "null", "-kernel", str(image)]

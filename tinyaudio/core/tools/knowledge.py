@@ -206,5 +206,13 @@ def _needs() -> tuple[_Need, ...]:
             f"{train}; it has packages for Linux on x86-64",
             functools.partial(_package_version, "tflite-micro"),
         ),
+        anywhere("pyocd", "flashing boards with an ST-LINK", base, functools.partial(_package_version, "pyocd")),
+        program(
+            "openocd",
+            "flashing boards with an ST-LINK where pyOCD cannot be used",
+            "openocd",
+            "the openocd package of your distribution, 0.12 or newer",
+            "brew install open-ocd",
+        ),
         anywhere("esptool", "flashing ESP32 boards", base, functools.partial(_package_version, "esptool")),
     )

@@ -114,12 +114,15 @@ class ToolProcess:
     ----------
     argv
         The program and its arguments.
+    name
+        What people call it.
     stdin, stdout
         Unbuffered binary pipes to and from the program (`start_tool(pipes=True)`), otherwise ``None``.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], argv: tuple[str, ...]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], argv: tuple[str, ...], *, name: str) -> None:
         self.argv = argv
+        self.name = name
         self.stdin: IO[bytes] | None = process.stdin
         self.stdout: IO[bytes] | None = process.stdout
         self._process = process
@@ -154,7 +157,7 @@ class ToolProcess:
         if code is None:
             return ""
         tail = self.stderr_tail().splitlines()
-        return f"{Path(self.argv[0]).name} {_ending(code)}" + (f": {tail[-1]}" if tail else "")
+        return f"{self.name} {_ending(code)}" + (f": {tail[-1]}" if tail else "")
 
     def terminate(self, grace_seconds: float = 2.0) -> int:
         """End the program (this one only): ask, and after `grace_seconds` force. Return the return code."""
@@ -187,6 +190,7 @@ def start_tool(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     pipes: bool = False,
+    name: str = "",
 ) -> ToolProcess:
     """Start a program that runs beside this one; end it with `ToolProcess.terminate` or a ``with`` block.
 
@@ -201,6 +205,8 @@ def start_tool(
     pipes
         Whether standard input and output are pipes of the handle; otherwise both are the null device. Standard
         error is always read, and its last lines kept.
+    name
+        What people call the program, if its file is only an interpreter.
 
     Raises
     ------
@@ -209,7 +215,9 @@ def start_tool(
     """
     command = [str(part) for part in argv]
     pipe = subprocess.PIPE if pipes else subprocess.DEVNULL
-    return ToolProcess(_open(command, cwd=cwd, env=env, stdin=pipe, stdout=pipe, own_session=False), tuple(command))
+    return ToolProcess(
+        _open(command, cwd=cwd, env=env, stdin=pipe, stdout=pipe, own_session=False), tuple(command), name=name or Path(command[0]).name
+    )
 
 
 def _open(

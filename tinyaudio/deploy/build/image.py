@@ -12,6 +12,7 @@ from tinyaudio.core.errors import BuildError
 
 _ALLOCATED = 0x2  # SHF_ALLOC
 _WRITABLE = 0x1  # SHF_WRITE
+_RAM_KINDS = ("dtcm", "sram")
 _STACK_SECTION = ".stack"  # by which a linker script reserves the stack
 
 
@@ -20,7 +21,7 @@ class ImageSizes:
     """What an image occupies."""
 
     flash_bytes: int  # vectors, code, constants and the initial values of .data
-    ram_bytes: int  # .data, .bss and the reserved stack
+    ram_bytes: int  # data in all RAM regions, the reserved stack included
     regions: dict[str, RegionUse]  # by the names of board.memory.regions; empty for the host
 
 
@@ -38,8 +39,8 @@ def read_image_sizes(elf: Path, board: Board) -> ImageSizes:
     """Return the sizes of the image `elf` by the memory map of `board`.
 
     On an embedded board a section counts in the region of its address, and if its content is stored elsewhere (.data)
-    in that region, too; ``flash_bytes`` is the use of the code region, ``ram_bytes`` of the data region. A linker script
-    that reserves no section ``.stack`` has ``board.memory.stack_bytes`` added to the data region.
+    in that region, too; ``flash_bytes`` is the use of the code region, ``ram_bytes`` of all regions of data together. A
+    linker script that reserves no section ``.stack`` has ``board.memory.stack_bytes`` added to the data region.
     On the host, flash is everything with content, and RAM everything writable; its stack is the system's affair.
 
     Raises
@@ -69,7 +70,19 @@ def read_image_sizes(elf: Path, board: Board) -> ImageSizes:
     regions = {
         name: RegionUse(used_bytes=size_bytes, length_bytes=board.memory.regions[name].length_bytes) for name, size_bytes in sorted(used.items())
     }
-    return ImageSizes(flash_bytes=used[board.memory.code], ram_bytes=used[board.memory.data], regions=regions)
+    ram_bytes = sum(used[name] for name, region in board.memory.regions.items() if region.kind in _RAM_KINDS)
+    return ImageSizes(flash_bytes=used[board.memory.code], ram_bytes=ram_bytes, regions=regions)
+
+
+def read_section_sizes(elf: Path) -> dict[str, int]:
+    """Return {section: bytes} of everything that the image `elf` occupies.
+
+    Raises
+    ------
+    BuildError
+        If the file is not ELF.
+    """
+    return {section.name: section.size_bytes for section in _read_sections(elf)}
 
 
 def budget_problems(sizes: ImageSizes, board: Board) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from tinyaudio.deploy.compiler.graph import Graph, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan, plan_memory
 from tinyaudio.deploy.compiler.passes import simplify
 from tinyaudio.deploy.compiler.reader import read_graph
-from tinyaudio.deploy.compiler.schedule import Step, buffers_of, logits_index, schedule
+from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, logits_index, schedule, scratch_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,14 @@ class OperationSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArenaUse:
+    """A buffer of the arena."""
+
+    name: str  # "tensor 'conv1'", "scratch of op3_conv2"
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledModel:
     """A model as C++, with what it costs."""
 
@@ -55,6 +63,7 @@ class CompiledModel:
     output_: TensorSummary
     logits: TensorSummary  # in front of a final softmax; without one, the output
     plan: MemoryPlan
+    fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
 
 
 def compile_model(tflite: bytes, *, name: str) -> CompiledModel:
@@ -96,7 +105,17 @@ def compile_model(tflite: bytes, *, name: str) -> CompiledModel:
         output_=_tensor_summary(graph.tensor(graph.outputs[0])),
         logits=_tensor_summary(graph.tensor(logits_index(graph))),
         plan=plan,
+        fullest=_fullest(graph, steps, plan),
     )
+
+
+def _fullest(graph: Graph, steps: tuple[Step, ...], plan: MemoryPlan) -> tuple[ArenaUse, ...]:
+    names = {scratch_name(position): f"scratch of {function_name(step.operation, graph)}" for position, step in enumerate(steps)}
+    names |= {buffer_name(graph, tensor.index): f"tensor {graph.tensor(graph.storage(tensor.index)).name!r}" for tensor in graph.tensors}
+    buffers = [placement.buffer for placement in plan.placements]
+    in_use = [[buffer for buffer in buffers if buffer.first <= step <= buffer.last] for step in range(len(steps))]
+    most = max(in_use, key=lambda alive: sum(buffer.bytes for buffer in alive))
+    return tuple(ArenaUse(name=names[buffer.name], bytes=buffer.bytes) for buffer in sorted(most, key=lambda buffer: -buffer.bytes))
 
 
 def _tensor_summary(tensor: Tensor) -> TensorSummary:

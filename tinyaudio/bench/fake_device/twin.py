@@ -1,0 +1,217 @@
+"""The computing part of a fake device: the integer twin of the front end, and a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyaudio.core.artifacts import ExpectedOutputs
+from tinyaudio.dsp.frontend import (
+    FeatureQuantization,
+    FrontendStages,
+    FrontendTables,
+    LevelState,
+    compute_stages,
+    patches,
+    post_process,
+    quantize_features,
+)
+from tinyaudio.wire.messages import ClipBegin, ClipResult, Detection, Message, Overrun, PatchResult, Stage, StageData, StageTrace, TraceMode
+
+_NO_LABEL = -1
+
+#: (clip id, patch index, features int8, in the shape of the model's input) -> (logits int8 [n], scores int8 [labels])
+PatchModel = Callable[[int, int, NDArray[np.int8]], tuple[NDArray[np.int8], NDArray[np.int8]]]
+
+
+class TwinComputer:
+    """Computes clips with the integer twin of the front end, and with `model`; costs no ticks.
+
+    Parameters
+    ----------
+    tables
+        The front end.
+    quantization
+        Its last step.
+    model
+        The model's part.
+    label_count
+        Number of classes.
+    smoothing_patches
+        Patches whose scores are added up for decisions while the clip runs.
+    detection_threshold
+        Mean score (int8) that the greatest of these sums must reach to be a decision.
+    """
+
+    def __init__(
+        self,
+        tables: FrontendTables,
+        quantization: FeatureQuantization,
+        model: PatchModel,
+        *,
+        label_count: int,
+        smoothing_patches: int = 4,
+        detection_threshold: int = 0,
+    ) -> None:
+        self._tables = tables
+        self._quantization = quantization
+        self._model = model
+        self._label_count = label_count
+        self._smoothing_patches = smoothing_patches
+        self._detection_threshold = detection_threshold
+
+    def begin(self, request: ClipBegin, *, detection_threshold: int | None = None) -> list[Message]:
+        """Start a clip."""
+        self._request = request
+        self._threshold = self._detection_threshold if detection_threshold is None else detection_threshold
+        self._samples = 0
+        self._overruns = 0
+        self._frames = 0
+        self._scores: list[NDArray[np.int8]] = []
+        self._detected_label = _NO_LABEL
+        self._begin_segment()
+        return [self._result()] if request.total_samples == 0 else []
+
+    def lose(self, samples: int) -> list[Message]:
+        """Start afresh behind a gap, but for indices, sums and the decision."""
+        overrun = Overrun(
+            clip_id=self._request.clip_id,
+            position_samples=self._samples + self._overruns,
+            lost_samples=samples,
+            next_frame_index=self._frames,
+            next_patch_index=len(self._scores),
+        )
+        self._overruns += samples
+        self._begin_segment()
+        return [overrun, *self._result_at_end()]
+
+    def end(self) -> list[Message]:
+        """End the clip here."""
+        return [self._result()]
+
+    def _begin_segment(self) -> None:
+        """Begin a stretch without a gap."""
+        self._first_patch = len(self._scores)
+        self._buffer = np.empty(0, np.int16)  # from the first sample of the next frame on
+        self._features = np.empty((0, self._tables.spec.feature_bands), np.int8)  # all frames of the segment so far
+        self._level: LevelState | None = None
+
+    def process(self, samples: NDArray[np.int16]) -> list[Message]:
+        """Take the clip's next samples."""
+        spec = self._tables.spec
+        self._samples += len(samples)
+        self._buffer = np.concatenate([self._buffer, samples])
+        messages: list[Message] = []
+        if count := spec.frames_of(len(self._buffer)):
+            stages = compute_stages(self._tables, self._buffer)
+            post, self._level = post_process(self._tables, stages.log, self._level)
+            stages = dataclasses.replace(stages, post=post)
+            features = quantize_features(post, self._quantization)
+            for index in range(count):
+                messages += self._frame(stages, features, index)
+            self._buffer = self._buffer[count * spec.hop_samples :]
+        return [*messages, *self._result_at_end()]
+
+    def _result_at_end(self) -> list[Message]:
+        return [self._result()] if self._samples + self._overruns == self._request.total_samples else []
+
+    def _frame(self, stages: FrontendStages, features: NDArray[np.int8], index: int) -> list[Message]:
+        spec, request = self._tables.spec, self._request
+        frame_index = self._frames
+        self._frames += 1
+        self._features = np.concatenate([self._features, features[index : index + 1]])
+        arrays: list[NDArray[Any]] = [stages.window, stages.fft, stages.energy, stages.mel, stages.log, stages.post, features]
+        rows = [array[index].tobytes() for array in arrays]
+        messages: list[Message] = []
+        if request.trace_mode is TraceMode.CRC:
+            crcs = tuple(zlib.crc32(row) for row in rows[: Stage.FEATURES])
+            messages.append(StageTrace(clip_id=request.clip_id, frame_index=frame_index, stage_crc32=crcs, counter_ticks=0))
+        if 0 <= frame_index - request.capture_first_frame < request.capture_frame_count:
+            for stage in Stage:
+                if request.capture_stages >> stage & 1:
+                    messages += _pieces(request.clip_id, frame_index, stage, rows[stage])
+        patch, odd = divmod(len(self._features) - spec.patch_frames, spec.patch_hop_frames)
+        if patch >= 0 and odd == 0:
+            messages += self._patch(patch, frame_index)
+        return messages
+
+    def _patch(self, patch: int, frame_index: int) -> list[Message]:
+        """Infer a patch of the segment."""
+        spec, clip_id = self._tables.spec, self._request.clip_id
+        start = patch * spec.patch_hop_frames
+        patch_index = self._first_patch + patch
+        features = np.ascontiguousarray(patches(self._features[start : start + spec.patch_frames], spec)[0])
+        logits, scores = self._model(clip_id, patch_index, features)
+        self._scores.append(scores)
+        smoothed = self._scores[self._first_patch :][-self._smoothing_patches :]
+        sums = np.stack(smoothed).sum(axis=0, dtype=np.int64)
+        result = PatchResult(
+            clip_id=clip_id,
+            patch_index=patch_index,
+            features_crc32=zlib.crc32(features.tobytes()),
+            counter_ticks=0,
+            logits=tuple(logits.tolist()),
+            scores=tuple(scores.tolist()),
+            smoothing_count=len(smoothed),
+            smoothed_score_sums=tuple(sums.tolist()),
+        )
+        return [result, *self._detections(frame_index, sums, len(smoothed))]
+
+    def _detections(self, frame_index: int, sums: NDArray[np.int64], count: int) -> list[Message]:
+        label = int(sums.argmax())
+        if sums[label] < self._threshold * count:
+            label = _NO_LABEL
+        if label == self._detected_label:
+            return []
+        shown = self._detected_label if label == _NO_LABEL else label
+        self._detected_label = label
+        return [
+            Detection(
+                clip_id=self._request.clip_id,
+                frame_index=frame_index,
+                label_index=label,
+                smoothed_score_sum=int(sums[shown]),
+                smoothing_count=count,
+            )
+        ]
+
+    def _result(self) -> ClipResult:
+        sums = np.stack(self._scores).sum(axis=0, dtype=np.int64) if self._scores else np.zeros(self._label_count, np.int64)
+        return ClipResult(
+            clip_id=self._request.clip_id,
+            samples_received=self._samples,
+            frames=self._frames,
+            patches=len(self._scores),
+            overruns=self._overruns,
+            label_index=int(sums.argmax()) if self._scores else _NO_LABEL,
+            score_sums=tuple(sums.tolist()),
+        )
+
+
+def expected_outputs_model(expected: ExpectedOutputs) -> PatchModel:
+    """Return a model that knows its answers: clip id = position of the clip in `expected.filenames`."""
+
+    def answer(clip_id: int, patch_index: int, _: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        row = int(expected.patch_offsets[clip_id]) + patch_index
+        return expected.logits[row], expected.outputs[row]
+
+    return answer
+
+
+def _pieces(clip_id: int, frame_index: int, stage: Stage, data: bytes) -> list[Message]:
+    return [
+        StageData(
+            clip_id=clip_id,
+            frame_index=frame_index,
+            stage=stage,
+            offset_bytes=offset,
+            total_bytes=len(data),
+            data=data[offset : offset + StageData.MAX_DATA],
+        )
+        for offset in range(0, len(data), StageData.MAX_DATA)
+    ]

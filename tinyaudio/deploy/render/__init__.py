@@ -1,0 +1,44 @@
+"""(tables, model, board) -> a self-contained firmware project as text. `render_project` is pure; `write_project` writes it.
+
+A project holds copies of firmware/lib, of the board family's port and of the local PlatformIO platform, beside what is
+generated for this one model::
+
+    platformio.ini              the environment, named as the board
+    linker.ld                   from the placement; embedded boards only
+    platforms/tinyaudio/        the local PlatformIO platform, with a manifest of the board
+    lib/<library>/              hand-written C++, as it is
+    src/port/                   the port of the board's family, as it is
+    src/main.cc                 memory and start
+    src/generated/              tables, model, configuration, fingerprint
+
+The firmware fingerprint is the fingerprint (`core.canonical`) of {path: text} over all files but the one that carries it,
+``src/generated/firmware_fingerprint.h``. It is compiled in, and the device reports it in ``Hello``.
+
+Public face
+-----------
+`render_project` (of a model), `render_frontend_project` (of a front end alone), `write_project`, and
+`platform_files` (the PlatformIO platform alone).
+"""
+
+from __future__ import annotations
+
+from tinyaudio.deploy.render.platform import platform_files
+from tinyaudio.deploy.render.project import (
+    FINGERPRINT_FILE,
+    FrontendRenderInputs,
+    RenderInputs,
+    render_frontend_project,
+    render_project,
+)
+from tinyaudio.deploy.render.writing import MANIFEST_FILE, write_project
+
+__all__ = [
+    "FINGERPRINT_FILE",
+    "MANIFEST_FILE",
+    "FrontendRenderInputs",
+    "RenderInputs",
+    "platform_files",
+    "render_frontend_project",
+    "render_project",
+    "write_project",
+]

@@ -1,0 +1,82 @@
+"""What an image needs of memory, and the linker script that gives it to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyaudio.core.artifacts import Placement
+from tinyaudio.core.board import Board
+from tinyaudio.core.templating import render_template
+from tinyaudio.deploy.compiler import CompiledModel
+from tinyaudio.deploy.placement import Demand, Part
+from tinyaudio.dsp.frontend import KERNELS, FrontendTables
+
+# Upper bounds of what the C++ of firmware/lib sets aside; tests compare them with linked images.
+_LINK_BUFFER_BYTES = 8_192 + 16_384  # application.h: kReceiveBytes, kRetransmitBytes
+_PCM_MESSAGE_SAMPLES = 1_024  # at most wire::Pcm::kMaxSamples
+_SCORE_BYTES = 4_096  # application.h: the history of scores
+_KERNEL_TABLE_BYTES_PER_POINT = 4  # of the real FFT: twiddles and bit reversal that an FFT library brings along
+
+
+def memory_demand(tables: FrontendTables, compiled: CompiledModel | None, *, dma_bytes: int) -> Demand:
+    """Return what an image needs, `compiled` being None for a front end alone."""
+    spec = tables.spec
+    words = spec.fft_samples + 2
+    pcm_samples = 1 << (spec.window_samples + _PCM_MESSAGE_SAMPLES - 1).bit_length()
+    frame_bytes = 2 * spec.window_samples + 4 * spec.mel_bands + max(4 * words, 8 * spec.mel_bands)
+    patch_bytes = spec.patch_frames * spec.feature_bands
+    return Demand(
+        arena_bytes=compiled.arena_bytes if compiled is not None else patch_bytes,
+        arena_parts=tuple(Part(name=use.name, bytes=use.bytes) for use in compiled.fullest) if compiled is not None else (),
+        weights_bytes=compiled.weights_bytes if compiled is not None else 0,
+        weights_parts=_weights_parts(compiled) if compiled is not None else (),
+        table_bytes=tables.table_bytes + _KERNEL_TABLE_BYTES_PER_POINT * spec.fft_samples + 1_024,
+        buffer_bytes=2 * pcm_samples + frame_bytes + patch_bytes + tables.scratch_bytes + _LINK_BUFFER_BYTES + _SCORE_BYTES,
+        dma_bytes=dma_bytes,
+    )
+
+
+def linker_script(board: Board, placement: Placement, tables: FrontendTables) -> str:
+    """Return the linker script of an embedded board."""
+    memory = board.memory
+    place = {section: item.region for item in placement.items for section in item.sections}
+    kernel = KERNELS[tables.kernel].libraries
+    context: dict[str, Any] = {
+        "items": placement.items,
+        "regions": [
+            {"name": name, "attributes": region.attributes, "origin": f"0x{region.origin:08x}", "length_bytes": region.length_bytes}
+            for name, region in memory.regions.items()
+            if region.kind != "settings"
+        ],
+        "code_region": memory.code,
+        "data_region": memory.data,
+        "stack_bytes": memory.stack_bytes,
+        "hot_region": place[".hot"],
+        "table_region": place[".tables"],
+        "weights_region": place[".weights"],
+        "fast_region": place[".fast"],
+        "arena_region": place[".arena"],
+        "dma_region": place.get(".dma", ""),
+        "hot_files": [
+            *_library("tinyaudio_frontend"),
+            *(pattern for name in kernel for pattern in _library(name)),
+            "*/generated/frontend_tables.o",
+            "*/generated/model.o",
+            *_library("tinyaudio_nn"),
+        ],
+        "table_files": ["*/generated/frontend_tables.o", *(pattern for name in kernel for pattern in _library(name))],
+        "weight_files": ["*/generated/model_weights.o"],
+        "copied_sections": [section for section in (".hot", ".tables", ".data") if place[section] != memory.code],
+        "cleared_sections": [".bss", ".fast", ".arena", ".dma"],
+    }
+    return render_template("app/linker.ld.j2", context)
+
+
+def _library(name: str) -> tuple[str, ...]:
+    """Return the linker's patterns for the files of a library, whether PlatformIO archives it or not."""
+    return (f"*lib{name}.a:*", f"*/{name}/*.o")
+
+
+def _weights_parts(compiled: CompiledModel) -> tuple[Part, ...]:
+    by_size = sorted(compiled.ops, key=lambda op: -op.weights_bytes)
+    return tuple(Part(name=f"{op.kind} {op.name}", bytes=op.weights_bytes) for op in by_size if op.weights_bytes)

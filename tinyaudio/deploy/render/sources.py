@@ -1,0 +1,37 @@
+"""Hand-written sources that a project takes as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from tinyaudio.core.board import Board
+from tinyaudio.core.resources import read_text_tree, resource_root
+from tinyaudio.core.spec import KernelId
+from tinyaudio.dsp.frontend import KERNELS
+
+_SOURCE_SUFFIXES = (".h", ".cc", ".c", ".json", ".py", ".S")
+
+
+def library_files(kernel: KernelId) -> dict[str, str]:
+    """Return the libraries of firmware/lib: all but those of other kernels."""
+    of_kernels = {library for other in KERNELS.values() for library in other.libraries}
+    others = tuple(f"lib/{library}/" for library in sorted(of_kernels - set(KERNELS[kernel].libraries)))
+    libraries = files_below("lib", resource_root("firmware") / "lib")
+    return {path: text for path, text in libraries.items() if not path.startswith(others)}
+
+
+def port_sources(board: Board) -> dict[str, str]:
+    """Return the port of the board's family."""
+    return files_below("src/port", resource_root("firmware") / "ports" / board.family)
+
+
+def files_below(prefix: str, root: Path) -> dict[str, str]:
+    """Return the source files below `root`, by their path in the project, which starts with `prefix`."""
+    return {f"{prefix}/{path}": text for path, text in _tree(root).items()}
+
+
+@cache
+def _tree(root: Path) -> Mapping[str, str]:
+    return read_text_tree(root, suffixes=_SOURCE_SUFFIXES)

@@ -1,0 +1,265 @@
+"""From a build to a board that runs it: choose the probe, build, write, read back, and ask the device who it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyaudio.bench.device import Device, check_identity
+from tinyaudio.bench.flash import (
+    FlashResult,
+    ProbeInfo,
+    Programmer,
+    check_probe,
+    choose_probe,
+    choose_programmer,
+    flash,
+    programmers,
+    read_flash_image,
+    require_probe_table,
+)
+from tinyaudio.bench.transport import SerialTransport, Transport, usb_serial_ports
+from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity
+from tinyaudio.core.bench_file import Bench, Slot, load_bench
+from tinyaudio.core.board import PROJECT_BOARDS, Board, board_ids
+from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError, ProbeError
+from tinyaudio.pipeline.firmware import build_stage
+from tinyaudio.pipeline.learning import project_board
+from tinyaudio.pipeline.line import Line
+
+_HELLO_SECONDS = 15.0  # from the reset to the first answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashRequest:
+    """What the user asked for."""
+
+    board_id: str | None = None  # None: the slot's, else the project's
+    slot: str | None = None  # of bench.toml
+    serial_number: str | None = None  # of the debug probe
+    port: str | None = None  # any pyserial URL; None: the slot's, else the serial port of the probe
+    programmer: str | None = None  # None: the first that can be used
+    force: bool = False  # a mass erase may end the recovery ladder
+    offline: bool = False  # of the build
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flashed:
+    """A board that runs what was built."""
+
+    result: FlashResult
+    build: BuildArtifact
+    identity: DeviceIdentity  # what the device says of itself
+    port: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The outcome as the command line's JSON shows it."""
+        result, chip, said = self.result, self.result.chip, self.identity
+        return {
+            "board": result.board,
+            "chip": {
+                "device_id": f"0x{chip.device_id:03x}",
+                "revision_id": f"0x{chip.revision_id:04x}",
+                "flash_size_kib": chip.flash_size_kib,
+                "unique_id": chip.unique_id,
+            },
+            "unique_id": chip.unique_id,
+            "image_sha256": result.image_sha256,
+            "elf": self.build.elf,
+            "elf_sha256": result.elf_sha256,
+            "verified": True,  # a result exists only of what was read back
+            "segments": [
+                {"address": f"0x{segment.address:08x}", "length_bytes": len(segment.data), "sha256": segment.sha256} for segment in result.segments
+            ],
+            "programmer": result.programmer,
+            "serial_number": result.serial_number,
+            "rung": result.rung,
+            "attempts": result.attempts,
+            "seconds": result.seconds,
+            "port": self.port,
+            "hello": {
+                "board": said.board,
+                "chip_id": said.chip_id,
+                "firmware_fingerprint": said.firmware_fingerprint,
+                "frontend_fingerprint": said.frontend_fingerprint,
+                "model_sha256": said.model_sha256,
+                "runtime": said.runtime,
+                "kernel": said.kernel,
+                "protocol_version": said.protocol_version,
+            },
+        }
+
+
+def flash_stage(
+    line: Line,
+    request: FlashRequest,
+    *,
+    choose_from: dict[str, Programmer] | None = None,
+    open_port: Callable[[str, Board], Transport] | None = None,
+) -> Flashed:
+    """Build for the board, write the image to the one chip that was meant, and have the device say that it runs it.
+
+    What cannot end well is refused before the build: no probe, no port, a slot of another board.
+
+    Parameters
+    ----------
+    line
+        The project.
+    request
+        What the user asked for.
+    choose_from
+        {name: programmer}; default: pyOCD, then OpenOCD.
+    open_port
+        Opens the device's serial port; default: `SerialTransport` at the board's baud rate.
+
+    Raises
+    ------
+    InputError
+        If the options contradict each other, or nothing of the board can be flashed.
+    ProbeError, WrongChipError, FlashError
+        See `tinyaudio.bench.flash.flash`.
+    IdentityError
+        If what answers at the port is not what was written, or not the chip it was written to.
+    """
+    bench = _load_bench(line)
+    slot = _chosen_slot(bench, request)
+    board = project_board(line.project, request.board_id or (slot.board if slot else line.project.board))
+    require_probe_table(board)
+    programmer = choose_programmer(choose_from or programmers(on_detail=line.progress.detail), request.programmer, on_note=line.progress.note)
+    probe = choose_probe(programmer, slot.serial_number if slot else request.serial_number, name_slots=bench.slots_of)
+    slot = _agreeing_slot(bench, slot, probe, board)
+    if slot is None:
+        check_probe(probe, board)
+    port = _chosen_port(request, slot, probe)
+    build = _built(line, board, offline=request.offline)
+    image = read_flash_image(Path(build.elf))
+    result = flash(
+        image,
+        board,
+        probe,
+        programmer=programmer,
+        progress=line.progress,
+        force=request.force,
+        unique_id=slot.unique_id if slot else None,
+        probe_is_bound=slot is not None,
+    )
+    line.progress.note(f"asking the device at {port} who it is")
+    transport = (open_port or _open_serial)(port, board)
+    return Flashed(result=result, build=build, identity=_who_answers(transport, port, board, build, result), port=port)
+
+
+def slot_line(line: Line, name: str, *, board_id: str | None, depth: str | None, port: str | None) -> tuple[str, str, str]:
+    """Return board id, depth and serial port of the slot `name`, for work with a board that is flashed already.
+
+    Parameters
+    ----------
+    board_id, depth, port
+        What the user asked for beside the slot: it may say the same as the slot, but nothing else.
+
+    Raises
+    ------
+    InputError
+        If the user asked for another board, depth or port.
+    BenchFileError
+        If there is no such slot.
+    ProbeError
+        If the slot names no port, and its probe is not plugged in or has none.
+    """
+    slot = _load_bench(line).slot(name)
+    for option, asked, held in (("--board", board_id, slot.board), ("--depth", depth, "serial"), ("--port", port, slot.port)):
+        if asked is not None and asked != held:
+            raise InputError(f"slot {name} says {held or 'nothing'}, {option} says {asked}", hint=f"leave {option} out", where=option)
+    ports = (port.device for port in usb_serial_ports() if port.serial_number.lower() == slot.serial_number.lower())
+    found = slot.port or next(ports, None)
+    if found is None:
+        raise ProbeError(
+            f"no serial port of the debug probe {slot.serial_number} is here",
+            hint="plug the board in, or name its port in bench.toml",
+            where=f"--slot {name}",
+        )
+    return slot.board, "serial", found
+
+
+def _load_bench(line: Line) -> Bench:
+    return load_bench((line.project.directory, Path()), boards=board_ids(line.project.directory / PROJECT_BOARDS))
+
+
+def _chosen_slot(bench: Bench, request: FlashRequest) -> Slot | None:
+    if request.slot is None:
+        return None
+    if request.serial_number is not None:
+        raise InputError("--slot and --serial-number both choose a probe", hint="leave one of them out", where="--slot")
+    return bench.slot(request.slot)
+
+
+def _agreeing_slot(bench: Bench, slot: Slot | None, probe: ProbeInfo, board: Board) -> Slot | None:
+    """Return the slot that holds `probe`, chosen by name or not; raise if it holds another board."""
+    names = bench.slots_of(probe.serial_number)
+    if slot is None and names:
+        slot = bench.slots[names[0]]
+    if slot is not None and slot.board != board.id:
+        raise InputError(
+            f"slot {names[0]} of {bench.path} holds a board {slot.board}, not {board.id}",
+            hint=f"use --board {slot.board}, another slot, or mend the file",
+            where="--board",
+        )
+    return slot
+
+
+def _chosen_port(request: FlashRequest, slot: Slot | None, probe: ProbeInfo) -> str:
+    port = request.port or (slot.port if slot else None) or probe.port
+    if not port:
+        raise InputError(
+            f"the debug probe {probe.serial_number} has no serial port, so the device could not be asked what runs on it",
+            hint="name the port of the board with --port, or in its slot of bench.toml",
+            where="--port",
+        )
+    return port
+
+
+def _built(line: Line, board: Board, *, offline: bool) -> BuildArtifact:
+    build = build_stage(line, board.id, offline=offline)
+    if not build.budget_ok:
+        raise BuildError(
+            f"the image breaks the budget of {board.id}: {'; '.join(build.budget_problems)}; nothing was written",
+            hint="use a smaller model, or raise the budget in a board file of your own",
+            where=f"--board {board.id}",
+        )
+    return build
+
+
+def _open_serial(port: str, board: Board) -> Transport:
+    return SerialTransport(port) if board.link is None else SerialTransport(port, baud_rate=board.link.baud)
+
+
+def _who_answers(transport: Transport, port: str, board: Board, build: BuildArtifact, result: FlashResult) -> DeviceIdentity:
+    """Return what the device says of itself; raise unless it is the chip that was flashed, with what was built."""
+    with Device(transport, name=port) as device:
+        try:
+            hello = device.connect(timeout_seconds=_HELLO_SECONDS)
+        except IdentityError:
+            raise
+        except DeviceError as error:
+            raise type(error)(
+                f"the image is written and verified, but the device does not answer: {error.message}",
+                hint=f"is {port} the serial port of this board? choose it with --port",
+                where=port,
+            ) from error
+    try:
+        identity = check_identity(hello, board=board.id, firmware_fingerprint=build.firmware_fingerprint)
+    except IdentityError as error:
+        raise IdentityError(
+            f"what answers at {port} is not what was written: {error.message}",
+            hint="another board is at this port; choose the right one with --port, or leave --port out",
+            where=port,
+        ) from error
+    if identity.chip_id not in ("", result.chip.unique_id):
+        raise IdentityError(
+            f"the chip {identity.chip_id} answers at {port}, but the chip {result.chip.unique_id} was flashed",
+            hint="another board of the same kind is at this port; choose the right one with --port, or leave --port out",
+            where=port,
+        )
+    return identity
