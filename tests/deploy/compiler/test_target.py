@@ -22,26 +22,33 @@ _RUNNER = """
 {includes}
 void print(const char* text);
 static uint32_t state;
-template <typename Model> static void serve(Model model) {{
+static uint8_t next_byte() {{
+    state = state * 1664525u + 1013904223u;
+    return static_cast<uint8_t>(state >> 24);
+}}
+static void set_next(float& value) {{ value = 0.25f * static_cast<int8_t>(next_byte()); }}
+template <typename Value> static void set_next(Value& value) {{
+    uint8_t* const bytes = reinterpret_cast<uint8_t*>(&value);
+    for (uint32_t index = 0; index < sizeof(value); ++index) {{
+        bytes[index] = next_byte();
+    }}
+}}
+template <typename Input, typename Invoke, typename Output>
+static void serve(Input input, uint32_t inputs, Invoke invoke, Output output, uint32_t outputs) {{
     state = 1;
     for (int count = 0; count < {inputs}; ++count) {{
-        uint8_t* const input = reinterpret_cast<uint8_t*>(model.input());
-        for (uint32_t index = 0; index < model.inputs * sizeof(*model.input()); ++index) {{
-            state = state * 1664525u + 1013904223u;
-            input[index] = static_cast<uint8_t>(state >> 24);
+        for (uint32_t index = 0; index < inputs; ++index) {{
+            set_next(input()[index]);
         }}
-        model.invoke();
-        const uint8_t* const output = reinterpret_cast<const uint8_t*>(model.output());
-        for (uint32_t index = 0; index < model.outputs * sizeof(*model.output()); ++index) {{
-            const uint8_t value = output[index];
-            const char text[3] = {{"0123456789abcdef"[value >> 4], "0123456789abcdef"[value & 15], 0}};
+        invoke();
+        const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(output());
+        for (uint32_t index = 0; index < outputs * sizeof(*output()); ++index) {{
+            const char text[3] = {{"0123456789abcdef"[bytes[index] >> 4], "0123456789abcdef"[bytes[index] & 15], 0}};
             print(text);
         }}
     }}
     print("\\n");
 }}
-template <typename Input, typename Output>
-struct Model {{ Input* (*input)(); uint32_t inputs; void (*invoke)(); const Output* (*output)(); uint32_t outputs; }};
 void run_cases() {{
 {cases}
 }}
@@ -57,10 +64,12 @@ def _tool(name: str) -> str:
 
 def _generated_inputs(elements: int, dtype: str) -> np.ndarray:
     state, values = 1, []
-    for _ in range(INPUTS * elements * np.dtype(dtype).itemsize):
+    for _ in range(INPUTS * elements * (1 if dtype == "float32" else np.dtype(dtype).itemsize)):
         state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
         values.append(state >> 24)
-    return np.array(values, np.uint8).view(dtype).reshape(INPUTS, elements)
+    data = np.array(values, np.uint8)
+    typed = data.view(np.int8).astype(np.float32) / 4 if dtype == "float32" else data.view(dtype)
+    return typed.reshape(INPUTS, elements)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +77,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("target")
     compiled = {name: compile_model(build(), name=name) for name, build in CASES.items()}
     calls = [
-        f"    serve(Model{{model_{n}::input, model_{n}::kInputElements, model_{n}::invoke, model_{n}::output, model_{n}::kOutputElements}});"
+        f"    serve(model_{n}::input, model_{n}::kInputElements, model_{n}::invoke, model_{n}::output, model_{n}::kOutputElements);"
         for n in range(len(CASES))
     ]
     text = _RUNNER.format(includes=include_all(compiled), inputs=INPUTS, cases="\n".join(calls))
