@@ -17,6 +17,7 @@ from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, lo
 class TensorSummary:
     """An end of the model: what goes in or comes out."""
 
+    index: int  # position among the tensors of the .tflite
     name: str
     shape: tuple[int, ...]
     elements: int
@@ -66,7 +67,7 @@ class CompiledModel:
     fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
 
 
-def compile_model(tflite: bytes, *, name: str) -> CompiledModel:
+def compile_model(tflite: bytes, *, name: str, with_steps: bool = False) -> CompiledModel:
     """Compile a full-integer INT8 ``.tflite`` model.
 
     Parameters
@@ -75,6 +76,8 @@ def compile_model(tflite: bytes, *, name: str) -> CompiledModel:
         The file's bytes.
     name
         The model's name, for comments in the generated code.
+    with_steps
+        Whether ``model.h`` also declares ``run_step()``, which runs the operators one by one.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def compile_model(tflite: bytes, *, name: str) -> CompiledModel:
     ops = tuple(_operation_summary(step, graph) for step in steps)
     return CompiledModel(
         name=name,
-        files=emit(graph, steps, plan, name=name),
+        files=emit(graph, steps, plan, name=name, with_steps=with_steps),
         arena_bytes=plan.arena_bytes,
         weights_bytes=sum(op.weights_bytes for op in ops) + initial_values_bytes(graph),
         state_bytes=sum(graph.tensor(index).bytes for index in graph.state_tensors),
@@ -121,6 +124,7 @@ def _fullest(graph: Graph, steps: tuple[Step, ...], plan: MemoryPlan) -> tuple[A
 def _tensor_summary(tensor: Tensor) -> TensorSummary:
     quantized = tensor.quantization is not None
     return TensorSummary(
+        index=tensor.index,
         name=tensor.name,
         shape=tensor.shape,
         elements=tensor.elements,
