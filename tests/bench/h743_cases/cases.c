@@ -245,9 +245,16 @@ static void program_word(uint32_t address, uint32_t first) {
 static void flash_times(void) {
     unlock_flash();
     uint32_t begin = cycles();
-    FLASH_CR2 = 3 << 4 | 4 | 6 << 8 | 1 << 7;
+    NVIC_ISER(0) = 1 << 4;
+    __asm volatile("cpsid i");
+    FLASH_CR2 = 3 << 4 | 4 | 6 << 8 | 1 << 7 | 1 << 16;  // EOPIE: the end of the operation wakes
     while (FLASH_SR2 & 5) {
+        __asm volatile("wfi");
     }
+    FLASH_CR2 = 3 << 4;
+    FLASH_CCR2 = 1 << 16;
+    NVIC_ICPR(0) = 1 << 4;
+    __asm volatile("cpsie i");
     answer(cycles() - begin);
     begin = cycles();
     program_word(SETTINGS + 64, 0x1000);

@@ -38,6 +38,7 @@
 #define FLASH_KEYR2 REG(0x52002104)
 #define FLASH_CR2 REG(0x5200210C)
 #define FLASH_SR2 REG(0x52002110)
+#define FLASH_CCR2 REG(0x52002114)
 #define SETTINGS 0x081C0000u
 
 #define SYST_CSR REG(0xE000E010)
@@ -45,6 +46,7 @@
 #define SYST_CVR REG(0xE000E018)
 #define NVIC_ISER(index) REG(0xE000E100 + 4 * (index))
 #define NVIC_ISPR(index) REG(0xE000E200 + 4 * (index))
+#define NVIC_ICPR(index) REG(0xE000E280 + 4 * (index))
 #define NVIC_IPR(interrupt) (*(volatile uint8_t*)(0xE000E400 + (interrupt)))
 #define ICSR REG(0xE000ED04)
 #define AIRCR REG(0xE000ED0C)

@@ -70,7 +70,8 @@ def convolution(
     out_channels = depth * depth_multiplier if depth_multiplier else channels
     shape, axis = ((1, *kernel, out_channels), 3) if depth_multiplier else ((channels, *kernel, depth), 0)
     weights, scales = _weights(model, rng, shape, axis, per_channel)
-    inputs = [image, weights, *([_bias(model, rng, out_channels, scales)] if bias else [-1])]
+    absent = [] if depth_multiplier else [-1]  # the reference interpreter breaks down over an absent bias of a depthwise convolution
+    inputs = [image, weights, *([_bias(model, rng, out_channels, scales)] if bias else absent)]
     products = kernel[0] * kernel[1] * (1 if depth_multiplier else depth)
     output = model.tensor(
         "output",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
-from tinyaudio.deploy.compiler import CompiledModel, compile_model
+from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
 
 NN = FIRMWARE_LIB / "tinyaudio_nn"
 INCLUDE_DIRS = (NN / "include", FIRMWARE_LIB / "tinyaudio_placement" / "include")
@@ -40,8 +40,8 @@ int main(int, char** argv) {{
 class HostModels:
     """Several models in one program, each in a namespace of its own."""
 
-    def __init__(self, models: Mapping[str, bytes], directory: Path, *, dsp: bool, sanitize: bool = True) -> None:
-        self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name) for name, tflite in models.items()}
+    def __init__(self, models: Mapping[str, bytes], directory: Path, *, dsp: bool, sanitize: bool = True, optimize: Optimize = "size") -> None:
+        self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name, optimize=optimize) for name, tflite in models.items()}
         write_sources(self.compiled, directory)
         self._build(directory, dsp=dsp, sanitize=sanitize)
 

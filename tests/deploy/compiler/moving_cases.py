@@ -24,7 +24,9 @@ class _Model(ModelBuilder):
         return self.tensor(name, data.shape, dtype="int32", data=data)
 
 
-def move(code: str, shape: Sequence[int], output: Sequence[int], numbers: Sequence[Sequence[int] | int], options: str = "", **values: object) -> bytes:
+def move(
+    code: str, shape: Sequence[int], output: Sequence[int], numbers: Sequence[Sequence[int] | int], options: str = "", **values: object
+) -> bytes:
     """An operator of one tensor and constant integers."""
     model = _Model()
     source, target = model.values("values", shape), model.values("output", output)

@@ -47,7 +47,8 @@ class StreamingModel(ModelBuilder):
 
     def rows(self, source: int, begin: int, end: int, shape: tuple[int, ...]) -> int:
         numbers = [
-            self.tensor(f"numbers_{len(self.tensors)}", (2,), dtype="int32", data=np.array(values)) for values in ((begin, 0), (end, shape[1]), (1, 1))
+            self.tensor(f"numbers_{len(self.tensors)}", (2,), dtype="int32", data=np.array(values))
+            for values in ((begin, 0), (end, shape[1]), (1, 1))
         ]
         index = self.values(f"rows_{len(self.tensors)}", shape)
         self.operator("STRIDED_SLICE", [source, *numbers], [index], "StridedSliceOptions")

@@ -14,7 +14,6 @@ from tinyaudio.deploy.compiler import compile_model, read_graph
 from tinyaudio.deploy.compiler.ops import OPERATIONS
 
 
-
 def test_graph_of_a_good_model() -> None:
     graph = read_graph(CASES["reshape_between"]())
     assert [operation.kind for operation in graph.operations] == ["CONV_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"]

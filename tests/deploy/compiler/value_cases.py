@@ -19,7 +19,14 @@ _OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions"}
 
 
 def table(
-    code: str, *, scale: float, zero_point: int = 3, output: tuple[float, int] | None = None, options: str = "", shape: tuple[int, ...] = (1, 256), **values: object
+    code: str,
+    *,
+    scale: float,
+    zero_point: int = 3,
+    output: tuple[float, int] | None = None,
+    options: str = "",
+    shape: tuple[int, ...] = (1, 256),
+    **values: object,
 ) -> bytes:
     """One operator of one input, over all values."""
     model = ModelBuilder()

@@ -6,6 +6,7 @@ The input's zero point is folded into the bias: sum (x - z) w + b = sum x w + (b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, IntArray, O
 # Bounds under which the short requantization is exact, see firmware/lib/tinyaudio_nn/include/tinyaudio/nn/requantize.h.
 _FAST_ACCUMULATOR_LIMIT = 2**30
 _FAST_SHIFTS = range(1, 22)
+_SMALLEST_FOLDED_DEPTH = 16
+
+WeightFormat = Literal["bytes", "folded", "wide"]  # of columns.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +46,20 @@ class ChannelConstants:
     shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
 
 
-def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds) -> ChannelOperands:
-    """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`."""
+def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds, repeats: int = 1) -> ChannelOperands:
+    """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`.
+
+    With `repeats`, `weights` holds the operation's channels several times over; their biases and scales repeat.
+    """
     values, output = graph.tensor(operation.inputs[0]), graph.tensor(operation.outputs[0])
     quantization = graph.tensor(operation.inputs[1]).quantization
     scales = quantization.scales if quantization is not None else ()
-    per_channel = scales * len(weights) if len(scales) == 1 else scales
+    per_channel = scales * len(weights) if len(scales) == 1 else scales * repeats
     bias = graph.tensor(operation.inputs[2]).data if len(operation.inputs) > 2 and operation.inputs[2] != ABSENT else None
     return ChannelOperands(
         input=values,
         weights=weights,
-        bias=np.zeros(len(weights), np.int64) if bias is None else bias.ravel().astype(np.int64),
+        bias=np.zeros(len(weights), np.int64) if bias is None else np.tile(bias.ravel().astype(np.int64), repeats),
         # In double precision from left to right, as the reference computes it.
         factors=tuple(values.scale * scale / output.scale for scale in per_channel),
         output=output,
@@ -98,27 +105,54 @@ def channel_constants(operands: ChannelOperands, *, role_suffix: str = "") -> Ch
     )
 
 
-def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool) -> Constant:
+def channel_stream(constants: ChannelConstants, *, grouped: int, weights: WeightFormat) -> Constant:
     """Return bias, weights and requantization, pair of channels by pair, as firmware/lib/tinyaudio_nn/.../columns.h reads them.
 
     Within each four of the first `grouped` places of the depth (a multiple of four), the inner two change places: so lie
-    the columns that the kernels multiply with. `wide` weights take two bytes each.
+    the columns that the kernels multiply with.
     """
-    channels, depth = constants.weights.shape
-    pairs = even(channels) // 2
-    weights: npt.NDArray[np.int8] = np.zeros((2 * pairs, even(depth)), np.int8)
-    weights[:channels, :depth] = constants.weights
-    weights[:, :grouped] = weights[:, :grouped].reshape(2 * pairs, -1, 4)[:, :, [0, 2, 1, 3]].reshape(2 * pairs, grouped)
-    paired = weights.reshape(pairs, 2, -1, 2)  # [pair, channel, step, two values of the depth]
-    if wide:
+    pairs = even(len(constants.weights)) // 2
+    paired = _weights_in_pairs(constants.weights, grouped=grouped)
+    bias, multipliers, right_shifts = (
+        _in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True)
+    )
+    if weights == "wide":
         words = np.ascontiguousarray(paired.transpose(0, 2, 1, 3)).astype("<i2").view("<i4")
+    elif weights == "folded":
+        words = (256 * paired[:, 1] + paired[:, 0]).astype("<i2").view("<i4")
+        bias[:, 1] = 256 * bias[:, 1] + bias[:, 0]
     else:
-        words = np.ascontiguousarray(paired.transpose(0, 2, 3, 1)).reshape(pairs, -1).view("<i4")
-    bias, multipliers, right_shifts = (_in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True))
+        words = np.ascontiguousarray(paired.transpose(0, 2, 3, 1)).astype(np.int8).reshape(pairs, -1).view("<i4")
     shifts: npt.NDArray[np.int8] = np.zeros((pairs, 4), np.int8)
     shifts[:, :2] = right_shifts - 1
     stream = np.concatenate([bias, words.reshape(pairs, -1), multipliers, shifts.view("<i4")], axis=1)
     return Constant(role=f"channels{constants.role_suffix}", c_type="int32_t", values=stream.astype(np.int32).ravel())
+
+
+def can_fold(constants: ChannelConstants) -> bool:
+    """Whether 256 times the sum of an odd channel, plus that of the even one beside it, always stays within int32, and pays.
+
+    It saves an instruction for each two of the depth and costs one for each output of the odd channels.
+    """
+    channels, depth = constants.weights.shape
+    weights = constants.weights.astype(np.int64)
+    largest = np.abs(constants.constants[0].values) + 128 * np.abs(weights).sum(axis=1)
+    fits = bool((256 * largest[1::2] + largest[0 : 2 * (channels // 2) : 2] < 2**31).all())
+    return fits and int(weights.min()) > -128 and channels % 2 == 0 and depth > _SMALLEST_FOLDED_DEPTH
+
+
+def _weights_in_pairs(weights: npt.NDArray[np.int8], *, grouped: int) -> npt.NDArray[np.int64]:
+    """Return [pair, channel of the pair, step, two values of the depth], both channels and depth filled up with zeros."""
+    channels, depth = weights.shape
+    filled = np.zeros((even(channels), even(depth)), np.int64)
+    filled[:channels, :depth] = weights
+    filled[:, :grouped] = filled[:, :grouped].reshape(len(filled), -1, 4)[:, :, [0, 2, 1, 3]].reshape(len(filled), grouped)
+    return filled.reshape(len(filled) // 2, 2, -1, 2)
+
+
+def weights_member(weights: WeightFormat) -> tuple[str, str]:
+    """Return the member of a kernel's Shape struct that tells the format."""
+    return "Weights", f"tinyaudio::nn::WeightFormat::k{weights.capitalize()}"
 
 
 def _in_pairs(values: IntArray, pairs: int, *, empty: int) -> npt.NDArray[np.int64]:

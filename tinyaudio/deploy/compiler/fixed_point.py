@@ -23,7 +23,7 @@ _EXPONENTIALS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401,
 def multiply_high_doubled(a: Int64Array, b: Int64Array | int, *, bits: int = 32) -> Int64Array:
     """Return ``round(a b / 2^(bits - 1))``, ties towards plus infinity, for two numbers of `bits` bits."""
     product = (a * b + (1 << (bits - 2))) >> (bits - 1)
-    return np.minimum(product, (1 << (bits - 1)) - 1)
+    return np.asarray(np.minimum(product, (1 << (bits - 1)) - 1), np.int64)
 
 
 def divide_by_power_of_two(value: Int64Array, exponent: int) -> Int64Array:
@@ -42,7 +42,7 @@ def multiply_by_quantized_multiplier(value: Int64Array, fixed: FixedPointMultipl
 def shift_left_saturated(value: Int64Array, amount: int, *, bits: int = 32) -> Int64Array:
     """Return ``value 2^amount``, held within `bits` bits."""
     limit = 1 << (bits - 1)
-    return np.clip(value << amount, -limit, limit - 1)
+    return np.asarray(np.clip(value << amount, -limit, limit - 1), np.int64)
 
 
 def exponential_of_negative(a: Int64Array, *, integer_bits: int) -> Int64Array:

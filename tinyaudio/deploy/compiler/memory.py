@@ -58,18 +58,28 @@ _STRATEGIES: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
 
 
 def plan_memory(buffers: Sequence[Buffer]) -> MemoryPlan:
-    """Return the smallest arena that greedy placement in one of several orders finds."""
-    plans = [_place(sorted(buffers, key=lambda buffer: (*strategy(buffer), buffer.name))) for strategy in _STRATEGIES]
+    """Return the smallest arena that greedy placement in one of several orders finds.
+
+    Each order is tried twice: every buffer as low as it fits, and over the buffer that it may overwrite if it fits there.
+    """
+    plans = [
+        _place(sorted(buffers, key=lambda buffer: (*strategy(buffer), buffer.name)), in_place_first=in_place_first)
+        for strategy in _STRATEGIES
+        for in_place_first in (False, True)
+    ]
     best = min(plans, key=_arena_bytes)
     by_name = {placement.buffer.name: placement for placement in best}
     return MemoryPlan(arena_bytes=_arena_bytes(best), placements=tuple(by_name[buffer.name] for buffer in buffers))
 
 
-def _place(ordered: Sequence[Buffer]) -> list[Placement]:
+def _place(ordered: Sequence[Buffer], *, in_place_first: bool) -> list[Placement]:
     placed: list[Placement] = []
     for buffer in ordered:
         neighbours = [other for other in placed if other.buffer.first <= buffer.last and buffer.first <= other.buffer.last]
         offsets = sorted({0, *(_aligned(other.end) for other in neighbours), *(other.offset for other in neighbours)})
+        if in_place_first:
+            shared = {other.offset for other in neighbours if other.buffer.name in buffer.overwrites or buffer.name in other.buffer.overwrites}
+            offsets.sort(key=lambda offset: (offset not in shared, offset))
         candidates = (Placement(buffer=buffer, offset=offset) for offset in offsets)
         placed.append(next(candidate for candidate in candidates if all(may_coexist(candidate, other) for other in neighbours)))
     return placed

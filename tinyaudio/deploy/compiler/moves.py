@@ -35,9 +35,7 @@ class Grid:
             else:
                 joined.append((size, source, target))
         sizes, sources, targets = zip(*(joined or [(1, 1, 1)]), strict=True)
-        return Grid(
-            sizes=sizes, source_strides=sources, target_strides=targets, source_offset=self.source_offset, target_offset=self.target_offset
-        )
+        return Grid(sizes=sizes, source_strides=sources, target_strides=targets, source_offset=self.source_offset, target_offset=self.target_offset)
 
     @property
     def is_one_run(self) -> bool:
@@ -69,9 +67,7 @@ def move(graph: Graph, grid: Grid, *, source: int, target: int) -> Kernel:
     if joined.is_one_run:
         return Kernel(function="copy", header="move.h", arguments=(reads, writes, Numbers(values=(joined.sizes[0],))))
     missing = MAX_DIMENSIONS - len(joined.sizes)
-    numbers = Numbers(
-        values=((1,) * missing + joined.sizes, (0,) * missing + joined.source_strides, (0,) * missing + joined.target_strides)
-    )
+    numbers = Numbers(values=((1,) * missing + joined.sizes, (0,) * missing + joined.source_strides, (0,) * missing + joined.target_strides))
     return Kernel(function="move", header="move.h", arguments=(reads, writes, numbers))
 
 

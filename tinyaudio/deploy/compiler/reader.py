@@ -79,9 +79,7 @@ def _read_views(model: Any, subgraph: Any) -> list[OperatorView]:
         _tensor_indices(source.InputsLength(), source.Inputs, count, f"inputs of operator {index}", optional=True)
         for index, source in enumerate(sources)
     ]
-    outputs = [
-        _tensor_indices(source.OutputsLength(), source.Outputs, count, f"outputs of operator {index}") for index, source in enumerate(sources)
-    ]
+    outputs = [_tensor_indices(source.OutputsLength(), source.Outputs, count, f"outputs of operator {index}") for index, source in enumerate(sources)]
     users: dict[int, str] = {}
     for index, kind in enumerate(kinds):
         for tensor in (*inputs[index], *outputs[index]):

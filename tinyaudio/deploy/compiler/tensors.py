@@ -109,7 +109,9 @@ def _read_data(model: Any, buffer_index: int, shape: tuple[int, ...], dtype: str
         return None
     wanted_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     if buffer.DataLength() != wanted_bytes:
-        raise ModelError(f"its buffer holds {buffer.DataLength()} bytes, its shape {list(shape)} needs {wanted_bytes}", hint=EXPORT_AGAIN, where=where)
+        raise ModelError(
+            f"its buffer holds {buffer.DataLength()} bytes, its shape {list(shape)} needs {wanted_bytes}", hint=EXPORT_AGAIN, where=where
+        )
     little_endian = np.dtype(dtype).newbyteorder("<")
     data = np.frombuffer(buffer.DataAsNumpy().tobytes(), dtype=little_endian).astype(dtype).reshape(shape)
     data.flags.writeable = False

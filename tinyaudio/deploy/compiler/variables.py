@@ -65,9 +65,7 @@ class Variables:
                     inner.fail("a subgraph that runs once may only assign constants to variables", hint="export the model again")
                 self._initial[handles[inner.inputs[0]]] = value.data
             else:
-                inner.fail(
-                    "a subgraph that runs once may only assign constants to variables", hint="supported within: VAR_HANDLE, ASSIGN_VARIABLE"
-                )
+                inner.fail("a subgraph that runs once may only assign constants to variables", hint="supported within: VAR_HANDLE, ASSIGN_VARIABLE")
 
     def states(self) -> tuple[State, ...]:
         """Return the variables; one without a first value starts at its zero point, as in TensorFlow Lite Micro."""

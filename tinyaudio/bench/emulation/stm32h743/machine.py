@@ -192,7 +192,7 @@ class Machine:
             at_ps = min((timer.wakes_at_ps for timer in timers if timer.wakes_at_ps is not None), default=None)
             if at_ps is None:
                 raise FirmwareFaultError("the firmware goes to STOP with nothing that could wake it")
-            chip.timeline.sleep_to(at_ps)
+            chip.timeline.stand_to(at_ps)
             for timer in timers:
                 timer.advance()
         chip.pwr.stop()

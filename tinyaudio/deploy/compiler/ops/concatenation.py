@@ -56,5 +56,5 @@ def read(view: OperatorView) -> Concatenation:
             view.fail(f"tensor {part.describe()} does not fit {output.describe()}")
     if len({len(part.shape) for part in parts} | {len(output.shape)}) != 1:
         view.fail("its inputs have different numbers of dimensions")
-    view.expect_output_shape(output.shape[:axis] + (sum(part.shape[axis] for part in parts),) + output.shape[axis + 1 :])
+    view.expect_output_shape((*output.shape[:axis], sum(part.shape[axis] for part in parts), *output.shape[axis + 1 :]))
     return Concatenation(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, axis=axis)

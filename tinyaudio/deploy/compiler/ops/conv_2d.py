@@ -9,7 +9,16 @@ import numpy.typing as npt
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import ChannelConstants, channel_constants, channel_operands, channel_stream, even
+from tinyaudio.deploy.compiler.channels import (
+    ChannelConstants,
+    WeightFormat,
+    can_fold,
+    channel_constants,
+    channel_operands,
+    channel_stream,
+    even,
+    weights_member,
+)
 from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
@@ -36,6 +45,7 @@ class Convolution(Operation):
 
     window: Window
     bounds: Bounds
+    wide_weights: bool = False  # two bytes each: faster, and twice the flash
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return `pointwise` for a 1x1 window, else `conv_2d`."""
@@ -51,10 +61,10 @@ class Convolution(Operation):
             column_step=channels,
             row_step=width * channels,
         )
-        return (convolution_kernel(graph, self.window, constants, placement=placement),)
+        return (convolution_kernel(graph, self.window, constants, placement=placement, wide=self.wide_weights),)
 
 
-def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants, *, placement: Placement) -> Kernel:
+def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants, *, placement: Placement, wide: bool) -> Kernel:
     """Return the kernel of a convolution: `pointwise` where it is a product of dense matrices, else `conv_2d`."""
     image, (channels, depth) = graph.tensor(placement.image), constants.weights.shape
     pixels = placement.height * placement.width
@@ -66,18 +76,18 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
         steps = (("OutputColumnStep", placement.column_step), ("OutputRowStep", placement.row_step))
         geometry = (*sizes, *outputs, *steps, *window.shape_constants())
     function = "pointwise" if dense else "conv_2d"
+    weights: WeightFormat = "wide" if wide else ("folded" if can_fold(constants) else "bytes")
     grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
-    wide = False
     return Kernel(
         function=function,
         header=f"{function}.h",
         arguments=(
             Pointer(tensor=image.index),
             Pointer(tensor=placement.output, offset_bytes=placement.offset),
-            Arrays(constants=(channel_stream(constants, grouped=grouped, wide=wide),)),
+            Arrays(constants=(channel_stream(constants, grouped=grouped, weights=weights),)),
             Scratch(),
         ),
-        shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), ("WideWeights", int(wide)), *constants.shape),
+        shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), weights_member(weights), *constants.shape),
         scratch_bytes=2 * min(pixels, BLOCK_PIXELS) * even(depth),
         macs=pixels * channels * depth,
     )

@@ -14,7 +14,7 @@ from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Ope
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
 
-_PAIR_BYTES = 60  # sizeof(DepthwisePair) of armv7em.h
+_PAIR_BYTES = 64  # sizeof(DepthwisePair) of armv7em.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class DepthwiseConvolution(Operation):
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
         outputs = (("OutputHeight", height), ("OutputWidth", width), ("ChannelMultiplier", channels // image.shape[3]))
         ring_columns = (width - 1) * self.window.width.stride + self.window.width.reach
-        packed = Constant(role="weights", c_type="int8_t", values=pack_position_pairs(_padded_rows(data)))
+        packed = Constant(role="weights", c_type="int8_t", values=pack_position_pairs(_in_pairs(_padded_rows(data), image.shape[3])))
         arrays = Arrays(constants=(packed, *constants.constants))
         return (
             Kernel(
@@ -67,6 +67,13 @@ def _padded_rows(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     if weights.shape[2] == 3:
         weights = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0)))
     return weights.reshape(-1, weights.shape[3]).T
+
+
+def _in_pairs(rows: npt.NDArray[np.int8], inputs: int) -> npt.NDArray[np.int8]:
+    """Return the channels in the order of the kernel's pairs: the inner two of each four change places, if there are groups of four."""
+    if len(rows) != inputs or inputs % 4 != 0:
+        return rows
+    return rows.reshape(-1, 4, rows.shape[1])[:, [0, 2, 1, 3]].reshape(rows.shape)
 
 
 def read(view: OperatorView) -> DepthwiseConvolution:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, channel_stream, even
-from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch
+from tinyaudio.deploy.compiler.channels import WeightFormat, channel_constants, channel_operands, channel_stream, even, weights_member
+from tinyaudio.deploy.compiler.graph import Argument, Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.ops.conv_2d import BLOCK_PIXELS, weight_rows
 from tinyaudio.deploy.compiler.view import OperatorView
 
@@ -18,35 +18,39 @@ class FullyConnected(Operation):
     """A dense layer over the rows of its input; inputs are the values, weights [outputs, depth] and bias."""
 
     bounds: Bounds
+    wide_weights: bool = False  # two bytes each: faster, and twice the flash
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
-        """Return `pointwise`, with rows for pixels."""
+        """Return `dense` for one row, else `pointwise`, with rows for pixels."""
         values = graph.tensor(self.inputs[0])
         weights = weight_rows(graph, self.inputs[1])
         channels, depth = weights.shape
         rows = values.elements // depth
         constants = channel_constants(channel_operands(self, graph, weights=weights, bounds=self.bounds))
-        wide = False
+        format_: WeightFormat = "wide" if self.wide_weights else "bytes"
+        arguments: tuple[Argument, ...] = (
+            Pointer(tensor=values.index),
+            Pointer(tensor=self.outputs[0]),
+            Arrays(constants=(channel_stream(constants, grouped=depth // 4 * 4, weights=format_),)),
+        )
+        shape = (
+            ("InputChannels", depth),
+            ("OutputChannels", channels),
+            ("Depth", even(depth)),
+            weights_member(format_),
+            *constants.shape,
+        )
+        macs = rows * channels * depth
+        if rows == 1:
+            return (Kernel(function="dense", header="dense.h", arguments=arguments, shape=shape, macs=macs),)
         return (
             Kernel(
                 function="pointwise",
                 header="pointwise.h",
-                arguments=(
-                    Pointer(tensor=values.index),
-                    Pointer(tensor=self.outputs[0]),
-                    Arrays(constants=(channel_stream(constants, grouped=depth // 4 * 4, wide=wide),)),
-                    Scratch(),
-                ),
-                shape=(
-                    ("Pixels", rows),
-                    ("InputChannels", depth),
-                    ("OutputChannels", channels),
-                    ("Depth", even(depth)),
-                    ("WideWeights", int(wide)),
-                    *constants.shape,
-                ),
+                arguments=(*arguments, Scratch()),
+                shape=(("Pixels", rows), *shape),
                 scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
-                macs=rows * channels * depth,
+                macs=macs,
             ),
         )
 

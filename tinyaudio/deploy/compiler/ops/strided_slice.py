@@ -58,7 +58,9 @@ def read(view: OperatorView) -> StridedSlice:
         view.fail(f"its strides are {list(steps)}")
     ranges = []
     for axis, size in enumerate(values.shape):
-        start, stop, step = _range(begins[axis], ends[axis], steps[axis], size, begin_free=_bit(options.BeginMask(), axis), end_free=_bit(options.EndMask(), axis))
+        start, stop, step = _range(
+            begins[axis], ends[axis], steps[axis], size, begin_free=_bit(options.BeginMask(), axis), end_free=_bit(options.EndMask(), axis)
+        )
         if _bit(options.ShrinkAxisMask(), axis):
             stop, step = start + 1, 1
         ranges.append(range(start, stop, step))

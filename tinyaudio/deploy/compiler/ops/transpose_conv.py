@@ -2,12 +2,12 @@
 
 Output row y takes kernel row k where (y + padding - k) is a multiple of the stride. All output rows of one phase
 (y modulo stride) therefore take the same kernel rows, from neighbouring input rows: a convolution of stride 1 whose
-outputs lie `stride` rows apart. The same holds for columns. No output is written twice and no zero is multiplied.
+outputs lie `stride` rows apart. The same holds for columns. No output is written twice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,35 +37,42 @@ class TransposeConvolution(Operation):
 
     window: Window  # of the convolution that it transposes, from output to input
     bounds: Bounds
+    wide_weights: bool = False  # two bytes each: faster, and twice the flash
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
-        """Return `conv_2d` for each phase in turn."""
+        """Return `conv_2d` for each phase in turn; columns of a single channel are computed together, as its channels."""
         output = graph.tensor(self.outputs[0])
-        vertical, horizontal = (phases(extent, output.shape[1 + axis]) for axis, extent in enumerate((self.window.height, self.window.width)))
-        return tuple(self._phase(graph, row, column) for row in vertical for column in horizontal)
+        height, width, channels = output.shape[1:]
+        vertical = phases(self.window.height, height)
+        columns = phases(self.window.width, width)
+        together = channels == 1 and width % self.window.width.stride == 0
+        horizontal = (columns,) if together else tuple((column,) for column in columns)
+        return tuple(self._kernel(graph, row, group) for row in vertical for group in horizontal)
 
-    def _phase(self, graph: Graph, row: Phase, column: Phase) -> Kernel:
+    def _kernel(self, graph: Graph, row: Phase, columns: tuple[Phase, ...]) -> Kernel:
         output, strides = graph.tensor(self.outputs[0]), (self.window.height.stride, self.window.width.stride)
         weights = graph.tensor(self.inputs[1]).data
         assert weights is not None, "checked when the operator was read"
-        name = f"{row.first}_{column.first}"
-        taps = _taps(weights, row, column)
-        operands = channel_operands(self, graph, weights=taps.reshape(len(taps), -1), bounds=self.bounds)
+        window, taps = _joined(weights, row, columns)
+        operands = channel_operands(self, graph, weights=taps.reshape(len(taps), -1), bounds=self.bounds, repeats=len(columns))
         channels, width = output.shape[3], output.shape[2]
-        return convolution_kernel(
+        kernel = convolution_kernel(
             graph,
-            Window(height=row.window, width=column.window),
-            channel_constants(operands, role_suffix=f"_{name}"),
+            window,
+            channel_constants(operands, role_suffix=f"_{row.first}_{columns[0].first}"),
             placement=Placement(
                 image=self.inputs[0],
                 output=output.index,
-                offset=(row.first * width + column.first) * channels,
+                offset=(row.first * width + columns[0].first) * channels,
                 height=row.outputs,
-                width=column.outputs,
+                width=columns[0].outputs,
                 column_step=strides[1] * channels,
                 row_step=strides[0] * width * channels,
             ),
+            wide=self.wide_weights,
         )
+        taps_of_all = len(row.taps) * sum(len(column.taps) for column in columns)
+        return replace(kernel, macs=row.outputs * columns[0].outputs * taps_of_all * channels * weights.shape[3])
 
 
 def phases(extent: Extent, outputs: int) -> tuple[Phase, ...]:
@@ -78,17 +85,24 @@ def phases(extent: Extent, outputs: int) -> tuple[Phase, ...]:
         count = max(1, len(taps))
         before = count - 1 - reached
         positions = -(-(outputs - first) // extent.stride)
-        found.append(
-            Phase(first=first, outputs=positions, taps=taps, window=Extent(size=count, stride=1, dilation=1, before=before, after=0))
-        )
+        found.append(Phase(first=first, outputs=positions, taps=taps, window=Extent(size=count, stride=1, dilation=1, before=before, after=0)))
     return tuple(found)
 
 
-def _taps(weights: npt.NDArray[np.int8], row: Phase, column: Phase) -> npt.NDArray[np.int8]:
-    """Return the kernel positions of one phase; a single one of zeros where the stride is larger than the kernel."""
-    if not row.taps or not column.taps:
-        return np.zeros((weights.shape[0], row.window.size, column.window.size, weights.shape[3]), np.int8)
-    return weights[:, row.taps][:, :, column.taps]
+def _joined(weights: npt.NDArray[np.int8], row: Phase, columns: tuple[Phase, ...]) -> tuple[Window, npt.NDArray[np.int8]]:
+    """Return the window that covers what all `columns` take from the input, and the weights [columns * channels, height, width, inputs] on it.
+
+    Where a column takes nothing, its weights are zero.
+    """
+    before = max(column.window.before for column in columns)
+    last = max(column.window.size - column.window.before for column in columns)
+    window = replace(columns[0].window, size=before + last, before=before)
+    joined: npt.NDArray[np.int8] = np.zeros((len(columns), weights.shape[0], row.window.size, window.size, weights.shape[3]), np.int8)
+    for number, column in enumerate(columns):
+        if row.taps and column.taps:
+            first = before - column.window.before
+            joined[number, :, :, first : first + len(column.taps)] = weights[:, row.taps][:, :, column.taps]
+    return Window(height=row.window, width=window), joined.reshape(-1, *joined.shape[2:])
 
 
 def read(view: OperatorView) -> TransposeConvolution:

@@ -22,12 +22,21 @@
 namespace tinyaudio {
 namespace nn {
 
-// Four pixels x two channels x two values of the depth: 16 multiply-accumulates in 13 instructions (weights of one byte)
-// or 11 (of two).
+// Four pixels x two channels x two values of the depth: 16 multiply-accumulates in 13 instructions (kBytes), 12 (kFolded)
+// or 11 (kWide). Folded weights give 256 (sum b) + sum a where the others give sum b.
 #define TINYAUDIO_NN_LOAD_BYTES          \
     "ldr %[b], [%[stream]], #4\n\t"      \
     "sxtb16 %[a], %[b]\n\t"              \
     "sxtb16 %[b], %[b], ror #8\n\t"
+#define TINYAUDIO_NN_LOAD_FOLDED         \
+    "ldr %[b], [%[stream]], #4\n\t"      \
+    "sxtb16 %[a], %[b]\n\t"
+#define TINYAUDIO_NN_UNFOLD(a, b)     \
+    "sub %[" b "], %[" b "], %[" a "]\n\t" \
+    "asr %[" b "], %[" b "], #8\n\t"
+#define TINYAUDIO_NN_UNFOLD_ALL                                                 \
+    TINYAUDIO_NN_UNFOLD("p0a", "p0b") TINYAUDIO_NN_UNFOLD("p1a", "p1b")         \
+    TINYAUDIO_NN_UNFOLD("p2a", "p2b") TINYAUDIO_NN_UNFOLD("p3a", "p3b")
 #define TINYAUDIO_NN_LOAD_WIDE "ldrd %[a], %[b], [%[stream]], #8\n\t"
 #define TINYAUDIO_NN_STEP                     \
     "ldrd %[x], %[y], [%[column]], #8\n\t"    \
@@ -107,8 +116,8 @@ namespace nn {
     "cmp %[y], %[stream]\n\t"                                                           \
     "bne 1b\n\t"
 
-#define TINYAUDIO_NN_PAIRS(load, one)                                                                                        \
-    __asm__ volatile(TINYAUDIO_NN_START TINYAUDIO_NN_STEPS(load) TINYAUDIO_NN_FINISH(one)                                    \
+#define TINYAUDIO_NN_PAIRS(load, unfold, one)                                                                                        \
+    __asm__ volatile(TINYAUDIO_NN_START TINYAUDIO_NN_STEPS(load) unfold TINYAUDIO_NN_FINISH(one)                                    \
                      : [p0a] "=&r"(p0a), [p0b] "=&r"(p0b), [p1a] "=&r"(p1a), [p1b] "=&r"(p1b), [p2a] "=&r"(p2a),              \
                        [p2b] "=&r"(p2b), [p3a] "=&r"(p3a), [p3b] "=&r"(p3b), [stream] "+r"(stream), [column] "=&r"(column),   \
                        [a] "=&r"(a), [b] "=&r"(b), [x] "=&r"(x), [y] "=&r"(y), [output] "+t"(output), [loop_end] "=&t"(end)   \
@@ -121,7 +130,7 @@ namespace nn {
 template <typename Shape, int32_t kStep>
 struct FourPixels {
     static constexpr int32_t kSteps = Shape::kDepth / 2;
-    static constexpr int32_t kStepBytes = Shape::kWideWeights ? 8 : 4;
+    static constexpr int32_t kStepBytes = Shape::kWeights == WeightFormat::kWide ? 8 : 4;
     static constexpr int32_t kLoops = kSteps <= 16 ? 0 : kSteps / 8;  // few steps are written out
     static constexpr bool kFits = Shape::kOutputChannels % 2 == 0 && Shape::kRequantization != Requantization::kGeneral &&
                                   Shape::kActivationMin == -128 && Shape::kActivationMax == 127 && 3 * kStep < 4095 &&
@@ -138,19 +147,30 @@ struct FourPixels {
         int32_t offset = 2 * Shape::kOutputZeroPoint + 1;
         __asm__("" : "+r"(offset));  // nor this from there
         constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
-        if constexpr (Shape::kWideWeights && kClamped) {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, TINYAUDIO_NN_CLAMPED);
-        } else if constexpr (Shape::kWideWeights) {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, TINYAUDIO_NN_ROUNDED);
+        if constexpr (Shape::kWeights == WeightFormat::kWide) {
+            if constexpr (kClamped) {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, , TINYAUDIO_NN_CLAMPED);
+            } else {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, , TINYAUDIO_NN_ROUNDED);
+            }
+        } else if constexpr (Shape::kWeights == WeightFormat::kFolded) {
+            if constexpr (kClamped) {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_FOLDED, TINYAUDIO_NN_UNFOLD_ALL, TINYAUDIO_NN_CLAMPED);
+            } else {
+                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_FOLDED, TINYAUDIO_NN_UNFOLD_ALL, TINYAUDIO_NN_ROUNDED);
+            }
         } else if constexpr (kClamped) {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, TINYAUDIO_NN_CLAMPED);
+            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, , TINYAUDIO_NN_CLAMPED);
         } else {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, TINYAUDIO_NN_ROUNDED);
+            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, , TINYAUDIO_NN_ROUNDED);
         }
     }
 };
 
 #undef TINYAUDIO_NN_LOAD_BYTES
+#undef TINYAUDIO_NN_LOAD_FOLDED
+#undef TINYAUDIO_NN_UNFOLD
+#undef TINYAUDIO_NN_UNFOLD_ALL
 #undef TINYAUDIO_NN_LOAD_WIDE
 #undef TINYAUDIO_NN_STEP
 #undef TINYAUDIO_NN_START
@@ -160,15 +180,78 @@ struct FourPixels {
 #undef TINYAUDIO_NN_FINISH
 #undef TINYAUDIO_NN_PAIRS
 
-// What a 3x3 depthwise kernel needs for two channels (a, b), in the order in which s6 to s20 take it.
+// Four values of the depth of one row for two pairs of channels: 16 multiply-accumulates in 21 instructions (kBytes) or 15
+// (kWide).
+#define TINYAUDIO_NN_DENSE_INPUT        \
+    "ldr %[w], [%[input]], #4\n\t"      \
+    "sxtb16 %[e], %[w]\n\t"             \
+    "sxtb16 %[o], %[w], ror #8\n\t"
+#define TINYAUDIO_NN_DENSE_BYTES(words, a, b)   \
+    "ldrd %[w], %[t], [%[" words "]], #8\n\t"   \
+    "sxtb16 %[u], %[w]\n\t"                     \
+    "smlad %[" a "], %[e], %[u], %[" a "]\n\t"  \
+    "sxtb16 %[w], %[w], ror #8\n\t"             \
+    "smlad %[" b "], %[e], %[w], %[" b "]\n\t"  \
+    "sxtb16 %[u], %[t]\n\t"                     \
+    "smlad %[" a "], %[o], %[u], %[" a "]\n\t"  \
+    "sxtb16 %[t], %[t], ror #8\n\t"             \
+    "smlad %[" b "], %[o], %[t], %[" b "]\n\t"
+#define TINYAUDIO_NN_DENSE_WIDE(words, a, b)    \
+    "ldrd %[w], %[t], [%[" words "]], #8\n\t"   \
+    "smlad %[" a "], %[e], %[w], %[" a "]\n\t"  \
+    "smlad %[" b "], %[e], %[t], %[" b "]\n\t"  \
+    "ldrd %[w], %[t], [%[" words "]], #8\n\t"   \
+    "smlad %[" a "], %[o], %[w], %[" a "]\n\t"  \
+    "smlad %[" b "], %[o], %[t], %[" b "]\n\t"
+#define TINYAUDIO_NN_DENSE_LOOP(pair, unrolled)                                                                          \
+    __asm__ volatile("1:\n\t"                                                                                            \
+                     ".rept " #unrolled "\n\t" TINYAUDIO_NN_DENSE_INPUT pair("first", "a0", "b0") pair("second", "a1", "b1") \
+                     ".endr\n\t"                                                                                         \
+                     "subs %[count], %[count], #1\n\t"                                                                   \
+                     "bne 1b\n\t"                                                                                        \
+                     : [input] "+r"(input), [first] "+r"(weights[0]), [second] "+r"(weights[1]), [a0] "+r"(sums[0][0]),   \
+                       [b0] "+r"(sums[0][1]), [a1] "+r"(sums[1][0]), [b1] "+r"(sums[1][1]), [count] "+r"(count),          \
+                       [e] "=&r"(e), [o] "=&r"(o), [w] "=&r"(w), [t] "=&r"(t), [u] "=&r"(u)                               \
+                     :                                                                                                   \
+                     : "cc", "memory")
+
+// kGroups groups of four values for two pairs of channels; moves `weights` on.
+template <WeightFormat kFormat, int32_t kGroups>
+inline void accumulate_dense(const int8_t* input, const int32_t* (&weights)[2], int32_t (&sums)[2][2]) {
+    uint32_t e, o, w, t, u;
+    if constexpr (kGroups >= 4) {
+        int32_t count = kGroups / 4;
+        if constexpr (kFormat == WeightFormat::kWide) {
+            TINYAUDIO_NN_DENSE_LOOP(TINYAUDIO_NN_DENSE_WIDE, 4);
+        } else {
+            TINYAUDIO_NN_DENSE_LOOP(TINYAUDIO_NN_DENSE_BYTES, 4);
+        }
+    }
+    if constexpr (kGroups % 4 != 0) {
+        int32_t count = kGroups % 4;
+        if constexpr (kFormat == WeightFormat::kWide) {
+            TINYAUDIO_NN_DENSE_LOOP(TINYAUDIO_NN_DENSE_WIDE, 1);
+        } else {
+            TINYAUDIO_NN_DENSE_LOOP(TINYAUDIO_NN_DENSE_BYTES, 1);
+        }
+    }
+}
+
+#undef TINYAUDIO_NN_DENSE_INPUT
+#undef TINYAUDIO_NN_DENSE_BYTES
+#undef TINYAUDIO_NN_DENSE_WIDE
+#undef TINYAUDIO_NN_DENSE_LOOP
+
+// What a 3x3 depthwise kernel needs for two channels (a, b), in the order in which s6 to s21 take it.
 struct DepthwisePair {
     int32_t bias[2];  // doubled
     int32_t multipliers[2];
     int32_t half_shifts[2];  // right shift - 1
     uint32_t weights[9];     // doubled, two int16 each
+    int32_t next;            // from the outputs of channel a to those of the next pair's
 };
 
-// What it needs for one row of outputs, in the order in which s0 to s5 and s21 to s23 take it.
+// What it needs for one row of outputs, in the order in which s0 to s5 and s22 to s24 take it.
 struct DepthwiseRow {
     const int16_t* rows[3];  // the first pixel's first two channels in the first column of each kernel row, 4-byte aligned
     const int16_t* end;      // where rows[0] is behind the last block of four pixels
@@ -250,11 +333,11 @@ struct DepthwiseRow {
 #define TINYAUDIO_NN_BLOCKS(columns, one)                             \
     __asm__ volatile(                                                 \
         "vldmia r0, {s0-s5}\n\t"                                      \
-        "vldr s21, [r0, #24]\n\t"                                     \
-        "vldr s22, [r0, #28]\n\t"                                     \
-        "vldr s23, [r0, #32]\n\t"                                     \
+        "vldr s22, [r0, #24]\n\t"                                     \
+        "vldr s23, [r0, #28]\n\t"                                     \
+        "vldr s24, [r0, #32]\n\t"                                     \
         "1:\n\t"                                                      \
-        "vldmia %[pair]!, {s6-s20}\n\t"                               \
+        "vldmia %[pair]!, {s6-s21}\n\t"                               \
         "2:\n\t"                                                      \
         "vmov r0, s6\n\t"                                             \
         "vmov r1, s7\n\t"                                             \
@@ -271,38 +354,39 @@ struct DepthwiseRow {
         TINYAUDIO_NN_CHANNEL("s9", "s11", one, "r1", "r3", "r5", "r8") \
         "vmov r12, s4\n\t"                                            \
         "strb r0, [r12]\n\t"                                          \
-        "strb r1, [r12, #1]\n\t"                                      \
+        "strb r1, [r12, #2]\n\t"                                      \
         "strb r2, [r12, %[channels]]\n\t"                             \
-        "strb r3, [r12, #%c[channels] + 1]\n\t"                       \
+        "strb r3, [r12, #%c[channels] + 2]\n\t"                       \
         "strb r4, [r12, #2 * %c[channels]]\n\t"                       \
-        "strb r5, [r12, #2 * %c[channels] + 1]\n\t"                   \
+        "strb r5, [r12, #2 * %c[channels] + 2]\n\t"                   \
         "strb r6, [r12, #3 * %c[channels]]\n\t"                       \
-        "strb r8, [r12, #3 * %c[channels] + 1]\n\t"                   \
+        "strb r8, [r12, #3 * %c[channels] + 2]\n\t"                   \
         "add r12, r12, #4 * %c[channels]\n\t"                         \
         "vmov s4, r12\n\t"                                            \
         "vmov r12, s3\n\t"                                            \
         "vmov lr, s0\n\t"                                             \
         "cmp r12, lr\n\t"                                             \
         "bne 2b\n\t"                                                  \
-        "vmov lr, s21\n\t"                                            \
+        "vmov lr, s22\n\t"                                            \
         "add r12, r12, #4\n\t"                                        \
         "vmov s3, r12\n\t"                                            \
         TINYAUDIO_NN_NEXT_PAIR("s0")                                  \
         TINYAUDIO_NN_NEXT_PAIR("s1")                                  \
         TINYAUDIO_NN_NEXT_PAIR("s2")                                  \
         "vmov r12, s4\n\t"                                            \
-        "vmov lr, s22\n\t"                                            \
+        "vmov lr, s23\n\t"                                            \
         "sub r12, r12, lr\n\t"                                        \
-        "add r12, r12, #2\n\t"                                        \
+        "vmov lr, s21\n\t"                                            \
+        "add r12, r12, lr\n\t"                                        \
         "vmov s4, r12\n\t"                                            \
-        "vmov r12, s23\n\t"                                           \
+        "vmov r12, s24\n\t"                                           \
         "cmp r12, %[pair]\n\t"                                        \
         "bne 1b\n\t"                                                  \
         : [pair] "+r"(pair), "+r"(job)                                \
         : [column] "n"(2 * kChannels), [advance] "n"(8 * kStride * kChannels), [channels] "n"(kChannels) \
         : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "s0", "s1", "s2", "s3", "s4",    \
           "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", \
-          "s22", "s23", "cc", "memory")
+          "s22", "s23", "s24", "cc", "memory")
 
 // Blocks of four pixels of one output row, all channels.
 template <int32_t kStride, int32_t kChannels, bool kClamped>

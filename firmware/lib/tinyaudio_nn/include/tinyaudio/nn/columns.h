@@ -3,7 +3,8 @@
 // Columns hold the inputs of up to four output pixels as int16: columns[depth / 2][pixels][2]; the depth is padded to
 // even. All that belongs to the weights lies in one stream, pair of output channels (a, b) by pair:
 //   int32 bias a, bias b          the input's zero point folded in
-//   weights[depth]                kWideWeights: int16 a0 a1 b0 b1 for each two of the depth; else int8 a0 b0 a1 b1
+//   weights[depth]                kBytes: int8 a0 b0 a1 b1 for each two of the depth; kWide: int16 a0 a1 b0 b1;
+//                                 kFolded: int16 256 b0 + a0, 256 b1 + a1, and instead of bias b 256 (bias b) + bias a
 //   int32 multiplier a, b         Q31, 0 or 2^30 to 2^31 - 1
 //   int8 right shift a - 1, b - 1, 0, 0
 // An odd last channel has a twin of zeros.
@@ -53,12 +54,13 @@ inline void expand_column(const int8_t* source, int32_t count, int16_t* column) 
 // One pair of output channels in the stream.
 template <typename Shape>
 struct ChannelPair {
-    static constexpr int32_t kWeightWords = Shape::kWideWeights ? Shape::kDepth : Shape::kDepth / 2;
+    static constexpr bool kFolded = Shape::kWeights == WeightFormat::kFolded;
+    static constexpr int32_t kWeightWords = Shape::kWeights == WeightFormat::kWide ? Shape::kDepth : Shape::kDepth / 2;
     static constexpr int32_t kWords = 2 + kWeightWords + 3;
 
     const int32_t* words;
 
-    int32_t bias(int32_t lane) const { return words[lane]; }
+    int32_t bias(int32_t lane) const { return kFolded && lane == 1 ? (words[1] - words[0]) >> 8 : words[lane]; }
     const int32_t* weights() const { return words + 2; }
     Requantizer<Shape> requantizer(int32_t lane) const {
         const int32_t* const behind = words + 2 + kWeightWords;
@@ -74,12 +76,15 @@ struct WeightPairs {
 
 template <typename Shape>
 inline WeightPairs load_weights(const int32_t* weights, int32_t step) {
-    if constexpr (Shape::kWideWeights) {
+    if constexpr (Shape::kWeights == WeightFormat::kWide) {
         return {static_cast<uint32_t>(weights[2 * step]), static_cast<uint32_t>(weights[2 * step + 1])};
-    } else {
-        const uint32_t word = static_cast<uint32_t>(weights[step]);
-        return {sxtb16(word), sxtb16_ror8(word)};
     }
+    const uint32_t word = static_cast<uint32_t>(weights[step]);
+    const uint32_t first = sxtb16(word);
+    if constexpr (Shape::kWeights == WeightFormat::kFolded) {  // 256 b is left in each half, and its upper byte is b
+        return {first, sxtb16_ror8(ssub16(word, first))};
+    }
+    return {first, sxtb16_ror8(word)};
 }
 
 // accumulators[pixel][channel of the pair], started with the bias.
@@ -123,7 +128,7 @@ __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, con
 }
 
 // All output channels of a block of kPixels pixels, kStep values apart.
-// Shape: kDepth (even), kOutputChannels, kWideWeights, and Requantizer's.
+// Shape: kDepth (even), kOutputChannels, kWeights, and Requantizer's.
 template <typename Shape, int32_t kPixels, int32_t kStep = Shape::kOutputChannels>
 inline void multiply_columns(const int16_t* columns, const int32_t* stream, int8_t* output) {
 #if TINYAUDIO_NN_ASSEMBLY

@@ -29,8 +29,9 @@ struct DepthwiseRows {
     static constexpr int32_t kRowPositions = Shape::kKernelWidth == 3 ? 4 : Shape::kKernelWidth;  // of a kernel row among the packed weights
     static constexpr int32_t kPositions = Shape::kKernelHeight * kRowPositions;
     static constexpr int32_t kPairWeights = (kPositions + 1) / 2 * 4;  // packed weights of two channels
-    static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0 &&
-                                     kPositions <= kUnrolledPositions;
+    // Channels come in groups of four; SXTB16 unpacks the first and third, then the second and fourth: these are the pairs.
+    static constexpr bool kGrouped = Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0;
+    static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && kGrouped && kPositions <= kUnrolledPositions;
     // Blocks of four pixels in assembly: 3x3, inputs within reach of LDR, and a requantization that ends in SSAT.
     static constexpr bool kInBlocks = TINYAUDIO_NN_ASSEMBLY != 0 && kByPair && Shape::kKernelHeight == 3 && Shape::kKernelWidth == 3 &&
                                       Shape::kDilationWidth == 1 && (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
@@ -39,7 +40,24 @@ struct DepthwiseRows {
                                       Shape::kActivationMax == 127 && Shape::kOutputWidth >= 4;
 };
 
-// Put padded row `row` (0 is the topmost padding row) into the ring.
+// The first channel of a pair, and how far the second one is from it.
+template <typename Shape>
+inline int32_t first_of_pair(int32_t pair) {
+    return DepthwiseRows<Shape>::kGrouped ? pair / 2 * 4 + pair % 2 : 2 * pair;
+}
+template <typename Shape>
+constexpr int32_t kPairDistance = DepthwiseRows<Shape>::kGrouped ? 2 : 1;
+
+// Where the weights of a channel start.
+template <typename Shape>
+inline const int8_t* weights_of_channel(const int8_t* weights, int32_t channel) {
+    using Rows = DepthwiseRows<Shape>;
+    const int32_t pair = Rows::kGrouped ? channel / 4 * 2 + channel % 2 : channel / 2;
+    const int32_t lane = Rows::kGrouped ? channel % 4 / 2 : channel % 2;
+    return weights + pair * Rows::kPairWeights + 2 * lane;
+}
+
+// Put padded row `row` (0 is the topmost padding row) into the ring; with kByPair, pair of channels by pair.
 template <typename Shape>
 inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) {
     using Rows = DepthwiseRows<Shape>;
@@ -54,10 +72,11 @@ inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) 
     }
     const int8_t* source = inside ? input + y * Shape::kInputWidth * Shape::kInputChannels : input;
     if constexpr (Rows::kByPair) {
+#pragma GCC unroll 4
         for (; index < right; index += 4, source += 4) {
             const uint32_t word = load_word(source);
-            store_word(target + index, pack_bottoms(sxtb16(word), sxtb16_ror8(word)));
-            store_word(target + index + 2, pack_tops(sxtb16(word), sxtb16_ror8(word)));
+            store_word(target + index, sxtb16(word));
+            store_word(target + index + 2, sxtb16_ror8(word));
         }
     } else {
         for (; index < right; ++index, ++source) {
@@ -76,7 +95,7 @@ inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* 
     for (int32_t channel = 0; channel < Rows::kOutputChannels; ++channel) {
         const Requantizer<Shape> requantize(weights.multipliers[channel], weights.right_shifts[channel]);
         const int32_t bias = weights.bias[channel];
-        const int8_t* const packed = weights.weights + channel / 2 * Rows::kPairWeights + channel % 2 * 2;
+        const int8_t* const packed = weights_of_channel<Shape>(weights.weights, channel);
         for (int32_t x = 0; x < Shape::kOutputWidth; ++x) {
             int32_t accumulator = bias;
             for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
@@ -124,23 +143,25 @@ inline void depthwise_accumulate(const int16_t* const* rows, int32_t offset, con
 }
 
 template <typename Shape, int32_t kPixels>
-__attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t channel, int8_t* output, const ChannelWeights& weights) {
+__attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t pair, int8_t* output,
+                                                const ChannelWeights& weights) {
+    const int32_t channel = first_of_pair<Shape>(pair);
     int32_t accumulators[kPixels][2];
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
         accumulators[pixel][0] = weights.bias[channel];
-        accumulators[pixel][1] = weights.bias[channel + 1];
+        accumulators[pixel][1] = weights.bias[channel + kPairDistance<Shape>];
     }
-    const int32_t offset = x * Shape::kStrideWidth * Shape::kInputChannels + channel;
-    const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
-    depthwise_accumulate<Shape, kPixels>(rows, offset, packed, accumulators);
+    const int32_t offset = x * Shape::kStrideWidth * Shape::kInputChannels + 2 * pair;
+    depthwise_accumulate<Shape, kPixels>(rows, offset, weights.weights + pair * DepthwiseRows<Shape>::kPairWeights, accumulators);
     output += x * Shape::kInputChannels + channel;
 #pragma GCC unroll 2
     for (int32_t lane = 0; lane < 2; ++lane) {
-        const Requantizer<Shape> requantize(weights.multipliers[channel + lane], weights.right_shifts[channel + lane]);
+        const int32_t other = lane * kPairDistance<Shape>;
+        const Requantizer<Shape> requantize(weights.multipliers[channel + other], weights.right_shifts[channel + other]);
 #pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            output[pixel * Shape::kInputChannels + lane] = requantize(accumulators[pixel][lane]);
+            output[pixel * Shape::kInputChannels + other] = requantize(accumulators[pixel][lane]);
         }
     }
 }
@@ -149,9 +170,11 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
 // Spread the constants of all channel pairs as depthwise_blocks takes them.
 template <typename Shape>
 inline void prepare_depthwise_pairs(const ChannelWeights& weights, DepthwisePair* pairs) {
-    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
-        DepthwisePair& pair = pairs[channel / 2];
-        const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
+    for (int32_t number = 0; number < Shape::kInputChannels / 2; ++number) {
+        DepthwisePair& pair = pairs[number];
+        const int32_t channel = first_of_pair<Shape>(number);
+        const int8_t* const packed = weights.weights + number * DepthwiseRows<Shape>::kPairWeights;
+        pair.next = first_of_pair<Shape>(number + 1) - channel;
         for (int32_t row = 0; row < 3; ++row) {
             const uint32_t first = sxtb16(load_word(packed + 8 * row));
             const uint32_t second = sxtb16_ror8(load_word(packed + 8 * row));
@@ -161,9 +184,10 @@ inline void prepare_depthwise_pairs(const ChannelWeights& weights, DepthwisePair
             pair.weights[3 * row + 2] = sadd16(third, third);
         }
         for (int32_t lane = 0; lane < 2; ++lane) {
-            pair.bias[lane] = 2 * weights.bias[channel + lane];
-            pair.multipliers[lane] = weights.multipliers[channel + lane];
-            pair.half_shifts[lane] = weights.right_shifts[channel + lane] - 1;
+            const int32_t which = channel + lane * kPairDistance<Shape>;
+            pair.bias[lane] = 2 * weights.bias[which];
+            pair.multipliers[lane] = weights.multipliers[which];
+            pair.half_shifts[lane] = weights.right_shifts[which] - 1;
         }
     }
 }
@@ -200,22 +224,22 @@ inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t
 #else
     static_cast<void>(pairs);
 #endif
-    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
+    for (int32_t pair = 0; pair < Shape::kInputChannels / 2; ++pair) {
         if constexpr (!Rows::kInBlocks && kBlocks > 0) {
             for (int32_t x = 0; x < 4 * kBlocks; x += 4) {
-                depthwise_pixels<Shape, 4>(rows, x, channel, output, weights);
+                depthwise_pixels<Shape, 4>(rows, x, pair, output, weights);
             }
         }
         if constexpr (kTail != 0) {
-            depthwise_pixels<Shape, kTail>(rows, Shape::kOutputWidth - kTail, channel, output, weights);
+            depthwise_pixels<Shape, kTail>(rows, Shape::kOutputWidth - kTail, pair, output, weights);
         }
     }
 }
 
 // Shape: sizes, strides, dilations, paddings, kChannelMultiplier, kInputZeroPoint, and Requantizer's.
 // Weights, for each pair of output channels (a, b) and of kernel positions (0, 1): a0 a1 b0 b1; padding holds zeros.
-// Each row of a kernel 3 positions wide is padded to 4.
-// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements], and behind it, 4-byte aligned, 60 bytes for each two channels
+// With a multiple of four channels and no multiplier, the pairs are (0, 2), (1, 3), (4, 6), (5, 7) ... Each row of a kernel 3 positions wide is padded to 4.
+// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements], and behind it, 4-byte aligned, 64 bytes for each two channels
 // where the kernel is 3x3 and each input channel has one output channel.
 template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {

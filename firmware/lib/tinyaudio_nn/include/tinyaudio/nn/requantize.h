@@ -15,6 +15,13 @@ enum class Requantization : uint8_t {
     kClampedAtZeroPoint,  // as kRounded, and the lower clamp is the zero point: ties below it do not matter
 };
 
+// How the weights of a convolution or dense layer lie in its stream, see columns.h.
+enum class WeightFormat : uint8_t {
+    kBytes,
+    kFolded,  // for sums that 24 bits hold: two channels' products come out of one multiplication
+    kWide,
+};
+
 // Weights of a depthwise convolution.
 struct ChannelWeights {
     const int8_t* weights;       // in the order its kernel documents, 4-byte aligned
