@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "tinyaudio/nn/armv7em.h"
+#include "tinyaudio/nn/armv7em_depthwise.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 
