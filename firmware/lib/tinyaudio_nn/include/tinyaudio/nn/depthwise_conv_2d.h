@@ -167,31 +167,6 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
 }
 
 #if TINYAUDIO_NN_ASSEMBLY
-// Spread the constants of all channel pairs as depthwise_blocks takes them.
-template <typename Shape>
-inline void prepare_depthwise_pairs(const ChannelWeights& weights, DepthwisePair* pairs) {
-    for (int32_t number = 0; number < Shape::kInputChannels / 2; ++number) {
-        DepthwisePair& pair = pairs[number];
-        const int32_t channel = first_of_pair<Shape>(number);
-        const int8_t* const packed = weights.weights + number * DepthwiseRows<Shape>::kPairWeights;
-        pair.next = first_of_pair<Shape>(number + 1) - channel;
-        for (int32_t row = 0; row < 3; ++row) {
-            const uint32_t first = sxtb16(load_word(packed + 8 * row));
-            const uint32_t second = sxtb16_ror8(load_word(packed + 8 * row));
-            const uint32_t third = sxtb16(load_word(packed + 8 * row + 4));
-            pair.weights[3 * row] = sadd16(first, first);
-            pair.weights[3 * row + 1] = sadd16(second, second);
-            pair.weights[3 * row + 2] = sadd16(third, third);
-        }
-        for (int32_t lane = 0; lane < 2; ++lane) {
-            const int32_t which = channel + lane * kPairDistance<Shape>;
-            pair.bias[lane] = 2 * weights.bias[which];
-            pair.multipliers[lane] = weights.multipliers[which];
-            pair.half_shifts[lane] = weights.right_shifts[which] - 1;
-        }
-    }
-}
-
 // The blocks of four pixels of one output row.
 template <typename Shape>
 inline void depthwise_blocks_of_row(const int16_t* const* rows, int8_t* output, const DepthwisePair* pairs) {
@@ -248,7 +223,7 @@ void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights
     void* const pairs = rows + Rows::kRows * Rows::kRowElements;
 #if TINYAUDIO_NN_ASSEMBLY
     if constexpr (Rows::kInBlocks) {
-        prepare_depthwise_pairs<Shape>(weights, static_cast<DepthwisePair*>(pairs));
+        prepare_depthwise_pairs(weights, Shape::kInputChannels, static_cast<DepthwisePair*>(pairs));
     }
 #endif
     int32_t loaded = 0;  // padded rows below this index are in the ring, or no longer needed
