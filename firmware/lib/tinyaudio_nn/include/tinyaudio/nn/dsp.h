@@ -8,7 +8,7 @@
 #include <string.h>
 
 #if !defined(TINYAUDIO_NN_DSP)
-#if defined(__ARM_FEATURE_DSP) && TINYAUDIO_NN_DSP
+#if defined(__ARM_FEATURE_DSP)
 #define TINYAUDIO_NN_DSP 1
 #else
 #define TINYAUDIO_NN_DSP 0
