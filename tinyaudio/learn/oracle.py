@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Int8Array, QuantizedModel, Split
 from tinyaudio.core.errors import ModelError, StageError, ToolError
@@ -62,6 +63,34 @@ class Oracle:
         if self._logits_tensor is None:
             return outputs, outputs
         return np.array(self._interpreter.GetTensor(self._logits_tensor, 0)["tensor_data"], np.int8).ravel(), outputs
+
+
+class ReferenceModel:
+    """The proven interpreter over any model of one input and one output: values of any type, variables that persist.
+
+    Raises
+    ------
+    ToolError
+        If the package is missing, or computes anything but the stored golden vectors.
+    ModelError
+        If it cannot load the model.
+    """
+
+    def __init__(self, tflite: bytes) -> None:
+        prove_oracle()
+        self._tflite = tflite
+        self._interpreter, self._input_shape = _open(tflite)
+
+    def run(self, values: NDArray[Any], *, tensor: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the output for `values`, an array of the input's type, and what the tensor number `tensor` then holds; both flat."""
+        self._interpreter.set_input(np.ascontiguousarray(values).reshape(self._input_shape), 0)
+        self._interpreter.invoke()
+        output = np.ravel(self._interpreter.get_output(0)).copy()
+        return output, np.ravel(self._interpreter.GetTensor(tensor, 0)["tensor_data"]).copy()
+
+    def forget(self) -> None:
+        """Forget all earlier inputs."""
+        self._interpreter, self._input_shape = _open(self._tflite)
 
 
 def oracle_version() -> str:

@@ -19,6 +19,7 @@ from tinyaudio.pipeline.learning import (
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
+from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import new_project, run_demo
 
@@ -29,6 +30,8 @@ __all__ = [
     "FrontendBenchRequest",
     "Line",
     "LiveRequest",
+    "ModelOutcome",
+    "ModelRequest",
     "Progress",
     "Proof",
     "StageResult",
@@ -39,6 +42,7 @@ __all__ = [
     "check_board",
     "check_data",
     "choose_spec",
+    "compile_to_folder",
     "data_facts",
     "dataset_stage",
     "evaluate_stage",
@@ -47,6 +51,7 @@ __all__ = [
     "features_stage",
     "flash_stage",
     "hil_stage",
+    "inspect_model",
     "live_stage",
     "new_project",
     "open_line",
@@ -57,4 +62,5 @@ __all__ = [
     "show_frontend",
     "slot_line",
     "train_stage",
+    "verify_model",
 ]

@@ -37,7 +37,7 @@ def confusion_figure(evaluation: Evaluation, title: str) -> str:
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(title, fontsize=11)
-    return _svg(figure)
+    return svg_data_uri(figure)
 
 
 def spectrogram_figure(log_mel: Float64Array, *, spec: FrontendSpec) -> str:
@@ -68,7 +68,7 @@ def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: st
     axes.set_xlim(0, 1)
     axes.set_xlabel("score")
     _open_frame(axes)
-    return _svg(figure)
+    return svg_data_uri(figure)
 
 
 def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
@@ -85,7 +85,7 @@ def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
     axes.invert_yaxis()
     axes.set_xlabel("percent of the board's budget")
     _open_frame(axes)
-    return _svg(figure)
+    return svg_data_uri(figure)
 
 
 def memory_figure(regions: Mapping[str, RegionUse], placement: Placement) -> str:
@@ -122,7 +122,7 @@ def memory_figure(regions: Mapping[str, RegionUse], placement: Placement) -> str
         bbox_to_anchor=(0.45, 1.0),
     )
     _open_frame(axes)
-    return _svg(figure)
+    return svg_data_uri(figure)
 
 
 def _patch(colour: str) -> Any:
@@ -143,13 +143,19 @@ def _open_frame(axes: Any) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _svg(figure: Figure) -> str:
+def svg_bytes(figure: Figure) -> bytes:
+    """Return `figure` as an SVG file; the same bytes each time."""
     import matplotlib
 
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "tinyaudio", "svg.fonttype": "path"}):  # the same bytes each time
+    with matplotlib.rc_context({"svg.hashsalt": "tinyaudio", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def svg_data_uri(figure: Figure) -> str:
+    """Return `figure` as an SVG data URI."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg_bytes(figure)).decode("ascii")
 
 
 def png_bytes(figure: Figure) -> bytes:

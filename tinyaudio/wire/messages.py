@@ -1,4 +1,4 @@
-"""Message types of the serial protocol, version 3.
+"""Message types of the serial protocol, version 4.
 
 Generated from ``tinyaudio/wire/protocol.toml`` by ``python -m tinyaudio.wire.generate``; change that, not this.
 """
@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.codec import Reader, pack, pack_array, pack_string
 
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 MAX_PAYLOAD_BYTES: Final = 522
 
 
@@ -73,6 +73,20 @@ class SettingStatus(IntEnum):
     FAILED = 4  # Not written: there is no storage, it does not work, or other firmware has written it.
 
 
+class ModelPart(IntEnum):
+    """What of a model's inference is told."""
+
+    OUTPUT = 0  # The model's output.
+    LOGITS = 1  # The tensor before a final softmax or logistic function; the output where there is none.
+
+
+class ModelRunOption(IntFlag):
+    """How to run a model."""
+
+    FORGET = 1  # Forget all earlier inputs first; of use to streaming models only.
+    STEP_TICKS = 2  # Run step by step, and tell the cost of each with ModelTicks.
+
+
 class Capability(IntFlag):
     """What the firmware can do beyond the basics."""
 
@@ -82,6 +96,7 @@ class Capability(IntFlag):
     RESET = 8  # Obeys ResetRequest.
     MICROPHONE = 16  # Obeys LiveBegin.
     SETTINGS = 32  # Keeps settings without power.
+    BARE_MODEL = 64  # Is a model alone: obeys ModelInput and ModelRun, and knows no clips.
 
 
 _HELLO_REQUEST_0 = struct.Struct("<HI")
@@ -472,6 +487,73 @@ class SettingsList:
         reader.finish()
         return cls(
             first_key=first_key,
+        )
+
+
+_MODEL_INPUT_0 = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInput:
+    """A piece of the model's next input. The pieces come in order, and all of them before ModelRun."""
+
+    ID: ClassVar[int] = 0x19
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 486
+    MAX_DATA: ClassVar[int] = 480
+
+    offset_bytes: int  # [bytes] Position of this piece in the input.
+    data: bytes  # The piece, as it lies in memory.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_MODEL_INPUT_0, "ModelInput", self.offset_bytes),
+                pack_array("B", "ModelInput.data", self.data, max_length=480),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelInput:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelInput")
+        (offset_bytes,) = reader.integers(_MODEL_INPUT_0)
+        data = reader.bytes_(max_length=480)
+        reader.finish()
+        return cls(
+            offset_bytes=offset_bytes,
+            data=data,
+        )
+
+
+_MODEL_RUN_0 = struct.Struct("<II")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRun:
+    """One inference on the input that was sent. Its output, logits and ticks come in pieces, ModelResult last."""
+
+    ID: ClassVar[int] = 0x1A
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 8
+
+    run_id: int  # Any number; all messages about the inference repeat it.
+    options: ModelRunOption  # How.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_MODEL_RUN_0, "ModelRun", self.run_id, self.options)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelRun:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelRun")
+        run_id, options = reader.integers(_MODEL_RUN_0)
+        reader.finish()
+        return cls(
+            run_id=run_id,
+            options=ModelRunOption(options),
         )
 
 
@@ -1028,6 +1110,136 @@ class SettingsKeys:
         )
 
 
+_MODEL_DATA_0 = struct.Struct("<IBI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelData:
+    """A piece of what an inference computed."""
+
+    ID: ClassVar[int] = 0x4D
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 491
+    MAX_DATA: ClassVar[int] = 480
+
+    run_id: int  # Inference it belongs to.
+    part: ModelPart  # What it is a piece of.
+    offset_bytes: int  # [bytes] Position of this piece in the whole.
+    data: bytes  # The piece, as it lies in memory.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_MODEL_DATA_0, "ModelData", self.run_id, self.part, self.offset_bytes),
+                pack_array("B", "ModelData.data", self.data, max_length=480),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelData:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelData")
+        run_id, part, offset_bytes = reader.integers(_MODEL_DATA_0)
+        data = reader.bytes_(max_length=480)
+        reader.finish()
+        try:
+            return cls(
+                run_id=run_id,
+                part=ModelPart(part),
+                offset_bytes=offset_bytes,
+                data=data,
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="ModelData") from error
+
+
+_MODEL_TICKS_0 = struct.Struct("<IH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTicks:
+    """What some steps of an inference cost."""
+
+    ID: ClassVar[int] = 0x4E
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 264
+    MAX_TICKS: ClassVar[int] = 64
+
+    run_id: int  # Inference it belongs to.
+    first_step: int  # Step of the first number: operators in the order of execution.
+    ticks: tuple[int, ...]  # [ticks] Cost of this step and of those that follow.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_MODEL_TICKS_0, "ModelTicks", self.run_id, self.first_step),
+                pack_array("I", "ModelTicks.ticks", self.ticks, max_length=64),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelTicks:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelTicks")
+        run_id, first_step = reader.integers(_MODEL_TICKS_0)
+        ticks = reader.array("I", max_length=64)
+        reader.finish()
+        return cls(
+            run_id=run_id,
+            first_step=first_step,
+            ticks=ticks,
+        )
+
+
+_MODEL_RESULT_0 = struct.Struct("<IIIIIH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResult:
+    """The last message about an inference."""
+
+    ID: ClassVar[int] = 0x4F
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 22
+
+    run_id: int  # Inference it belongs to.
+    input_crc32: int  # CRC-32 of the input, as the model got it.
+    counter_ticks: int  # [ticks] Cost of the inference; with step_ticks, the sum of its steps.
+    output_bytes: int  # [bytes] Length of the output, which has been sent.
+    logits_bytes: int  # [bytes] Length of the logits, which have been sent.
+    steps: int  # Steps whose ticks have been sent.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(
+            _MODEL_RESULT_0,
+            "ModelResult",
+            self.run_id,
+            self.input_crc32,
+            self.counter_ticks,
+            self.output_bytes,
+            self.logits_bytes,
+            self.steps,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelResult:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelResult")
+        run_id, input_crc32, counter_ticks, output_bytes, logits_bytes, steps = reader.integers(_MODEL_RESULT_0)
+        reader.finish()
+        return cls(
+            run_id=run_id,
+            input_crc32=input_crc32,
+            counter_ticks=counter_ticks,
+            output_bytes=output_bytes,
+            logits_bytes=logits_bytes,
+            steps=steps,
+        )
+
+
 Message = (
     HelloRequest
     | LinkPoll
@@ -1041,6 +1253,8 @@ Message = (
     | SettingsWrite
     | SettingsRead
     | SettingsList
+    | ModelInput
+    | ModelRun
     | Hello
     | StageTrace
     | StageData
@@ -1052,6 +1266,9 @@ Message = (
     | Overrun
     | SettingsValue
     | SettingsKeys
+    | ModelData
+    | ModelTicks
+    | ModelResult
 )
 
 _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
@@ -1067,6 +1284,8 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x15: SettingsWrite.decode,
     0x16: SettingsRead.decode,
     0x17: SettingsList.decode,
+    0x19: ModelInput.decode,
+    0x1A: ModelRun.decode,
     0x40: Hello.decode,
     0x41: StageTrace.decode,
     0x42: StageData.decode,
@@ -1078,6 +1297,9 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x48: Overrun.decode,
     0x49: SettingsValue.decode,
     0x4A: SettingsKeys.decode,
+    0x4D: ModelData.decode,
+    0x4E: ModelTicks.decode,
+    0x4F: ModelResult.decode,
 }
 
 

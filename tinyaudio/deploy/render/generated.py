@@ -13,7 +13,7 @@ from tinyaudio.deploy.compiler import CompiledModel
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, template_context, template_context_quantization
 
 _PATCH_LAYOUT_CONSTANTS = {"frames_first": "kFramesFirst", "bands_first": "kBandsFirst"}
-_COUNTER_UNIT_CONSTANTS = {"instructions": "kInstructions", "cycles": "kCycles", "nanoseconds": "kNanoseconds"}
+COUNTER_UNIT_CONSTANTS = {"instructions": "kInstructions", "cycles": "kCycles", "nanoseconds": "kNanoseconds"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +55,5 @@ def _application_context(parts: Parts) -> dict[str, Any]:
         "smoothing_patches": parts.calibration.smoothing_patches,
         "detection_threshold": parts.calibration.detection_threshold,
         "counter_frequency_hz": board.counter_frequency_hz,
-        "counter_unit_constant": _COUNTER_UNIT_CONSTANTS[board.counter_unit],
+        "counter_unit_constant": COUNTER_UNIT_CONSTANTS[board.counter_unit],
     }

@@ -36,11 +36,24 @@ def memory_demand(tables: FrontendTables, compiled: CompiledModel | None, *, dma
     )
 
 
-def linker_script(board: Board, placement: Placement, tables: FrontendTables) -> str:
-    """Return the linker script of an embedded board."""
+def model_demand(compiled: CompiledModel, *, dma_bytes: int) -> Demand:
+    """Return what an image of a model alone needs."""
+    return Demand(
+        arena_bytes=compiled.arena_bytes,
+        arena_parts=tuple(Part(name=use.name, bytes=use.bytes) for use in compiled.fullest),
+        weights_bytes=compiled.weights_bytes,
+        weights_parts=_weights_parts(compiled),
+        table_bytes=0,
+        buffer_bytes=_LINK_BUFFER_BYTES + 4 * len(compiled.ops),
+        dma_bytes=dma_bytes,
+    )
+
+
+def linker_script(board: Board, placement: Placement, tables: FrontendTables | None = None) -> str:
+    """Return the linker script of an embedded board; `tables` is None for a model alone."""
     memory = board.memory
     place = {section: item.region for item in placement.items for section in item.sections}
-    kernel = KERNELS[tables.kernel].libraries
+    kernel = KERNELS[tables.kernel].libraries if tables is not None else ()
     context: dict[str, Any] = {
         "items": placement.items,
         "regions": [

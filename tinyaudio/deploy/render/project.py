@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinyaudio.core.artifacts import NO_MODEL_SHA256, Calibration, FirmwareProject, QuantizedModel
+from tinyaudio.core.artifacts import NO_MODEL_SHA256, Calibration, FirmwareProject, Placement, QuantizedModel
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import BoardError, ModelError
@@ -19,8 +20,10 @@ from tinyaudio.deploy.render.sources import library_files, port_sources
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization
 
 FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
+#: What firmware of a model alone reports in place of a front end's fingerprint.
+NO_FRONTEND_FINGERPRINT = "0" * 64
 
-_PORT_DMA_BYTES = 28_672  # at most, of any port: rings of the link, buffers of the microphone
+PORT_DMA_BYTES = 28_672  # at most, of any port: rings of the link, buffers of the microphone
 _MAX_LABELS = 64  # firmware/lib/tinyaudio_app: kMaxLabels; wire/protocol.toml: PatchResult.scores
 _MAX_SMOOTHING_PATCHES = 255  # firmware/lib/tinyaudio_app: kMaxSmoothingPatches
 
@@ -117,9 +120,16 @@ def _render(parts: Parts) -> FirmwareProject:
     placement = None
     files = {**library_files(parts.tables.kernel), **port_sources(board), **port_files(board), **generated_files(parts)}
     if board.core != "host":
-        placement = plan_placement(board, memory_demand(parts.tables, parts.compiled, dma_bytes=_PORT_DMA_BYTES))
+        placement = plan_placement(board, memory_demand(parts.tables, parts.compiled, dma_bytes=PORT_DMA_BYTES))
         files["linker.ld"] = linker_script(board, placement, parts.tables)
     files |= {**platform_files(board, placement), "platformio.ini": platformio_ini(board)}
+    return finish_project(board, files, placement=placement, frontend_fingerprint=parts.tables.fingerprint, model_sha256=parts.model_sha256)
+
+
+def finish_project(
+    board: Board, files: Mapping[str, str], *, placement: Placement | None, frontend_fingerprint: str, model_sha256: str
+) -> FirmwareProject:
+    """Return the project of `files`, with their fingerprint among them."""
     ordered = {path: files[path] for path in sorted(files)}
     own_fingerprint = fingerprint(ordered)
     ordered[FINGERPRINT_FILE] = render_template("app/firmware_fingerprint.h.j2", {"fingerprint": own_fingerprint})
@@ -128,8 +138,8 @@ def _render(parts: Parts) -> FirmwareProject:
         runtime=board.default_runtime,
         files=dict(sorted(ordered.items())),
         fingerprint=own_fingerprint,
-        frontend_fingerprint=parts.tables.fingerprint,
-        model_sha256=parts.model_sha256,
+        frontend_fingerprint=frontend_fingerprint,
+        model_sha256=model_sha256,
         placement=placement,
     )
 

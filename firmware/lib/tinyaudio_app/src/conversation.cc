@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "live.h"
+#include "session.h"
 #include "settings_conversation.h"
 #include "tinyaudio/port.h"
 
@@ -26,13 +27,6 @@ uint32_t capabilities(const Application& application) {
     return wire::kCapabilityStageTrace | wire::kCapabilityStageCapture | wire::kCapabilityReset |
            (port_has_microphone() ? wire::kCapabilityMicrophone : 0) |
            (application.settings.is_usable ? wire::kCapabilitySettings : 0);
-}
-
-// Copies a text into a bounded array of a message; what does not fit is cut off.
-void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count) {
-    const size_t length = strlen(text);
-    *count = static_cast<uint16_t>(length < capacity ? length : capacity);
-    memcpy(field, text, *count);
 }
 
 void say_hello(Application& application, uint32_t nonce) {
@@ -64,18 +58,6 @@ void say_hello(Application& application, uint32_t nonce) {
     wire::link_send_message(application.link, hello);
 }
 
-// A fault ended the run before: the host of this run is the one to be told.
-void tell_last_words(Application& application) {
-    const char* const words = port_last_words();
-    if (words == nullptr) {
-        return;
-    }
-    wire::Log log;
-    log.level = wire::LogLevel::kError;
-    put_text(words, wire::Log::kMaxText, log.text, &log.text_count);
-    wire::link_send_message(application.link, log);
-}
-
 void open_session(Application& application, const MessageView& view) {
     wire::HelloRequest request;
     if (!wire::decode(view.payload, view.payload_bytes, &request)) {
@@ -83,7 +65,7 @@ void open_session(Application& application, const MessageView& view) {
     }
     forget_clip(application, Phase::kIdle);
     say_hello(application, request.nonce);
-    tell_last_words(application);
+    tell_last_words(application.link);
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }
@@ -119,18 +101,6 @@ void take_samples(Application& application, const MessageView& view) {
     }
 }
 
-[[noreturn]] void reset(const Application& application, const MessageView& view) {
-    wire::ResetRequest request = {0};
-    wire::decode(view.payload, view.payload_bytes, &request);
-    const uint32_t ticks_per_ms = application.config->counter_frequency_hz / 1000;
-    for (uint32_t ms = 0; ms < request.delay_ms; ++ms) {
-        const uint32_t start = port_counter_ticks();
-        while (port_counter_ticks() - start < ticks_per_ms) {
-        }
-    }
-    port_reset();
-}
-
 }  // namespace
 
 void forget_clip(Application& application, Phase phase) {
@@ -160,10 +130,7 @@ void start_clip(Application& application, const PcmSource& source) {
 
 void refuse(Application& application, FaultCode code, const char* text) {
     forget_clip(application, Phase::kRefused);
-    wire::DeviceFault fault = {};
-    fault.code = code;
-    put_text(text, wire::DeviceFault::kMaxText, fault.text, &fault.text_count);
-    wire::link_send_message(application.link, fault);
+    tell_fault(application.link, code, text);
 }
 
 bool take_message(Application& application) {
@@ -201,7 +168,7 @@ bool take_message(Application& application) {
             list_settings(application, view);
             break;
         case MessageType::kResetRequest:
-            reset(application, view);
+            reset_on_request(view, application.config->counter_frequency_hz);
         default:
             refuse(application, FaultCode::kBadRequest, "a message that this firmware does not know");
             break;

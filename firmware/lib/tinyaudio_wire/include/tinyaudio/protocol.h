@@ -1,4 +1,4 @@
-// Message types of the serial protocol, version 3.
+// Message types of the serial protocol, version 4.
 //
 // Generated from tinyaudio/wire/protocol.toml by `python -m tinyaudio.wire.generate`; change that, not this.
 //
@@ -19,7 +19,7 @@
 namespace tinyaudio {
 namespace wire {
 
-constexpr uint16_t kProtocolVersion = 3;
+constexpr uint16_t kProtocolVersion = 4;
 constexpr uint32_t kMaxPayloadBytes = 522;
 
 enum class MessageType : uint8_t {
@@ -35,6 +35,8 @@ enum class MessageType : uint8_t {
     kSettingsWrite = 0x15,  // to device
     kSettingsRead = 0x16,  // to device
     kSettingsList = 0x17,  // to device
+    kModelInput = 0x19,  // to device
+    kModelRun = 0x1A,  // to device
     kHello = 0x40,  // to host
     kStageTrace = 0x41,  // to host
     kStageData = 0x42,  // to host
@@ -46,6 +48,9 @@ enum class MessageType : uint8_t {
     kOverrun = 0x48,  // to host
     kSettingsValue = 0x49,  // to host
     kSettingsKeys = 0x4A,  // to host
+    kModelData = 0x4D,  // to host
+    kModelTicks = 0x4E,  // to host
+    kModelResult = 0x4F,  // to host
 };
 
 // What the device tells about each frame of the front end.
@@ -97,6 +102,16 @@ enum class SettingStatus : uint8_t {
     kFailed = 4,  // Not written: there is no storage, it does not work, or other firmware has written it.
 };
 
+// What of a model's inference is told.
+enum class ModelPart : uint8_t {
+    kOutput = 0,  // The model's output.
+    kLogits = 1,  // The tensor before a final softmax or logistic function; the output where there is none.
+};
+
+// How to run a model.
+constexpr uint32_t kModelRunOptionForget = 1u;  // Forget all earlier inputs first; of use to streaming models only.
+constexpr uint32_t kModelRunOptionStepTicks = 2u;  // Run step by step, and tell the cost of each with ModelTicks.
+
 // What the firmware can do beyond the basics.
 constexpr uint32_t kCapabilityStageTrace = 1u;  // Sends StageTrace.
 constexpr uint32_t kCapabilityStageCapture = 2u;  // Sends StageData.
@@ -104,6 +119,7 @@ constexpr uint32_t kCapabilitySelfTest = 4u;  // Carries the golden vectors of e
 constexpr uint32_t kCapabilityReset = 8u;  // Obeys ResetRequest.
 constexpr uint32_t kCapabilityMicrophone = 16u;  // Obeys LiveBegin.
 constexpr uint32_t kCapabilitySettings = 32u;  // Keeps settings without power.
+constexpr uint32_t kCapabilityBareModel = 64u;  // Is a model alone: obeys ModelInput and ModelRun, and knows no clips.
 
 // Opens a session: the device forgets its link state and what it was doing, and answers with Hello.
 struct HelloRequest {
@@ -373,6 +389,52 @@ inline uint32_t encode(const SettingsList& message, uint8_t* payload, uint32_t c
 inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsList* message) {
     PayloadReader reader{payload, bytes, 0, true};
     get(reader, &message->first_key);
+    return reader.ok && reader.position == bytes;
+}
+
+// A piece of the model's next input. The pieces come in order, and all of them before ModelRun.
+struct ModelInput {
+    static constexpr MessageType kType = MessageType::kModelInput;
+    static constexpr uint32_t kMaxBytes = 486;
+    static constexpr uint32_t kMaxData = 480;
+    uint32_t offset_bytes;  // [bytes] Position of this piece in the input.
+    uint16_t data_count;
+    uint8_t data[480];  // The piece, as it lies in memory.
+};
+
+inline uint32_t encode(const ModelInput& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.offset_bytes);
+    put_bounded(writer, message.data, message.data_count, 480u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelInput* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->offset_bytes);
+    get_bounded(reader, message->data, &message->data_count, 480u);
+    return reader.ok && reader.position == bytes;
+}
+
+// One inference on the input that was sent. Its output, logits and ticks come in pieces, ModelResult last.
+struct ModelRun {
+    static constexpr MessageType kType = MessageType::kModelRun;
+    static constexpr uint32_t kMaxBytes = 8;
+    uint32_t run_id;  // Any number; all messages about the inference repeat it.
+    uint32_t options;  // How.
+};
+
+inline uint32_t encode(const ModelRun& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, message.options);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelRun* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get(reader, &message->options);
     return reader.ok && reader.position == bytes;
 }
 
@@ -773,6 +835,97 @@ inline uint32_t encode(const SettingsKeys& message, uint8_t* payload, uint32_t c
 inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsKeys* message) {
     PayloadReader reader{payload, bytes, 0, true};
     get_bounded(reader, message->keys, &message->keys_count, 32u);
+    return reader.ok && reader.position == bytes;
+}
+
+// A piece of what an inference computed.
+struct ModelData {
+    static constexpr MessageType kType = MessageType::kModelData;
+    static constexpr uint32_t kMaxBytes = 491;
+    static constexpr uint32_t kMaxData = 480;
+    uint32_t run_id;  // Inference it belongs to.
+    ModelPart part;  // What it is a piece of.
+    uint32_t offset_bytes;  // [bytes] Position of this piece in the whole.
+    uint16_t data_count;
+    uint8_t data[480];  // The piece, as it lies in memory.
+};
+
+inline uint32_t encode(const ModelData& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, static_cast<uint8_t>(message.part));
+    put(writer, message.offset_bytes);
+    put_bounded(writer, message.data, message.data_count, 480u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelData* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get_enum(reader, &message->part, 2u);
+    get(reader, &message->offset_bytes);
+    get_bounded(reader, message->data, &message->data_count, 480u);
+    return reader.ok && reader.position == bytes;
+}
+
+// What some steps of an inference cost.
+struct ModelTicks {
+    static constexpr MessageType kType = MessageType::kModelTicks;
+    static constexpr uint32_t kMaxBytes = 264;
+    static constexpr uint32_t kMaxTicks = 64;
+    uint32_t run_id;  // Inference it belongs to.
+    uint16_t first_step;  // Step of the first number: operators in the order of execution.
+    uint16_t ticks_count;
+    uint32_t ticks[64];  // [ticks] Cost of this step and of those that follow.
+};
+
+inline uint32_t encode(const ModelTicks& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, message.first_step);
+    put_bounded(writer, message.ticks, message.ticks_count, 64u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelTicks* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get(reader, &message->first_step);
+    get_bounded(reader, message->ticks, &message->ticks_count, 64u);
+    return reader.ok && reader.position == bytes;
+}
+
+// The last message about an inference.
+struct ModelResult {
+    static constexpr MessageType kType = MessageType::kModelResult;
+    static constexpr uint32_t kMaxBytes = 22;
+    uint32_t run_id;  // Inference it belongs to.
+    uint32_t input_crc32;  // CRC-32 of the input, as the model got it.
+    uint32_t counter_ticks;  // [ticks] Cost of the inference; with step_ticks, the sum of its steps.
+    uint32_t output_bytes;  // [bytes] Length of the output, which has been sent.
+    uint32_t logits_bytes;  // [bytes] Length of the logits, which have been sent.
+    uint16_t steps;  // Steps whose ticks have been sent.
+};
+
+inline uint32_t encode(const ModelResult& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, message.input_crc32);
+    put(writer, message.counter_ticks);
+    put(writer, message.output_bytes);
+    put(writer, message.logits_bytes);
+    put(writer, message.steps);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelResult* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get(reader, &message->input_crc32);
+    get(reader, &message->counter_ticks);
+    get(reader, &message->output_bytes);
+    get(reader, &message->logits_bytes);
+    get(reader, &message->steps);
     return reader.ok && reader.position == bytes;
 }
 
