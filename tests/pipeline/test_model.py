@@ -182,7 +182,10 @@ def test_what_does_not_fit_is_refused_with_how_much_is_missing(tmp_path: Path) -
     path.write_bytes(wide_model(600_000))
     outcome = inspect_model(request(path=path, board_id="stm32h7"))
     assert not outcome.passed
-    assert any(re.search(r"arena of the model, \d+ bytes: .*axi_sram has \d+ left \(\d+ too few\)", problem) for problem in outcome.facts["budget"]["problems"])
+    assert any(
+        re.search(r"arena of the model, \d+ bytes: .*axi_sram has \d+ left \(\d+ too few\)", problem)
+        for problem in outcome.facts["budget"]["problems"]
+    )
     with pytest.raises(ModelError, match=r"does not fit stm32h7: .*too few"):
         verify_model(request(path=path, board_id="stm32h7"), Silent())
     result = CliRunner().invoke(app, ["model", "inspect", str(path), "--board", "mps2_an500", "--json"])
@@ -196,10 +199,9 @@ def test_the_estimate_holds_flash_against_the_budget() -> None:
     compiled = compile_model(MODEL_FILE.read_bytes(), name="golden")
     assert not estimate_budget(board, compiled, code_bytes=10_000).problems
     over = estimate_budget(board, compiled, code_bytes=board.budget.flash_bytes).problems
-    assert over == (
-        f"flash: about {compiled.weights_bytes + board.budget.flash_bytes:,} bytes needed, {compiled.weights_bytes:,} more than the budget of "
-        f"mps2_an500 ({board.budget.flash_bytes:,}); the weights alone {compiled.weights_bytes:,}",
-    )
+    flash_bytes = board.budget.flash_bytes
+    sentence = f"flash: about {compiled.weights_bytes + flash_bytes:,} bytes needed, {compiled.weights_bytes:,} more than the budget of mps2_an500"
+    assert over == (f"{sentence} ({flash_bytes:,}); the weights alone {compiled.weights_bytes:,}",)
 
 
 def test_inputs_saturate_are_real_and_are_random() -> None:
