@@ -13,7 +13,7 @@ from tinyaudio.bench.hil import ModelCase, ModelRunReport, run_model
 from tinyaudio.core.artifacts import BuildArtifact
 from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.files import write_text_if_changed
-from tinyaudio.deploy.build import build_project
+from tinyaudio.deploy.build import build_project, model_code_bytes
 from tinyaudio.deploy.compiler import CompiledModel, read_graph
 from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, render_model_project, write_project
 from tinyaudio.learn.oracle import ReferenceModel
@@ -26,7 +26,6 @@ from tinyaudio.report import ArenaBuffer, ArenaTimeline, write_arena_picture
 
 DEFAULT_INPUTS = 20
 _MEASURED_INPUTS = 3  # inferences step by step, behind the others
-_CODE_SECTIONS = frozenset({".vectors", ".hot", ".hot_rest", ".tables", ".text", ".ARM.exidx"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +49,15 @@ class ModelOutcome:
     facts: dict[str, Any]  # as the command line's JSON shows it
     compiled: CompiledModel
     passed: bool  # the model fits the board, and nothing differs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What a board made of the cases, and the image it ran."""
+
+    report: ModelRunReport
+    build: BuildArtifact
+    code_bytes: int  # of kernels, generated code and C library; on a host of all that is no weight
 
 
 def inspect_model(request: ModelRequest, *, picture: Path | None = None) -> ModelOutcome:
@@ -119,11 +127,11 @@ def verify_model(request: ModelRequest, progress: Progress, *, per_operator: boo
     with progress.task("running the reference interpreter") as advance:
         cases = _cases(file, inputs, measured=_MEASURED_INPUTS if per_operator else 0, advance=advance)
     with tempfile.TemporaryDirectory(prefix="tinyaudio-model-") as folder:
-        report, build = _run_on_board(file, board, cases, work_dir=Path(folder), offline=request.offline, progress=progress)
-    facts = _facts(file, board, runtime) | _run_facts(file, report, build)
+        run = _run_on_board(file, board, cases, work_dir=Path(folder), offline=request.offline, progress=progress)
+    facts = _facts(file, board, runtime) | _run_facts(file, run)
     if per_operator:
-        facts["ops"] = [_measured(operation, cost, report.unit) for operation, cost in zip(facts["ops"], report.per_step, strict=True)]
-    passed = facts["mismatches"] == 0 and build.budget_ok
+        facts["ops"] = [_measured(operation, cost, run.report.unit) for operation, cost in zip(facts["ops"], run.report.per_step, strict=True)]
+    passed = facts["mismatches"] == 0 and run.build.budget_ok
     return ModelOutcome(facts=facts, compiled=file.compiled, passed=passed)
 
 
@@ -189,9 +197,7 @@ def _cases(file: ModelFile, inputs: Sequence[ModelInput], *, measured: int, adva
     return cases
 
 
-def _run_on_board(
-    file: ModelFile, board: Board, cases: Sequence[ModelCase], *, work_dir: Path, offline: bool, progress: Progress
-) -> tuple[ModelRunReport, BuildArtifact]:
+def _run_on_board(file: ModelFile, board: Board, cases: Sequence[ModelCase], *, work_dir: Path, offline: bool, progress: Progress) -> _Run:
     project = render_model_project(ModelRenderInputs(board=board, compiled=file.compiled, model_sha256=file.sha256))
     directory = work_dir / "firmware"
     write_project(project, directory)
@@ -213,7 +219,8 @@ def _run_on_board(
             log=log,
             on_inference=lambda done: advance(done, len(cases)),
         )
-    return report, build
+    own_code_bytes = model_code_bytes(build)
+    return _Run(report=report, build=build, code_bytes=build.flash_bytes - file.compiled.weights_bytes if own_code_bytes is None else own_code_bytes)
 
 
 def _facts(file: ModelFile, board: Board, runtime: str) -> dict[str, Any]:
@@ -257,13 +264,13 @@ def _budget_facts(estimate: BudgetEstimate) -> dict[str, Any]:
     return {"lines": [asdict(line) for line in estimate.lines], "problems": list(estimate.problems)}
 
 
-def _run_facts(file: ModelFile, report: ModelRunReport, build: BuildArtifact) -> dict[str, Any]:
-    compiled = file.compiled
+def _run_facts(file: ModelFile, run: _Run) -> dict[str, Any]:
+    compiled, report, build = file.compiled, run.report, run.build
     has_logits = compiled.logits.index != compiled.output_.index
     mismatches = report.output_mismatches + (report.logits_mismatches if has_logits else 0)
-    per_inference = {f"{report.unit}_per_inference": report.per_inference}
+    per_inference: dict[str, float] = {f"{report.unit}_per_inference": report.per_inference}
     if report.unit == "instructions" and compiled.macs:
-        per_inference["instructions_per_mac"] = round(report.per_inference / compiled.macs, 3)  # type: ignore[assignment]
+        per_inference["instructions_per_mac"] = round(report.per_inference / compiled.macs, 3)
     return {
         "inputs": report.inputs,
         "mismatches": mismatches,
@@ -273,7 +280,8 @@ def _run_facts(file: ModelFile, report: ModelRunReport, build: BuildArtifact) ->
         "distinct_outputs": report.distinct_outputs,
         "first_mismatches": [asdict(mismatch) for mismatch in report.first_mismatches],
         **per_inference,
-        "code_bytes": code_bytes(build, compiled),
+        "code_bytes": run.code_bytes,
+        "image_code_bytes": build.flash_bytes - compiled.weights_bytes,
         "flash_bytes": build.flash_bytes,
         "ram_bytes": build.ram_bytes,
         "budget_ok": build.budget_ok,
@@ -282,13 +290,6 @@ def _run_facts(file: ModelFile, report: ModelRunReport, build: BuildArtifact) ->
         "toolchain": build.toolchain,
         "log": list(report.log),
     }
-
-
-def code_bytes(build: BuildArtifact, compiled: CompiledModel) -> int:
-    """Return .text and .rodata of an image of a model alone, without weights and requantization tables."""
-    if build.placement is None:
-        return build.flash_bytes - compiled.weights_bytes
-    return sum(item.bytes for item in build.placement.items if _CODE_SECTIONS & set(item.sections))
 
 
 def _measured(operation: dict[str, Any], cost: int, unit: str) -> dict[str, Any]:
