@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from tinyaudio.bench.device import Device
 from tinyaudio.bench.emulation import Link, VirtualBoard, start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, FakeMicrophone, PatchModel, TwinComputer
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
-from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
+from tinyaudio.bench.transport import LoopbackTransport, ProcessTransport, SerialTransport, Transport
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProject, HilReport
 from tinyaudio.core.board import Board, Depth, load_board
+from tinyaudio.core.tools import start_tool
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
 from tinyaudio.dsp.audio import write_wav
@@ -30,9 +32,9 @@ CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 
 #: Kind of emulator -> what a board on it has beside its firmware.
 _VIRTUAL_CAPABILITIES = {
-    "process": frozenset({"firmware", "microphone", "settings", "lines_without_peripherals"}),
+    "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
     "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals"}),
-    "unicorn": frozenset({"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings"}),
+    "unicorn": frozenset({"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings", "power_loss"}),
 }
 
 #: Puts something between the device and its line.
@@ -123,23 +125,44 @@ class Rig:
         microphone: NDArray[np.int16] | None = None,
         gaps: Mapping[int, int] | None = None,
         settings: Path | None = None,
+        power_loss_at: int | None = None,
     ) -> Iterator[Line]:
-        """Open a line to a device that hears `microphone`, with `gaps` as `FakeMicrophone` has them, and stores in `settings`."""
+        """Open a line to a device that hears `microphone`, with `gaps` as `FakeMicrophone` has them, and stores in `settings`.
+
+        It loses power at the flash step `power_loss_at`, counted from 1.
+        """
         if self.depth == "fake":
             stored = None if settings is None else self.fake_settings.setdefault(settings, {})
             heard = None if microphone is None else FakeMicrophone(pcm=microphone, gaps=gaps or {})
             loopback = LoopbackTransport(self._fake_device(heard, stored))
             yield Line(transport=loopback, clock=loopback.now_seconds, board=None, description="loopback")
+        elif gaps:
+            with self._start_with_gaps(microphone, gaps) as transport:
+                yield Line(transport=transport, clock=None, board=None, description="child process")
         elif self.depth == "virtual":
             assert self.elf is not None
             wav = None if microphone is None else self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.wav"
             if wav is not None and microphone is not None:
                 write_wav(wav, microphone, sample_rate_hz=golden_tables().spec.sample_rate_hz)
-            with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir, microphone=wav, settings=settings) as board:
+            peripherals: dict[str, Any] = {"microphone": wav, "settings": settings, "power_loss_at": power_loss_at}
+            with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir, **peripherals) as board:
                 yield Line(transport=board.transport, clock=None, board=board, description=board.describe())
         else:
             assert self.port is not None, "--depth serial needs --port"
             yield Line(transport=SerialTransport(self.port), clock=None, board=None, description=self.port)
+
+    @contextmanager
+    def _start_with_gaps(self, microphone: NDArray[np.int16] | None, gaps: Mapping[int, int]) -> Iterator[Transport]:
+        """Start the firmware of a host, which loses what it is told to lose."""
+        assert self.elf is not None
+        assert microphone is not None
+        samples = self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.pcm"
+        samples.write_bytes(microphone.tobytes())
+        options = [part for position, count in sorted(gaps.items()) for part in ("--lose", f"{position}:{count}")]
+        with start_tool([self.elf, "--microphone", samples, *options], pipes=True) as process:
+            transport = ProcessTransport(process)
+            yield transport
+            transport.close()
 
     def run(
         self,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import wave
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from unicorn import unicorn_const
+from unicorn import arm_const, unicorn_const
 
 from tinyaudio.bench.emulation.stm32h743.chip import Chip, ChipOptions
 from tinyaudio.bench.emulation.stm32h743.counting import compile_hook
@@ -171,6 +172,40 @@ def test_the_mpu_forbids_and_keeps_out_of_the_cache() -> None:
     assert mpu.rights_at(0x2400_0080) == 0  # neither the region nor the background
     mpu.write_register(0xD94, 5)
     assert mpu.rights_at(0x2400_0080) == everything
+
+
+@pytest.mark.parametrize(("mpu_control", "ccr", "is_refused"), [(5, 1 << 16 | 1 << 8, True), (7, 1 << 16 | 1 << 8, False), (5, 1 << 8, False)])
+def test_memory_is_not_probed_through_the_cache_while_faultmask_switches_the_mpu_off(mpu_control: int, ccr: int, is_refused: bool) -> None:
+    """What is to be read lies in a region that is not cached; without HFNMIENA the default map, which caches it, counts instead."""
+    chip = fresh_chip()
+    chip.mpu.write_register(0xD94, mpu_control)
+    chip.system_control.write_register(0xD14, ccr)  # at the priority of the program nothing is wrong with it
+    chip.engine.set_register(arm_const.UC_ARM_REG_FAULTMASK, 1)
+    with pytest.raises(MisuseError, match="HFNMIENA is 0") if is_refused else nullcontext():
+        chip.system_control.write_register(0xD14, ccr)
+
+
+def test_a_low_power_timer_reloads_above_its_compare_value() -> None:
+    chip = fresh_chip()
+    chip.rcc.write_register(0x74, 1)  # LSI
+    chip.rcc.write_register(0x54, 4 << 28)  # for LPTIM1
+    pass_time(chip)
+    timer = chip.lptims["LPTIM1"]
+    timer.write_register(0x10, 1)
+    timer.write_register(0x18, 0)
+    with pytest.raises(MisuseError, match=r"LPTIM1: ARR \(0\) is not above CMP \(0\)"):
+        timer.write_register(0x10, 3)
+    timer.write_register(0x18, 1)
+    timer.write_register(0x10, 3)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_stop_at_a_lower_voltage_is_not_modelled(scale: int) -> None:
+    chip = fresh_chip()
+    chip.pwr.stop()
+    chip.pwr.write_register(0x00, 0xF000_0000 | scale << 14)
+    with pytest.raises(UnmodelledError, match=f"SVOS = {scale}"):
+        chip.pwr.stop()
 
 
 # -- the microphone --------------------------------------------------------------------------------------------------

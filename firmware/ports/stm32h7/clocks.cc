@@ -33,6 +33,7 @@ void raise_voltage() {
     if (kClock.overdrive) {
         open_gate({offsetof(Rcc, APB4ENR), Rcc::APB4ENR_SYSCFGEN});
         set_bits(syscfg().PWRCR, Syscfg::PWRCR_ODEN);
+        static_cast<void>(static_cast<uint32_t>(syscfg().PWRCR));  // it has arrived before readiness is looked at
         wait_for(pwr().D3CR, Pwr::D3CR_VOSRDY, Pwr::D3CR_VOSRDY);
     }
 }
@@ -122,6 +123,7 @@ void stop_clocks() {
     wait_for(rcc().CR, kAllPlls << 1, 0);
     if (kClock.overdrive) {
         clear_bits(syscfg().PWRCR, Syscfg::PWRCR_ODEN);
+        static_cast<void>(static_cast<uint32_t>(syscfg().PWRCR));
         wait_for(pwr().D3CR, Pwr::D3CR_VOSRDY, Pwr::D3CR_VOSRDY);
     }
 }

@@ -17,10 +17,11 @@ namespace stm32h7 {
 namespace {
 
 constexpr uint32_t kLsiHz = 32000;         // RM0433 8.5
-constexpr uint32_t kPrescalerBits = 5;     // PRESC: 32, so that a tick is 1 ms
-constexpr uint32_t kTicksPerSecond = kLsiHz >> kPrescalerBits;
-static_assert(kTicksPerSecond == 1000, "a tick is a millisecond");
-constexpr uint32_t kLongestTicks = 0x10000;  // the timer has 16 bits
+constexpr uint32_t kPrescalerBits = 4;     // PRESC: 16
+// More than one, because ARR, one less than the ticks, has to be above CMP, which is 0 (RM0433 43.7).
+constexpr uint32_t kTicksPerMillisecond = (kLsiHz >> kPrescalerBits) / 1000;
+static_assert(kTicksPerMillisecond == 2, "two ticks a millisecond");
+constexpr uint32_t kLongestMilliseconds = 0x10000 / kTicksPerMillisecond;  // the timer has 16 bits
 
 // ES0392 (errata, LPTIM): a timer that is switched off by its own ENABLE bit may leave the chip unable to enter Stop mode;
 // a reset through the RCC is the way to end it.
@@ -81,10 +82,10 @@ bool port_stop_for(uint32_t milliseconds) {
     prepare_timer();
     bool is_over = true;
     while (milliseconds > 0 && is_over) {
-        const uint32_t ticks = milliseconds < kLongestTicks ? milliseconds : kLongestTicks;
-        start_timer(ticks);
+        const uint32_t now = milliseconds < kLongestMilliseconds ? milliseconds : kLongestMilliseconds;
+        start_timer(now * kTicksPerMillisecond);
         is_over = stop_until_timer();
-        milliseconds -= ticks;
+        milliseconds -= now;
     }
     reset_timer();
     return is_over;

@@ -60,7 +60,8 @@ void unlock() {
     bank().CCR = FlashBank::SR_WRITE_ERRORS | FlashBank::SR_EOP;
 }
 
-// Sleeps until what was begun has ended: an erase takes seconds, in which bytes and samples still come in.
+// Sleeps until what was begun has ended: an erase takes seconds, in which bytes and samples still come in. Behind the
+// interrupt of its end nothing else need come, so it is not slept on if the controller is busy still.
 bool finish() {
     constexpr uint32_t kBusy = FlashBank::SR_QW | FlashBank::SR_BSY | FlashBank::SR_WBNE;
     enable_interrupt(kFlashInterrupt);
@@ -69,7 +70,9 @@ bool finish() {
         if ((bank().SR & kBusy) == 0) {
             break;
         }
-        wait_for_interrupt();
+        if ((bank().CR & FlashBank::CR_END_INTERRUPTS) != 0) {
+            wait_for_interrupt();
+        }
     }
     const bool is_good = (bank().SR & FlashBank::SR_WRITE_ERRORS) == 0;
     bank().CCR = FlashBank::SR_WRITE_ERRORS | FlashBank::SR_EOP;

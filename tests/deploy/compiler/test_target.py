@@ -101,27 +101,9 @@ def test_operators_are_bit_exact_on_cortex_m7(sources: Path, expected: list[str]
     compiler, emulator = _tool("arm-none-eabi-g++"), _tool("qemu-system-arm")
     image = sources / f"image{optimization}.elf"
     command = [compiler, *MACHINE, optimization, "-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
-<<<<<<< HEAD
-    command += [
-        "-nostartfiles",
-        "--specs=nano.specs",
-        "--specs=nosys.specs",
-        f"-Wl,-T,{TARGET / 'target.ld'}",
-        *(f"-I{path}" for path in INCLUDE_DIRS),
-    ]
-    command += [
-        f"-I{sources}",
-        str(sources / "runner.cc"),
-        str(TARGET / "startup.cc"),
-        *map(str, sorted((NN / "src").glob("*.cc"))),
-        "-o",
-        str(image),
-    ]
-=======
     command += ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", f"-Wl,-T,{TARGET / 'target.ld'}"]
     command += [*(f"-I{path}" for path in (*INCLUDE_DIRS, sources)), str(sources / "runner.cc"), str(TARGET / "startup.cc")]
     command += [*map(str, sorted((NN / "src").glob("*.cc"))), "-o", str(image)]
->>>>>>> issue6
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     machine = ["-M", "mps2-an500", "-display", "none", "-monitor", "none", "-serial", "null", "-kernel", str(image)]

@@ -9,6 +9,7 @@ from tinyaudio.deploy.compiler.emit import emit, function_name, initial_values_b
 from tinyaudio.deploy.compiler.graph import Graph, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan, plan_memory
 from tinyaudio.deploy.compiler.passes import simplify
+from tinyaudio.deploy.compiler.passes.strip_ends import strip_ends
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize, widen_weights
 from tinyaudio.deploy.compiler.reader import read_graph
 from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, logits_index, schedule, scratch_name
@@ -68,7 +69,7 @@ class CompiledModel:
     fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
 
 
-def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", with_steps: bool = False) -> CompiledModel:
+def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8_ends: bool = False, with_steps: bool = False) -> CompiledModel:
     """Compile a full-integer INT8 ``.tflite`` model.
 
     Parameters
@@ -79,6 +80,8 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", with
         The model's name, for comments in the generated code.
     optimize
         "size": constants take at most 1.15 times the weights in the file; "speed": more of them, where it helps.
+    int8_ends
+        Leave out conversions from and to other types at the model's input and output.
     with_steps
         Whether ``model.h`` also declares ``run_step()``, which runs the operators one by one.
 
@@ -93,7 +96,8 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", with
     ModelError
         If the file is malformed or uses what is not supported; the error names the tensor or operator.
     """
-    graph = widen_weights(simplify(read_graph(tflite)), optimize=optimize)
+    read = read_graph(tflite)
+    graph = widen_weights(simplify(strip_ends(read) if int8_ends else read), optimize=optimize)
     if not graph.operations:
         raise ModelError("no operator computes anything", hint="the model's output is its input", where=f"model {name!r}")
     steps = schedule(graph)

@@ -94,6 +94,8 @@ class Lptim(Peripheral):
         if not value & _ENABLE:
             self._begun_ps = None
         elif value & (_SINGLE | _CONTINUOUS):
+            if self.registers[_ARR] <= self.registers[_CMP]:
+                raise MisuseError(f"{self.name}: ARR ({self.registers[_ARR]}) is not above CMP ({self.registers[_CMP]}) (RM0433, 43.7)")
             self._begun_ps = self._last_ps = self._timeline.now_ps()
             self._is_single = bool(value & _SINGLE)
         self._schedule()

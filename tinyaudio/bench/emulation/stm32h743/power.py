@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
-from tinyaudio.bench.emulation.stm32h743.problems import MisuseError
+from tinyaudio.bench.emulation.stm32h743.problems import MisuseError, UnmodelledError
 from tinyaudio.bench.emulation.stm32h743.timeline import Timeline
 
 _CR1, _CSR1, _CR3, _D3CR = 0x00, 0x04, 0x0C, 0x18
 _BACKUP_WRITABLE = 1 << 8  # CR1.DBP
 _LDO_ON = 1 << 1  # CR3.LDOEN
 _SCALES = {1: 3, 2: 2, 3: 1}  # the field VOS -> the number of the scale
+_STOP_AT_SCALE_3 = 3  # CR1.SVOS; 2 is scale 4, 1 is scale 5
 _VOS_READY = 1 << 13
 _CHANGE_PS = 20_000_000  # 20 us, of the order of DS12110, 6.3.3
 _PWRCR = 0x2C  # of SYSCFG; bit 0 is ODEN, the overdrive that makes VOS0 of VOS1
@@ -46,7 +47,16 @@ class Pwr(Peripheral):
         self._changed_ps = self._timeline.now_ps()
 
     def stop(self) -> None:
-        """STOP mode ends at VOS3 (RM0433, 6.6.2)."""
+        """STOP mode ends at VOS3 (RM0433, 6.6.2).
+
+        Raises
+        ------
+        UnmodelledError
+            If the firmware chose a lower voltage for it: waking up takes longer then, and fewer peripherals can do it.
+        """
+        scale = self.registers[_CR1] >> 14 & 3
+        if scale != _STOP_AT_SCALE_3:
+            raise UnmodelledError(f"STOP with PWR_CR1.SVOS = {scale}: only voltage scale 3 ({_STOP_AT_SCALE_3}) is modelled")
         self.registers[_D3CR] = 0x4000
 
     def read_register(self, offset: int) -> int:

@@ -120,7 +120,7 @@ template <typename Shape, int32_t kStep>
 struct FourPixels {
     static constexpr int32_t kSteps = Shape::kDepth / 2;
     static constexpr int32_t kStepBytes = Shape::kWeights == WeightFormat::kWide ? 8 : 4;
-    static constexpr int32_t kLoops = kSteps <= 16 ? 0 : kSteps / 8;  // few steps are written out
+    static constexpr int32_t kLoops = kSteps < 16 ? 0 : kSteps / 8;  // few steps are written out
     static constexpr bool kFits = Shape::kOutputChannels % 2 == 0 && Shape::kRequantization != Requantization::kGeneral &&
                                   Shape::kActivationMin == -128 && Shape::kActivationMax == 127 && 3 * kStep < 4095 &&
                                   kLoops * 8 * kStepBytes < 4096;

@@ -20,6 +20,29 @@ struct DepthwisePair {
     int32_t next;            // from the outputs of channel a to those of the next pair's
 };
 
+// Spread the constants of all channel pairs, (0, 2), (1, 3), (4, 6), (5, 7) ..., of a 3x3 kernel; one function for all shapes.
+__attribute__((noinline)) inline void prepare_depthwise_pairs(const ChannelWeights& weights, int32_t channels, DepthwisePair* pairs) {
+    const int8_t* packed = weights.weights;
+    for (int32_t number = 0; number < channels / 2; ++number) {
+        DepthwisePair& pair = pairs[number];
+        const int32_t channel = number / 2 * 4 + number % 2;
+        pair.next = number % 2 == 0 ? 1 : 3;
+        for (int32_t row = 0; row < 3; ++row, packed += 8) {
+            const uint32_t first = sxtb16(load_word(packed));
+            const uint32_t second = sxtb16_ror8(load_word(packed));
+            const uint32_t third = sxtb16(load_word(packed + 4));
+            pair.weights[3 * row] = sadd16(first, first);
+            pair.weights[3 * row + 1] = sadd16(second, second);
+            pair.weights[3 * row + 2] = sadd16(third, third);
+        }
+        for (int32_t lane = 0; lane < 2; ++lane) {
+            pair.bias[lane] = 2 * weights.bias[channel + 2 * lane];
+            pair.multipliers[lane] = weights.multipliers[channel + 2 * lane];
+            pair.half_shifts[lane] = weights.right_shifts[channel + 2 * lane] - 1;
+        }
+    }
+}
+
 // What it needs for one row of outputs, in the order in which s0 to s5 and s22 to s24 take it.
 struct DepthwiseRow {
     const int16_t* rows[3];  // the first pixel's first two channels in the first column of each kernel row, 4-byte aligned
