@@ -48,8 +48,8 @@ class LiveCollector(ClipCollector):
         segment = self._close_segment(end_sample=message.position_samples)
         if message.lost_samples == 0 or segment.samples < 0:
             raise self._broken(f"a gap of {message.lost_samples} samples at {message.position_samples} begins at {segment.first_sample}")
-        self._require_next("behind a gap, frame", message.next_frame_index, segment.first_frame + segment.frames)
-        self._require_next("behind a gap, patch", message.next_patch_index, segment.first_patch + segment.patches)
+        self._require_next("frame", message.next_frame_index, segment.first_frame + segment.frames)
+        self._require_next("patch", message.next_patch_index, segment.first_patch + segment.patches)
         self._gaps.append(message)
 
     def finish_live(self, *, statistics: LinkStatistics) -> LiveRun:
