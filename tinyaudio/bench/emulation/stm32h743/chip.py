@@ -176,7 +176,7 @@ class Chip:
             name: Lptim(name, origin, timeline=self.timeline, exceptions=self.exceptions, kernel_hz=self.rcc.lptim_hz)
             for name, origin in (("LPTIM1", 0x4000_2400), ("LPTIM2", 0x5800_2400))
         }
-        probe = board.probe
+        probe = board.probe if isinstance(board.probe, Probe) else None
         for peripheral in (self.flash, *self.lptims.values(), Rng(options.seed), Dbgmcu(probe.device_id if probe else _DEFAULT_DEVICE_ID)):
             self.bus.add(peripheral)
         system_flash = self.memories.named("system_flash").content
