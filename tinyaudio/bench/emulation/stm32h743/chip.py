@@ -29,7 +29,7 @@ from tinyaudio.bench.emulation.stm32h743.sys_tick import SysTick
 from tinyaudio.bench.emulation.stm32h743.system_control import SystemControl
 from tinyaudio.bench.emulation.stm32h743.timeline import Timeline
 from tinyaudio.bench.emulation.stm32h743.usart import Usart
-from tinyaudio.core.board import Board, Clock
+from tinyaudio.core.board import Board, Clock, Probe
 from tinyaudio.core.errors import BuildError
 
 _PORTS = "ABCDEFGHIJK"
