@@ -13,7 +13,7 @@
 #include "esp_task_wdt.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
-#include "generated/board_config.h"
+#include "generated/arena_config.h"
 #include "last_words.h"
 #include "link.h"
 #include "microphone.h"
