@@ -77,26 +77,37 @@ class FakeEspPort:
             controller, device = os.openpty()
             tty.setraw(device)
             self.path.symlink_to(os.ttyname(device))
+            os.close(device)
             self.sessions += 1
             self._ready.set()
             try:
                 self._converse(controller)
             finally:
                 self.path.unlink()
-                os.close(device)
                 os.close(controller)
             self._stop.wait(None if self._absent_seconds == float("inf") else self._absent_seconds)
 
     def _converse(self, controller: int) -> None:
-        """Answer until the port has to go."""
+        """Answer until the port has to go.
+
+        A pseudo terminal has no RTS: whoever opens it resets the chip, as many boards do. Until the host commands a baud rate,
+        any will do; from then on, what comes at another one is noise, and so is what is too fast for the line.
+        """
         loader = EspLoader(self.chip)
         resets = self.chip.resets
         decoder = _SlipDecoder()
         while not self._stop.is_set():
             if not select.select([controller], [], [], _POLL_SECONDS)[0]:
                 continue
-            received = os.read(controller, 65_536)
-            if self._is_garbled(controller, loader):
+            received = _read(controller)
+            if received is None:
+                loader, decoder = EspLoader(self.chip), _SlipDecoder()
+                self._stop.wait(_POLL_SECONDS)
+                continue
+            rate = _SPEEDS.get(termios.tcgetattr(controller)[5], 0)
+            if rate < loader.baud_rate and loader.baud_rate > self._highest_baud_rate:
+                loader, decoder = EspLoader(self.chip), _SlipDecoder()  # opened anew, faster than this loop looked
+            if rate > self._highest_baud_rate or (loader.baud_rate != 0 and rate != loader.baud_rate):
                 _write(controller, _NOISE)
                 continue
             for packet in decoder.feed(received):
@@ -112,11 +123,6 @@ class FakeEspPort:
                     if self._reenumerates:
                         return
                     resets, loader = self.chip.resets, EspLoader(self.chip)
-
-    def _is_garbled(self, controller: int, loader: EspLoader) -> bool:
-        """Whether both sides disagree about the speed, or it is too fast for the line. Before a command of the host any fits."""
-        rate = _SPEEDS.get(termios.tcgetattr(controller)[5], 0)
-        return rate > self._highest_baud_rate or (loader.baud_rate != 0 and rate != loader.baud_rate)
 
 
 class _SlipDecoder:
@@ -154,6 +160,14 @@ class _SlipDecoder:
 def _slip(packet: bytes) -> bytes:
     escaped = packet.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc")
     return bytes([_END]) + escaped + bytes([_END])
+
+
+def _read(descriptor: int) -> bytes | None:
+    """Return what the host has sent, ``None`` while nobody has the port open."""
+    try:
+        return os.read(descriptor, 65_536)
+    except OSError:
+        return None
 
 
 def _write(descriptor: int, data: bytes) -> None:
