@@ -69,7 +69,7 @@ def test_without_network_one_error_says_what_is_missing_where_it_comes_from_and_
         assert said in error.hint
 
 
-def test_offline_never_tries(project: FirmwareProject, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def test_offline_never_tries(project: FirmwareProject, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def tried(*_: object, **__: object) -> None:
         raise AssertionError("the network was tried")
 

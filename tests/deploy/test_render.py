@@ -35,10 +35,10 @@ COPIES = ("lib/", "platforms/", "src/port/")
 
 
 def inputs(board_id: str = "mps2_an500", *, spec: FrontendSpec | None = None, smoothing_patches: int = 3) -> RenderInputs:
-    model = golden_vectors().model
+    model, board = golden_vectors().model, load_board(board_id)
     return RenderInputs(
-        board=load_board(board_id),
-        tables=design_frontend(spec or model.spec, kernel="cmsis_q31"),
+        board=board,
+        tables=design_frontend(spec or model.spec, kernel=board.fft_kernel),
         quantized=model,
         calibration=Calibration(smoothing_patches=smoothing_patches, detection_threshold=64),
     )
@@ -170,7 +170,7 @@ def test_tables_of_another_kernel_are_refused() -> None:
 
 
 def frontend_inputs(board_id: str = "mps2_an500", **changes: Any) -> FrontendRenderInputs:
-    tables = design_frontend(FrontendSpec(spectrum="power"), kernel="cmsis_q31")
+    tables = design_frontend(FrontendSpec(spectrum="power"), kernel=load_board(board_id).fft_kernel)
     quantization = FeatureQuantization(multiplier=2**30, shift=40, zero_point=3)
     return replace(FrontendRenderInputs(board=load_board(board_id), tables=tables, quantization=quantization), **changes)
 
@@ -182,8 +182,9 @@ def test_a_front_end_alone_is_the_same_application_without_a_model(board_id: str
     layout = json.loads(LAYOUT.read_text(encoding="utf-8"))[load_board(board_id).family]
     own = [path for path in alone.files if not path.startswith(COPIES)]
     assert own == [path for path in layout if "model_weights" not in path]
-    for path in ("src/main.cc", *(path for path in alone.files if path.startswith("lib/tinyaudio_app/"))):
+    for path in (path for path in alone.files if path.startswith("lib/tinyaudio_app/")):
         assert alone.files[path] == project.files[path]
+    assert alone.files["src/main.cc"] == render_project(inputs(board_id)).files["src/main.cc"]
     assert (alone.board, alone.model_sha256) == (board_id, "0" * 64)
     assert "kOutputElements = 0;" in alone.files["src/generated/model.h"]
     assert "kLabels" not in alone.files["src/generated/application_config.h"]
