@@ -23,7 +23,9 @@ StackType_t stack[kTask.stack_bytes / sizeof(StackType_t)];  // static, so that 
 StaticTask_t memory;
 TaskHandle_t application;
 
+// It may run before the call that makes it returns: on another core.
 void run(void*) {
+    application = xTaskGetCurrentTaskHandle();
     esp_task_wdt_add(nullptr);
     port_exit(tinyaudio_main(0, nullptr));
 }
@@ -56,6 +58,5 @@ void feed_watchdog() {
 // the other one, and a driver's interrupt is taken where the driver was installed.
 extern "C" void app_main() {
     using namespace tinyaudio::esp32s3;
-    application = xTaskCreateStaticPinnedToCore(run, "tinyaudio", sizeof(stack), nullptr, kPriority, stack, &memory,
-                                                kTask.core);
+    xTaskCreateStaticPinnedToCore(run, "tinyaudio", sizeof(stack), nullptr, kPriority, stack, &memory, kTask.core);
 }

@@ -12,6 +12,7 @@ typedef struct {
 
 TaskHandle_t xTaskCreateStaticPinnedToCore(TaskFunction_t function, const char* name, uint32_t stack_bytes, void* argument,
                                            UBaseType_t priority, StackType_t* stack, StaticTask_t* memory, BaseType_t core);
+TaskHandle_t xTaskGetCurrentTaskHandle(void);
 void vTaskDelay(TickType_t ticks);
 void vTaskSuspend(TaskHandle_t task);
 BaseType_t xTaskNotifyGive(TaskHandle_t task);

@@ -1,0 +1,112 @@
+"""The whole firmware of an ESP32-S3, its port included, on an ESP-IDF that is threads, pipes and files of the host."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.esp32s3_fixture import FRAMES, clips, expectation, golden_project
+from tests.host_cpp.toolchain import SANITIZERS
+from tinyaudio.bench.device import Device
+from tinyaudio.bench.hil import run_hil
+from tinyaudio.bench.transport import ProcessTransport, Transport
+from tinyaudio.bench.transport.fifo import FifoTransport
+from tinyaudio.core.artifacts import FirmwareProject
+from tinyaudio.core.tools import ToolProcess, start_tool
+from tinyaudio.deploy.render import write_project
+from tinyaudio.wire.messages import Log
+
+HERE = Path(__file__).resolve().parent
+OURS = ("-std=gnu++23", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wshadow", "-Werror")
+
+
+@pytest.fixture(scope="module")
+def project() -> FirmwareProject:
+    return golden_project()
+
+
+@pytest.fixture(scope="module")
+def program(project: FirmwareProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rendered project, the fake ESP-IDF in place of the true one; ESP-DSP is what tinyaudio has for builds without it."""
+    folder = tmp_path_factory.mktemp("firmware")
+    write_project(project, folder / "project")
+    source_root = folder / "project"
+    includes = [f"-I{path}" for path in (source_root / "src", *sorted((source_root / "lib").glob("*/include")), HERE / "include")]
+
+    def compiled(source: Path) -> Path:
+        target = folder / f"{source.parent.parent.name}_{source.stem}.o"
+        stands_in = source.stem == "dsps_fft2r_sc16_ansi"
+        flags = ["-std=gnu++23"] if source.name == "fake_esp_idf.cc" else [*OURS, *([] if stands_in else ["-DESP_PLATFORM"])]
+        command = ["g++", "-O1", "-g", *SANITIZERS, *flags, *includes, "-c", str(source), "-o", str(target)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        return target
+
+    sources = [path for root in ("src", "lib") for path in sorted((source_root / root).rglob("*.cc"))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(compiled, [*sources, HERE / "fake_esp_idf.cc"]))
+    binary = folder / "firmware"
+    subprocess.run(["g++", *SANITIZERS, *map(str, objects), "-pthread", "-o", str(binary)], check=True)
+    return binary
+
+
+@contextmanager
+def running(program: Path, **settings: str) -> Iterator[ToolProcess]:
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", **settings}
+    with start_tool([program], env=environment, pipes=True) as process:
+        yield process
+        assert process.poll() in (None, 0), process.cause_of_death()
+
+
+@contextmanager
+def uart(program: Path, **settings: str) -> Iterator[Transport]:
+    with running(program, **settings) as process:
+        yield ProcessTransport(process)
+
+
+def test_over_the_uart_every_stage_equals_the_twin(program: Path, project: FirmwareProject) -> None:
+    pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
+    streamed = clips()[2:]
+    with uart(program) as line:
+        report = run_hil(lambda log: Device(line, on_log=log), streamed, expected=expectation(project, streamed), depth="virtual", link="UART")
+    assert (report.frames, report.patches) == (2 * FRAMES, 10)
+    assert (report.frontend_mismatches, report.model_mismatches, report.decision_mismatches) == (0, 0, 0), report.first_mismatches
+    assert report.identity.chip_id == "7cdfa1e0c0de"
+    assert report.identity.counter_unit == "cycles"
+    assert report.log == ()
+
+
+def test_whichever_port_was_heard_last_is_answered(program: Path, tmp_path: Path) -> None:
+    usb = FifoTransport(to_device=tmp_path / "to_device", from_device=tmp_path / "from_device")
+    with uart(program, FAKE_USB=str(tmp_path)) as line:
+        over_uart = Device(line).connect()
+        over_usb = Device(usb).connect()
+        again = Device(line).connect()
+    assert over_uart.firmware_fingerprint == over_usb.firmware_fingerprint == again.firmware_fingerprint
+    assert over_uart.boot_id == over_usb.boot_id != 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "dump", "said"),
+    [
+        (4, "tinyaudio:42001234", "an exception or a failed check in task tinyaudio at 0x42001234"),
+        (4, "", "the run before was ended by an exception or a failed check"),
+        (5, "", "the watchdog of interrupts"),
+        (6, "tinyaudio:42005678", "the watchdog of tasks in task tinyaudio at 0x42005678"),
+        (9, "", "too low a supply voltage (brown-out)"),
+        (1, "", ""),
+        (3, "tinyaudio:42001234", ""),
+    ],
+)
+def test_how_the_run_before_ended_is_told(program: Path, reason: int, dump: str, said: str) -> None:
+    log: list[Log] = []
+    with uart(program, FAKE_RESET_REASON=str(reason), FAKE_CORE_DUMP=dump) as line, Device(line, on_log=log.append) as device:
+        device.connect()
+        device.stream_clip(0, clips()[0].pcm[:6000])
+    assert [said in line.text for line in log] == ([True] if said else [])
