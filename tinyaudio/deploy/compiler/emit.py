@@ -42,8 +42,8 @@ class FunctionText:
     call: str
 
 
-def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str) -> dict[str, str]:
-    """Return the generated files, {path: text}."""
+def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str, with_steps: bool = False) -> dict[str, str]:
+    """Return the generated files, {path: text}; `with_steps`: with access to single steps."""
     shapes = _shapes(steps)
     arrays = [_array(step.operation, constant, graph) for step in steps for constant in step.kernel.constants]
     functions = [_function(step, position, graph, plan, shapes) for position, step in enumerate(steps)]
@@ -60,6 +60,7 @@ def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str) ->
         "logits": logits,
         "input_offset": plan.offset(buffer_name(graph, graph.inputs[0])),
         "output_offset": plan.offset(buffer_name(graph, graph.outputs[0])),
+        "with_steps": with_steps,
         "logits_offset": plan.offset(buffer_name(graph, logits.index)),
     }
     return {f"generated/{file}": render_template(f"model/{file}.j2", context) for file in _FILES}

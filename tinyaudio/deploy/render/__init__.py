@@ -22,6 +22,7 @@ Public face
 
 from __future__ import annotations
 
+from tinyaudio.deploy.render.model import RuntimeChoice
 from tinyaudio.deploy.render.platform import platform_files
 from tinyaudio.deploy.render.project import (
     FINGERPRINT_FILE,
@@ -37,6 +38,7 @@ __all__ = [
     "MANIFEST_FILE",
     "FrontendRenderInputs",
     "RenderInputs",
+    "RuntimeChoice",
     "platform_files",
     "render_frontend_project",
     "render_project",

@@ -18,6 +18,8 @@ ALIGNMENT_BYTES = 16
 HEADROOM_BYTES = 256
 #: Where `model_operators.json` lies in a project; `choose_sources.py` beside it reads it.
 OPERATORS_FILE = "lib/tinyaudio_tflm/model_operators.json"
+#: The PlatformIO configuration of a project without the packages of platformio.ini, for a build from a local tree.
+LOCAL_CONFIGURATION = "platformio_local.ini"
 
 # Without a measurement: every activation at once, scratch of 32-bit sums as large as the largest of them (the reference
 # kernel of TRANSPOSE_CONV), and more than the interpreter allocates on a 32-bit machine for itself and for each operator.

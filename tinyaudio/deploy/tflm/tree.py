@@ -17,8 +17,9 @@ _ENTRY = "tensorflow/lite/micro/micro_interpreter.h"
 _KERNELS = "tensorflow/lite/micro/kernels"
 _NEEDED = (_ENTRY, "third_party/flatbuffers/include", "third_party/gemmlowp", "third_party/ruy")
 _SOURCE_SUFFIXES = {".h", ".cc", ".c", ".S"}
-_CMSIS_NN_REVISION = re.compile(r"\$Revision:\s*V\.?([\w.]+)")
+_REVISION = re.compile(r"\$Revision:\s*V\.?([\w.]+)")
 _CMSIS_NN_HEADER = "third_party/cmsis_nn/Include/arm_nnfunctions.h"
+_CMSIS_NN_TRANSPOSE_CONV = "third_party/cmsis_nn/Source/ConvolutionFunctions/arm_transpose_conv_s8.c"
 _FINGERPRINT_DIGITS = 12
 
 
@@ -30,6 +31,7 @@ class Tree:
     kernel_library: str  # "cmsis_nn", or "" for the reference kernels
     fingerprint: str  # of all its sources
     kernel_library_version: str  # "" where the library does not tell
+    components: tuple[tuple[str, str], ...] = ()  # (name, version) of what `defects` may know of
 
     @property
     def version(self) -> str:
@@ -70,7 +72,11 @@ def find_tree(folder: Path, kernel_library: str) -> Tree:
         raise ToolError(f"has no {wanted} kernels; it was made for others", hint=_how_to_make(kernel_library), where=where)
     try:
         return Tree(
-            root=root, kernel_library=kernel_library, fingerprint=_fingerprint(root), kernel_library_version=_library_version(root, kernel_library)
+            root=root,
+            kernel_library=kernel_library,
+            fingerprint=_fingerprint(root),
+            kernel_library_version=_revision(root / _CMSIS_NN_HEADER) if kernel_library == "cmsis_nn" else "",
+            components=_components(root, kernel_library),
         )
     except OSError as error:
         raise storage_error(root, error) from error
@@ -91,11 +97,15 @@ def _how_to_make(kernel_library: str) -> str:
     )
 
 
-def _library_version(root: Path, kernel_library: str) -> str:
-    header = root / _CMSIS_NN_HEADER
-    if kernel_library != "cmsis_nn" or not header.is_file():
-        return ""
-    found = _CMSIS_NN_REVISION.search(header.read_text(encoding="utf-8", errors="replace"))
+def _components(root: Path, kernel_library: str) -> tuple[tuple[str, str], ...]:
+    if kernel_library != "cmsis_nn":
+        return ()
+    return (("CMSIS-NN arm_transpose_conv_s8", _revision(root / _CMSIS_NN_TRANSPOSE_CONV)),)
+
+
+def _revision(source: Path) -> str:
+    """Return the revision that a file of CMSIS-NN tells in its first comment; "" if it tells none."""
+    found = _REVISION.search(source.read_text(encoding="utf-8", errors="replace")) if source.is_file() else None
     return found[1] if found else ""
 
 

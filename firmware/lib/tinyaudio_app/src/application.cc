@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conversation.h"
+#include "self_test_conversation.h"
 #include "tinyaudio/crc32.h"
 #include "tinyaudio/port.h"
 
@@ -206,6 +207,11 @@ bool run_patch(Application& application) {
     const uint32_t start = port_counter_start();
     model.invoke();
     result.counter_ticks = ticks_since(application, start);
+    if (model.fault != nullptr && model.fault() != nullptr) {
+        application.fault = model.fault();
+        refuse(application, wire::FaultCode::kSelfCheck, application.fault);
+        return true;
+    }
     const int8_t* const output = model.output();
     score_smoother_push(application.smoother, output);
     clip_scores_push(application.scores, output);
@@ -262,6 +268,9 @@ void application_init(Application& application, const ApplicationConfig& config,
     } else if (!frontend_init(*config.frontend, buffers.scratch)) {
         application.fault = "the front end's tables are wrong";
     }
+    if (application.fault == nullptr && config.model.start != nullptr) {
+        application.fault = config.model.start();
+    }
     if (!pcm_ring_init(application.ring, buffers.pcm, buffers.pcm_capacity) ||
         buffers.pcm_capacity < config.frontend->window_samples) {
         application.fault = "the PCM ring is too small";
@@ -291,6 +300,8 @@ bool application_step(Application& application) {
             return run_patch(application);
         case Phase::kResult:
             return tell_clip_result(application);
+        case Phase::kSelfTest:
+            return run_self_test(application);
     }
     return false;
 }

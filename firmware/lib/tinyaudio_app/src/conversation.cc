@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "self_test_conversation.h"
 #include "tinyaudio/port.h"
 
 namespace tinyaudio {
@@ -56,7 +57,10 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
-    hello.capabilities = kCapabilities;
+    hello.arena_used_bytes =
+        config.model.arena_used_bytes != nullptr ? config.model.arena_used_bytes() : config.model.arena_bytes;
+    put_text(config.model.kernels(), wire::Hello::kMaxModelKernels, hello.model_kernels, &hello.model_kernels_count);
+    hello.capabilities = kCapabilities | (config.self_test != nullptr ? wire::kCapabilitySelfTest : 0);
     wire::link_send_message(application.link, hello);
 }
 
@@ -152,6 +156,9 @@ bool take_message(Application& application) {
             break;
         case MessageType::kPcm:
             take_samples(application, view);
+            break;
+        case MessageType::kSelfTestRequest:
+            begin_self_test(application, view);
             break;
         case MessageType::kResetRequest:
             reset(application, view);

@@ -4,15 +4,20 @@
 
 #include <new>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"  // in their headers
 #include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_profiler_interface.h"
 #include "tensorflow/lite/micro/micro_resource_variable.h"
 #include "tensorflow/lite/schema/schema_generated.h"
+#pragma GCC diagnostic pop
 #include "tinyaudio/tflm/log.h"
 
 namespace tinyaudio {
 namespace tflm {
+
+OperatorObserver observer;
 
 namespace {
 
@@ -25,8 +30,6 @@ class Profiler final : public tflite::MicroProfilerInterface {
     // It is never deleted. Without this, its virtual destructor brings in the heap.
     void operator delete(void*) {}
 
-    explicit Profiler(OperatorObserver* observer) : observer_(observer) {}
-
     void restart() {
         depth_ = 0;
         next_ = 0;
@@ -36,21 +39,20 @@ class Profiler final : public tflite::MicroProfilerInterface {
         const uint32_t index = next_;
         if (depth_++ == 0) {
             ++next_;
-            if (observer_->begin != nullptr) {
-                observer_->begin(observer_->context, index);
+            if (observer.begin != nullptr) {
+                observer.begin(observer.context, index);
             }
         }
         return index;
     }
 
     void EndEvent(uint32_t index) override {
-        if (--depth_ == 0 && observer_->end != nullptr) {
-            observer_->end(observer_->context, index);
+        if (--depth_ == 0 && observer.end != nullptr) {
+            observer.end(observer.context, index);
         }
     }
 
  private:
-    OperatorObserver* observer_;
     uint32_t depth_ = 0;  // 1 within an operator of the model, more within those of subgraphs it calls
     uint32_t next_ = 0;
 };
@@ -117,8 +119,8 @@ const char* start(const Model& model) {
         reinterpret_cast<uintptr_t>(model.data) % kArenaAlignmentBytes != 0) {
         return fail("the model or its arena is not aligned to %u bytes", static_cast<unsigned>(kArenaAlignmentBytes));
     }
-    if (model.observer != nullptr) {
-        state.profiler = new (profiler_memory) Profiler(model.observer);
+    if (model.is_watched) {
+        state.profiler = new (profiler_memory) Profiler();
     }
     tflite::MicroInterpreter* const interpreter = make_interpreter(model);
     if (interpreter == nullptr || interpreter->AllocateTensors() != kTfLiteOk) {

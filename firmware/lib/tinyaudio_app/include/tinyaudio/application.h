@@ -14,6 +14,7 @@
 #include "tinyaudio/pcm_ring.h"
 #include "tinyaudio/pcm_source.h"
 #include "tinyaudio/scores.h"
+#include "tinyaudio/self_test.h"
 
 namespace tinyaudio {
 
@@ -30,6 +31,11 @@ struct Model {
     uint32_t logits_elements;
     uint32_t output_elements;  // one a class; 0: there is no model
     uint32_t arena_bytes;
+    const char* (*kernels)();  // whose kernels compute, and which version of them
+    // Null where the runtime has nothing to prepare and nothing can fail while it runs.
+    const char* (*start)();         // to be called once, first; null, or what is wrong
+    const char* (*fault)();         // null while the model works, or what went wrong
+    uint32_t (*arena_used_bytes)();  // of arena_bytes; known behind start
 };
 
 // What the firmware is. Generated; constant.
@@ -42,6 +48,7 @@ struct ApplicationConfig {
     const FrontendTables* frontend;
     const FeatureQuantization* quantization;
     Model model;
+    const SelfTest* self_test;  // null: the image carries no golden vectors
     uint32_t sample_rate_hz;
     uint32_t hop_samples;
     uint32_t patch_frames;
@@ -95,14 +102,15 @@ struct ApplicationMemory {
 
 // What the application does next.
 enum class Phase : uint8_t {
-    kIdle,     // no clip
-    kRefused,  // the clip was refused: skip what still comes of it
-    kSamples,  // collect a window of samples
-    kFrame,    // compute a frame and tell its trace
-    kCapture,  // send arrays of the frame
-    kAdvance,  // go on to the next frame
-    kPatch,    // infer and tell the result
-    kResult,   // tell the result of the clip
+    kIdle,      // no clip
+    kRefused,   // the clip was refused: skip what still comes of it
+    kSamples,   // collect a window of samples
+    kFrame,     // compute a frame and tell its trace
+    kCapture,   // send arrays of the frame
+    kAdvance,   // go on to the next frame
+    kPatch,     // infer and tell the result
+    kResult,    // tell the result of the clip
+    kSelfTest,  // run operators on golden vectors
 };
 
 struct ClipProgress {
@@ -120,6 +128,13 @@ struct Capture {
     uint32_t offset_bytes;  // sent so far
 };
 
+struct SelfTestProgress {
+    uint32_t vectors;  // to be run
+    uint32_t vector;   // under way
+    uint32_t first_operator;
+    uint32_t failed;
+};
+
 struct Application {
     const ApplicationConfig* config;
     ApplicationBuffers buffers;
@@ -135,6 +150,7 @@ struct Application {
     Phase phase;
     ClipProgress clip;
     Capture capture;
+    SelfTestProgress self_test;
     uint32_t timing_ticks;  // cost of measuring: two reads of the counter with nothing between
     const char* fault;       // why the firmware cannot work; null if it can
 };

@@ -25,10 +25,13 @@ struct Model {
     const tflite::MicroOpResolver* operators;
     uint8_t* arena;  // 16-byte aligned
     uint32_t arena_bytes;
-    uint32_t variables;            // resource variables; 0 for most models
-    uint32_t logits_output;        // which output of the file is the tensor before a final softmax
-    OperatorObserver* observer;    // null, or called while observer->begin is set
+    uint32_t variables;      // resource variables; 0 for most models
+    uint32_t logits_output;  // which output of the file is the tensor before a final softmax
+    bool is_watched;         // whether `observer` is told of operators
 };
+
+// Whoever watches, while somebody does; heard by watched models.
+extern OperatorObserver observer;
 
 // Builds the interpreter and allocates its tensors. Returns null if the model can run, otherwise what is wrong: one line
 // that stays valid. To be called once, before the other functions.
