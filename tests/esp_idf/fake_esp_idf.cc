@@ -71,7 +71,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kSpeed = 8;  // the microphone's time against that of the host
+constexpr int kSpeed = 2;  // the microphone's time against that of the host
 
 thread_local TaskHandle_t current_task = nullptr;
 std::atomic<int64_t> microphone_us{0};

@@ -7,19 +7,21 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.esp32s3_fixture import FRAMES, clips, expectation, golden_project
+from tests.esp32s3_fixture import BOARD, CALIBRATION, FRAMES, MODEL, TABLES, clips, expectation, golden_project
 from tests.host_cpp.toolchain import SANITIZERS
 from tinyaudio.bench.device import Device
-from tinyaudio.bench.hil import run_hil
+from tinyaudio.bench.hil import LiveExpectation, LiveReport, run_hil, run_live
 from tinyaudio.bench.transport import ProcessTransport, Transport
 from tinyaudio.bench.transport.fifo import FifoTransport
 from tinyaudio.core.artifacts import FirmwareProject
 from tinyaudio.core.tools import ToolProcess, start_tool
 from tinyaudio.deploy.render import write_project
+from tinyaudio.learn.oracle import Oracle
 from tinyaudio.wire.messages import Log
 
 HERE = Path(__file__).resolve().parent
@@ -33,8 +35,11 @@ def project() -> FirmwareProject:
 
 @pytest.fixture(scope="module")
 def program(project: FirmwareProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The rendered project, the fake ESP-IDF in place of the true one; ESP-DSP is what tinyaudio has for builds without it."""
-    folder = tmp_path_factory.mktemp("firmware")
+    return build(project, tmp_path_factory.mktemp("firmware"))
+
+
+def build(project: FirmwareProject, folder: Path) -> Path:
+    """Compile a rendered project with the fake ESP-IDF; ESP-DSP is what tinyaudio has for builds without it."""
     write_project(project, folder / "project")
     source_root = folder / "project"
     includes = [f"-I{path}" for path in (source_root / "src", *sorted((source_root / "lib").glob("*/include")), HERE / "include")]
@@ -110,3 +115,63 @@ def test_how_the_run_before_ended_is_told(program: Path, reason: int, dump: str,
         device.connect()
         device.stream_clip(0, clips()[0].pcm[:6000])
     assert [said in line.text for line in log] == ([True] if said else [])
+
+
+def recorded(program: Path, project: FirmwareProject, folder: Path, held_off: str = "") -> LiveReport:
+    """Let the device record the last of the clips."""
+    pcm = clips()[3].pcm
+    (folder / "heard").write_bytes(pcm.tobytes())
+    expected = LiveExpectation(
+        board=BOARD,
+        firmware_fingerprint=project.fingerprint,
+        tables=TABLES,
+        quantized=MODEL,
+        calibration=CALIBRATION,
+        predict=Oracle(MODEL.tflite).run,
+    )
+    with uart(program, FAKE_MICROPHONE=str(folder / "heard"), FAKE_HELD_OFF=held_off) as line:
+        return run_live(lambda log: Device(line, on_log=log), pcm, expected=expected)
+
+
+@pytest.mark.parametrize("held_off", ["", "10,20-24,40-45"])
+def test_every_sample_of_a_recording_is_there_although_interrupts_are_held_off(
+    program: Path, project: FirmwareProject, tmp_path: Path, held_off: str
+) -> None:
+    pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
+    report = recorded(program, project, tmp_path, held_off)
+    assert report.is_exact, report.mismatches
+    assert report.is_complete
+    assert (report.frames, report.patches) == (FRAMES, 5)
+
+
+def test_samples_that_were_written_over_are_told_and_the_rest_is_exact(program: Path, project: FirmwareProject, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
+    report = recorded(program, project, tmp_path, held_off="20-31")
+    assert report.is_exact, report.mismatches
+    assert (report.overruns, report.gaps) == (12 * 256, 1)
+
+
+def test_settings_survive_a_restart(program: Path, tmp_path: Path) -> None:
+    with uart(program, FAKE_FLASH=str(tmp_path / "flash")) as line, Device(line) as device:
+        device.connect()
+        device.write_setting(300, b"first")
+        device.write_setting(300, b"second")
+    with uart(program, FAKE_FLASH=str(tmp_path / "flash")) as line, Device(line) as device:
+        device.connect()
+        assert device.read_setting(300) == b"second"
+        assert device.read_setting(301) is None
+
+
+def test_an_arena_in_psram_is_told_in_every_session(project: FirmwareProject, tmp_path: Path) -> None:
+    """The same firmware, told that its arena lies in PSRAM; the host has no such section, so nothing moves."""
+    text = project.files["src/generated/arena_config.h"].replace("false,  // is_in_psram", "true,  // is_in_psram")
+    changed = replace(project, files={**project.files, "src/generated/arena_config.h": text})
+    assert changed.files != project.files
+    program = build(changed, tmp_path)
+    with uart(program) as line:
+        for _ in range(2):
+            log: list[Log] = []
+            device = Device(line, on_log=log.append)
+            device.connect()
+            device.stream_clip(0, clips()[0].pcm[:6000])
+            assert [(told.level.name, "lies in PSRAM" in told.text) for told in log] == [("WARNING", True)]
