@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from tests.bench.flash_desks import (
@@ -183,6 +186,26 @@ def test_a_cable_that_is_pulled_in_mid_write_is_told_and_the_same_command_mends_
     assert holds_image(probe.chip)
     assert not probe.chip.torn_words
     assert settings_of(probe.chip) == stored
+
+
+def test_a_user_who_interrupts_in_mid_write_is_told_what_the_device_holds(name: str) -> None:
+    class Impatient(Recorder):
+        @contextlib.contextmanager
+        def task(self, description: str) -> Iterator[Callable[[int, int], None]]:
+            def interrupt(done: int, total: int) -> None:
+                if description.startswith("writing") and done > total // 2:
+                    raise KeyboardInterrupt
+
+            yield interrupt
+
+    probe = one_probe()
+    programmer = programmer_of(name, FakeDesk(probes=[probe]))
+    progress = Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        flash_on(programmer, progress=progress)
+    assert progress.warnings == ["interrupted in the middle of writing: the device now holds half an image; the same command again mends it"]
+    flash_on(programmer)
+    assert holds_image(probe.chip)
 
 
 def test_a_cable_that_is_pulled_before_the_write_leaves_the_device_as_it_was(name: str) -> None:

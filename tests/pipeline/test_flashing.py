@@ -14,7 +14,7 @@ from tinyaudio.bench.flash import Programmer
 from tinyaudio.bench.flash.fakes import FakeChip, FakeDesk, FakeProbe
 from tinyaudio.bench.transport import LoopbackTransport
 from tinyaudio.core.errors import BenchFileError, BuildError, DeviceError, IdentityError, InputError, ProbeError, WrongChipError
-from tinyaudio.pipeline import Flashed, FlashRequest, flash_stage, flashing, open_line
+from tinyaudio.pipeline import Flashed, FlashRequest, flash_stage, flashing, open_line, slot_line
 from tinyaudio.wire.messages import Hello
 
 RIGHT_ID = bytes(range(12))
@@ -167,3 +167,23 @@ def test_an_image_over_its_budget_is_not_written(bench: Bench, monkeypatch: pyte
     with pytest.raises(BuildError, match=r"breaks the budget of stm32h7: flash: 3 bytes used.*; nothing was written"):
         bench.flash()
     assert set(bench.left.chip.flash) == {0xFF}
+
+
+def test_a_slot_gives_board_and_port_to_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flashing, "usb_serial_ports", bench.desk.serial_ports)
+    bench.write_slots(
+        f'[slots.desk]\nboard = "stm32h7"\nserial_number = "{LEFT.lower()}"\n'
+        f'[slots.window]\nboard = "stm32h7"\nserial_number = "{RIGHT}"\nport = "socket://lab:5000"\n'
+    )
+    line = open_line(bench.directory, Recorder())
+    nothing = {"board_id": None, "depth": None, "port": None}
+    assert slot_line(line, "desk", **nothing) == ("stm32h7", "serial", "/dev/ttyACM0")
+    assert slot_line(line, "window", **nothing) == ("stm32h7", "serial", "socket://lab:5000")
+    assert slot_line(line, "window", board_id="stm32h7", depth="serial", port="socket://lab:5000")[2] == "socket://lab:5000"
+    for option, asked in (("board_id", "native"), ("depth", "virtual"), ("port", "/dev/ttyACM9")):
+        with pytest.raises(InputError, match=f"says {asked}"):
+            slot_line(line, "window", **nothing | {option: asked})
+    bench.left.plugged = False
+    with pytest.raises(ProbeError, match="no serial port of the debug probe") as caught:
+        slot_line(line, "desk", **nothing)
+    assert caught.value.where == "--slot desk"

@@ -2,7 +2,7 @@
 
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
-from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage
+from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
 from tinyaudio.pipeline.learning import (
@@ -18,6 +18,7 @@ from tinyaudio.pipeline.learning import (
     train_stage,
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
+from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import new_project, run_demo
 
@@ -27,6 +28,7 @@ __all__ = [
     "FrontendBench",
     "FrontendBenchRequest",
     "Line",
+    "LiveRequest",
     "Progress",
     "Proof",
     "StageResult",
@@ -45,6 +47,7 @@ __all__ = [
     "features_stage",
     "flash_stage",
     "hil_stage",
+    "live_stage",
     "new_project",
     "open_line",
     "quantize_stage",
@@ -52,5 +55,6 @@ __all__ = [
     "run_demo",
     "run_line",
     "show_frontend",
+    "slot_line",
     "train_stage",
 ]

@@ -24,11 +24,11 @@ from tinyaudio.bench.flash import (
     read_merged_image,
     require_probe_table,
 )
-from tinyaudio.bench.transport import SerialTransport, Transport
+from tinyaudio.bench.transport import SerialTransport, Transport, usb_serial_ports
 from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity
 from tinyaudio.core.bench_file import Bench, Slot, load_bench
 from tinyaudio.core.board import PROJECT_BOARDS, Board, EsptoolProbe, board_ids
-from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError
+from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError, ProbeError
 from tinyaudio.pipeline.firmware import build_stage
 from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
@@ -128,7 +128,7 @@ def flash_stage(
     IdentityError
         If what answers at the port is not what was written, or not the chip it was written to.
     """
-    bench = load_bench((line.project.directory, Path()), boards=board_ids(line.project.directory / PROJECT_BOARDS))
+    bench = _load_bench(line)
     slot = _chosen_slot(bench, request)
     board = project_board(line.project, request.board_id or (slot.board if slot else line.project.board))
     if isinstance(board.probe, EsptoolProbe):
@@ -174,6 +174,42 @@ def _flash_through_loader(
     port = await_port(probe)
     line.progress.note(f"asking the device at {port} who it is")
     return Flashed(result=result, build=build, identity=_who_answers(open_port(port, board), port, board, build, result), port=port)
+
+
+def slot_line(line: Line, name: str, *, board_id: str | None, depth: str | None, port: str | None) -> tuple[str, str, str]:
+    """Return board id, depth and serial port of the slot `name`, for work with a board that is flashed already.
+
+    Parameters
+    ----------
+    board_id, depth, port
+        What the user asked for beside the slot: it may say the same as the slot, but nothing else.
+
+    Raises
+    ------
+    InputError
+        If the user asked for another board, depth or port.
+    BenchFileError
+        If there is no such slot.
+    ProbeError
+        If the slot names no port, and its probe is not plugged in or has none.
+    """
+    slot = _load_bench(line).slot(name)
+    for option, asked, held in (("--board", board_id, slot.board), ("--depth", depth, "serial"), ("--port", port, slot.port)):
+        if asked is not None and asked != held:
+            raise InputError(f"slot {name} says {held or 'nothing'}, {option} says {asked}", hint=f"leave {option} out", where=option)
+    ports = (port.device for port in usb_serial_ports() if port.serial_number.lower() == slot.serial_number.lower())
+    found = slot.port or next(ports, None)
+    if found is None:
+        raise ProbeError(
+            f"no serial port of the debug probe {slot.serial_number} is here",
+            hint="plug the board in, or name its port in bench.toml",
+            where=f"--slot {name}",
+        )
+    return slot.board, "serial", found
+
+
+def _load_bench(line: Line) -> Bench:
+    return load_bench((line.project.directory, Path()), boards=board_ids(line.project.directory / PROJECT_BOARDS))
 
 
 def _chosen_slot(bench: Bench, request: FlashRequest) -> Slot | None:

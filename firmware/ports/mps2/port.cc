@@ -154,6 +154,14 @@ uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity) {
     return count;
 }
 
+const char* port_last_words() {
+    return nullptr;
+}
+
+const char* port_boot_note() {
+    return nullptr;
+}
+
 uint32_t port_boot_id() {
     return 0;
 }

@@ -1,10 +1,16 @@
-// The port to the host: the firmware as a process that talks over its standard input and output (POSIX).
+// The port to the host: the firmware as a process that talks over its standard input and output (POSIX). Options stand in
+// for a microphone and for flash; see options.h.
 #include "tinyaudio/port.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "microphone.h"
+#include "options.h"
+#include "storage.h"
 
 namespace tinyaudio {
 
@@ -13,15 +19,28 @@ namespace {
 char** program_arguments;
 uint32_t boot_ticks;
 
-}  // namespace
-
-bool port_open(int, char** arguments) {
-    program_arguments = arguments;
-    boot_ticks = port_counter_ticks();
-    return true;
+// Returns whether bytes came, or the end of the stream.
+bool wait_for_bytes_or_samples() {
+    const native::SampleWait samples = native::wait_for_samples();
+    pollfd awaited[] = {{STDIN_FILENO, POLLIN, 0}, {samples.descriptor, POLLIN, 0}};
+    poll(awaited, 2, samples.timeout_ms);
+    return awaited[0].revents != 0;
 }
 
-int32_t port_read(uint8_t* bytes, uint32_t capacity, PortWait) {
+}  // namespace
+
+bool port_open(int argument_count, char** arguments) {
+    native::Options options;
+    program_arguments = arguments;
+    boot_ticks = port_counter_ticks();
+    return native::read_options(argument_count, arguments, &options) && native::open_microphone(options) &&
+           native::open_storage(options.settings);
+}
+
+int32_t port_read(uint8_t* bytes, uint32_t capacity, PortWait wait) {
+    if (wait == PortWait::kBytesOrSamples && !wait_for_bytes_or_samples()) {
+        return 0;
+    }
     ssize_t count;
     do {
         count = read(STDIN_FILENO, bytes, capacity);
@@ -56,6 +75,14 @@ uint32_t port_counter_start() {
 
 uint32_t port_chip_id(uint8_t*, uint32_t) {
     return 0;
+}
+
+const char* port_last_words() {
+    return nullptr;
+}
+
+const char* port_boot_note() {
+    return nullptr;
 }
 
 uint32_t port_boot_id() {

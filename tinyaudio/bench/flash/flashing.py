@@ -97,9 +97,12 @@ def flash(
         except RungError as error:
             failures.append(f"{rung.name}: {error}")
             progress.warning(f"{rung.name} failed: {error}")
-            _require_probe(programmer, probe, state, error)
         except ProbeError as error:
             raise _with_state(error, state) from error
+        except KeyboardInterrupt:
+            if state.touched:
+                progress.warning("interrupted in the middle of writing: the device now holds half an image; the same command again mends it")
+            raise
         else:
             return FlashResult(
                 board=board.id,
@@ -185,15 +188,6 @@ def _difference(segment: Segment, held: bytes) -> str:
         f"verification failed: {len(wrong):,} of {len(segment.data):,} bytes differ, "
         f"the first at 0x{segment.address + first:08x} (0x{held[first]:02x} instead of 0x{segment.data[first]:02x})"
     )
-
-
-def _require_probe(programmer: Programmer, probe: ProbeInfo, state: _State, cause: RungError) -> None:
-    """Raise if the probe is not there any more: no other rung can help then."""
-    if not programmer.can_list_every_probe() and not probe.port:
-        return
-    if probe.serial_number not in [other.serial_number for other in programmer.probes()]:
-        gone = ProbeError(f"the debug probe {probe.serial_number} was unplugged", hint="plug it in and run the same command again", where="flash")
-        raise _with_state(gone, state) from cause
 
 
 def _with_state(error: ProbeError, state: _State) -> DeviceError:

@@ -110,6 +110,8 @@ class OpenocdProgrammer:
                 connection.command("init", timeout_seconds=_INIT_SECONDS)
             except RungError as error:
                 raise self._probe_error(str(error), serial_number) or error from error
+            if rung.under_reset:  # `init` leaves the reset line asserted, and in reset the chip's bus answers nothing
+                connection.halt()
             yield connection
 
     def _probe_error(self, text: str, serial_number: str) -> ProbeError | None:

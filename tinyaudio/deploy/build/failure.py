@@ -16,9 +16,11 @@ FETCHED_TOOLCHAIN = "PlatformIO's toolchain-gccarmnoneeabi"
 
 # The places where GCC, the linker and SCons say why they stopped: "src/main.cc:3:5: error: ...", "...: undefined reference to ...".
 _COMPILER_ERROR = re.compile(r"^(?P<file>[^:\s][^:]*):(?P<line>\d+):(?:\d+:)? (?:fatal )?error: (?P<text>.*)$")
-_LINKER_ERROR = re.compile(r"undefined reference|multiple definition|overflowed by|will not fit in region|cannot find |cannot open linker script")
+_LINKER_ERROR = re.compile(
+    r"undefined reference|multiple definition|overflowed by|will not fit in region|cannot find |cannot open linker script|(^|/)ld: (?!warning)"
+)
 _OVERFLOW = re.compile(r"region `(?P<region>[^']+)' overflowed by (?P<bytes>\d+) byte")
-_LINKER_CRASH = re.compile(r"ld terminated with signal|does not fit|discarding")
+_NAMED_BY_LINKER = re.compile(r"undefined reference|multiple definition")
 _SCRIPT_ERROR = re.compile(r"^(?:\w*Error|error|\*\*\*|scons: \*\*\*)[: ]", re.IGNORECASE)
 _FULL_DISK = "No space left on device"
 
@@ -27,8 +29,8 @@ _LISTED_PARTS = 3  # of each file
 
 
 def may_be_overflow(lines: Sequence[str]) -> bool:
-    """Whether a link failed that let full memories spill: it then says nothing useful, and may crash."""
-    return any(_OVERFLOW.search(line) or _LINKER_CRASH.search(line) for line in lines)
+    """Whether a build may have failed at a memory that is too small: a linker that may spill says nothing useful then, and may crash."""
+    return not any(_COMPILER_ERROR.match(line) or _NAMED_BY_LINKER.search(line) or _FULL_DISK in line for line in lines)
 
 
 def failure(lines: Sequence[str], directory: Path, board: Board, *, toolchain: str, spill_region: str) -> BuildError | StorageError:

@@ -100,21 +100,21 @@ def _assumptions(graph: Mapping[str, frozenset[str]], functions: Mapping[str, Fu
     callers = sorted(functions[title].name for title, callees in graph.items() if INDIRECT in callees)
     if callers:
         targets = len(graph[INDIRECT])
-        sentences.append(f"{_listed(callers)} call through pointers; each may reach any of the {targets} functions whose address is taken")
+        sentences.append(f"calls through pointers in {_listed(callers)}: each may reach any of the {targets} functions whose address is taken")
     unknown = sorted({callee for callees in graph.values() for callee in callees} - set(functions) - {INDIRECT})
     if unknown:
-        sentences.append(f"{_listed(unknown)} are of a library without stack figures; each counts {_LIBRARY_FRAME_BYTES} bytes")
+        sentences.append(f"no stack figures of the library functions {_listed(unknown)}: each counts {_LIBRARY_FRAME_BYTES} bytes")
     direct = {title: callees - {INDIRECT} for title, callees in graph.items() if title != INDIRECT}
     recursive = sorted(
         functions[title].name for part in cycles(direct) for title in part if title in functions and (len(part) > 1 or title in direct[title])
     )
     if recursive:
-        sentences.append(f"{_listed(recursive)} may call themselves; each counts once")
+        sentences.append(f"recursion through {_listed(recursive)}: each counts once")
     unbounded = sorted(function.name for function in functions.values() if not function.is_bounded)
     if unbounded:
-        sentences.append(f"{_listed(unbounded)} take stack that depends on their arguments; it does not count")
+        sentences.append(f"stack that depends on arguments in {_listed(unbounded)}: it does not count")
     if handlers:
-        sentences.append(f"all {handlers} interrupt handlers are on the stack at once, each with {_EXCEPTION_FRAME_BYTES} bytes of the processor's")
+        sentences.append(f"all {handlers} interrupt handlers nested at once, each with {_EXCEPTION_FRAME_BYTES} bytes that the processor pushes")
     return tuple(sentences)
 
 

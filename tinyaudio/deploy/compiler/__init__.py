@@ -9,6 +9,7 @@ from __future__ import annotations
 from tinyaudio.deploy.compiler.compile import CompiledModel, CompiledStep, OperationSummary, PlacedTensor, TensorSummary, compile_model
 from tinyaudio.deploy.compiler.graph import Graph, Operation, Quantization, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan
+from tinyaudio.deploy.compiler.passes.widen_weights import Optimize
 from tinyaudio.deploy.compiler.reader import read_graph
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Quantization",
     "Operation",
     "MemoryPlan",
+    "Optimize",
 ]

@@ -16,8 +16,8 @@ from tinyaudio.core.board import Board, MemoryRegion
 from tinyaudio.core.errors import BuildError, ModelError
 from tinyaudio.deploy.placement.demand import Demand, Part
 
-#: Set aside for .data and .bss: state of the application, the link and the port, and the C library.
-VARIABLES_BYTES = 16_384
+#: Set aside for .data and .bss: state of the application, the link and the port (its microphone's ring), and the C library.
+VARIABLES_BYTES = 28_672
 
 _CONTROLLERS_OF_PERIPHERALS = frozenset({"dma1", "dma2"})  # those that serve UARTs and audio interfaces
 _NAMED_PARTS = 4  # in an error
@@ -147,8 +147,9 @@ def _choose(item: _Item, board: Board, free_bytes: dict[str, int]) -> tuple[str,
 
 def _misfit(item: _Item, board: Board, tried: dict[str, int]) -> BuildError | ModelError:
     """Return the error that says what does not fit, where, by how many bytes, and what makes it so large."""
-    places = ", ".join(f"{name} has {free} left ({item.bytes - free} too few)" for name, free in sorted(tried.items(), key=lambda pair: -pair[1]))
-    message = f"the {item.name} of {item.bytes} bytes fits no memory: {places or 'no region has the properties it needs'}"
+    largest_first = sorted(tried.items(), key=lambda pair: -pair[1])
+    places = ", ".join(f"{name} has {free} left ({item.bytes - free} too few)" for name, free in largest_first if free)
+    message = f"no memory has room for the {item.name}, {item.bytes} bytes: {places or 'no region has the properties it needs'}"
     where = f"board {board.id}"
     if not item.of_model:
         return BuildError(message, hint="a board with more memory, or a front end with smaller windows and patches", where=where)

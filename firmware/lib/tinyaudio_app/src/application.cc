@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "conversation.h"
+#include "live.h"
 #include "self_test_conversation.h"
+#include "settings_conversation.h"
 #include "tinyaudio/crc32.h"
 #include "tinyaudio/port.h"
 
@@ -77,12 +79,11 @@ bool collect_samples(Application& application) {
         application.source.read(application.source.context, block, room < window_samples ? room : window_samples);
     pcm_ring_push(ring, block, count);
     clip.samples += count;
-    clip.overruns += application.source.take_overruns(application.source.context);
     if (pcm_ring_count(ring) >= window_samples) {
         application.phase = Phase::kFrame;
         return true;
     }
-    if (clip.samples + clip.overruns >= clip.request.total_samples) {
+    if (clip.samples >= clip.request.total_samples) {
         application.phase = Phase::kResult;
         return true;
     }
@@ -171,6 +172,7 @@ bool advance(Application& application) {
     pcm_ring_drop(application.ring, application.config->hop_samples);
     application.level = application.next_level;
     ++application.clip.frames;
+    application.is_heard = false;
     application.phase = patch_assembler_push(application.assembler) ? Phase::kPatch : Phase::kSamples;
     return true;
 }
@@ -178,7 +180,8 @@ bool advance(Application& application) {
 void tell_detection(Application& application) {
     ClipProgress& clip = application.clip;
     const ScoreSmoother& smoother = application.smoother;
-    const int32_t label = score_smoother_label(smoother, application.config->detection_threshold);
+    const int32_t threshold = clip.is_live ? application.live_threshold : application.config->detection_threshold;
+    const int32_t label = score_smoother_label(smoother, threshold);
     if (label == clip.detected_label) {
         return;
     }
@@ -243,7 +246,7 @@ bool tell_clip_result(Application& application) {
     result.score_sums_count = static_cast<uint16_t>(scores.label_count);
     memcpy(result.score_sums, scores.sums, scores.label_count * sizeof(int32_t));
     wire::link_send_message(application.link, result);
-    application.phase = Phase::kIdle;
+    forget_clip(application, Phase::kIdle);
     return true;
 }
 
@@ -259,7 +262,10 @@ void application_init(Application& application, const ApplicationConfig& config,
     application.level = {};
     application.smoother = {buffers.score_history, config.smoothing_patches, config.model.output_elements, 0, 0, {0}};
     application.scores = {config.model.output_elements, 0, {0}};
+    application.clip = {};
     application.source = serial_pcm_source(application.serial);
+    settings_mount(application.settings);
+    obey_settings(application);
     application.timing_ticks = measure_timing();
     application.fault = nullptr;
     serial_pcm_clear(application.serial);
@@ -289,7 +295,7 @@ bool application_step(Application& application) {
         case Phase::kRefused:
             return take_message(application);
         case Phase::kSamples:
-            return collect_samples(application);
+            return application.clip.is_live ? record_samples(application) : collect_samples(application);
         case Phase::kFrame:
             return run_frame(application);
         case Phase::kCapture:
@@ -298,12 +304,24 @@ bool application_step(Application& application) {
             return advance(application);
         case Phase::kPatch:
             return run_patch(application);
+        case Phase::kGap:
+            return tell_gap(application);
         case Phase::kResult:
             return tell_clip_result(application);
         case Phase::kSelfTest:
             return run_self_test(application);
     }
     return false;
+}
+
+PortWait application_wait(const Application& application) {
+    const bool is_recording = application.clip.is_live && application.phase == Phase::kSamples;
+    return is_recording ? PortWait::kBytesOrSamples : PortWait::kBytes;
+}
+
+void application_receive(Application& application, const uint8_t* bytes, uint32_t count) {
+    application.is_heard = true;
+    wire::link_receive(application.link, bytes, count);
 }
 
 }  // namespace tinyaudio

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "live.h"
 #include "self_test_conversation.h"
+#include "settings_conversation.h"
 #include "tinyaudio/port.h"
 
 namespace tinyaudio {
@@ -13,23 +15,27 @@ using wire::FaultCode;
 using wire::MessageType;
 using wire::MessageView;
 
-constexpr uint32_t kLargestAnswerBytes = wire::Hello::kMaxBytes + wire::kRingHeaderBytes + wire::DeviceFault::kMaxBytes;
-static_assert(kLargestAnswerBytes <= kRetransmitBytes, "an answer must fit an empty retransmit ring");
+// Room that must be there before a message is taken. HelloRequest needs none: a new session has sent nothing yet.
+constexpr uint32_t kLargestAnswerBytes = wire::DeviceFault::kMaxBytes;
+static_assert(wire::SettingsValue::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
+static_assert(wire::SettingsKeys::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
+static_assert(wire::Hello::kMaxBytes + 2 * wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes +
+                      4 * wire::kRingHeaderBytes <=
+                  kRetransmitBytes,
+              "what opens a session must fit an empty retransmit ring");
 
-constexpr uint32_t kCapabilities =
-    wire::kCapabilityStageTrace | wire::kCapabilityStageCapture | wire::kCapabilityReset;
+uint32_t capabilities(const Application& application) {
+    return wire::kCapabilityStageTrace | wire::kCapabilityStageCapture | wire::kCapabilityReset |
+           (port_has_microphone() ? wire::kCapabilityMicrophone : 0) |
+           (application.settings.is_usable ? wire::kCapabilitySettings : 0) |
+           (application.config->self_test != nullptr ? wire::kCapabilitySelfTest : 0);
+}
 
 // Copies a text into a bounded array of a message; what does not fit is cut off.
 void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count) {
     const size_t length = strlen(text);
     *count = static_cast<uint16_t>(length < capacity ? length : capacity);
     memcpy(field, text, *count);
-}
-
-void forget_clip(Application& application, Phase phase) {
-    application.phase = phase;
-    pcm_ring_clear(application.ring);
-    serial_pcm_clear(application.serial);
 }
 
 void say_hello(Application& application, uint32_t nonce) {
@@ -60,8 +66,19 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.arena_used_bytes =
         config.model.arena_used_bytes != nullptr ? config.model.arena_used_bytes() : config.model.arena_bytes;
     put_text(config.model.kernels(), wire::Hello::kMaxModelKernels, hello.model_kernels, &hello.model_kernels_count);
-    hello.capabilities = kCapabilities | (config.self_test != nullptr ? wire::kCapabilitySelfTest : 0);
+    hello.capabilities = capabilities(application);
     wire::link_send_message(application.link, hello);
+}
+
+// Null says nothing.
+void tell(Application& application, wire::LogLevel level, const char* text) {
+    if (text == nullptr) {
+        return;
+    }
+    wire::Log log;
+    log.level = level;
+    put_text(text, wire::Log::kMaxText, log.text, &log.text_count);
+    wire::link_send_message(application.link, log);
 }
 
 void open_session(Application& application, const MessageView& view) {
@@ -71,30 +88,22 @@ void open_session(Application& application, const MessageView& view) {
     }
     forget_clip(application, Phase::kIdle);
     say_hello(application, request.nonce);
+    tell(application, wire::LogLevel::kError, port_last_words());  // the host of this run is the one to be told
+    tell(application, wire::LogLevel::kWarning, port_boot_note());
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }
 }
 
 void begin_clip(Application& application, const MessageView& view) {
-    ClipProgress& clip = application.clip;
+    forget_clip(application, Phase::kIdle);
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
-        return;
-    }
-    if (!wire::decode(view.payload, view.payload_bytes, &clip.request)) {
+    } else if (!wire::decode(view.payload, view.payload_bytes, &application.clip.request)) {
         refuse(application, FaultCode::kBadRequest, "ClipBegin does not decode");
-        return;
+    } else {
+        start_clip(application, serial_pcm_source(application.serial));
     }
-    forget_clip(application, Phase::kSamples);
-    clip.samples = 0;
-    clip.overruns = 0;
-    clip.frames = 0;
-    clip.detected_label = kNoLabel;
-    application.level = {};
-    patch_assembler_restart(application.assembler);
-    score_smoother_restart(application.smoother);
-    clip_scores_restart(application.scores);
 }
 
 void take_samples(Application& application, const MessageView& view) {
@@ -102,7 +111,7 @@ void take_samples(Application& application, const MessageView& view) {
     if (application.phase == Phase::kRefused) {
         return;
     }
-    if (application.phase != Phase::kSamples) {
+    if (application.phase != Phase::kSamples || clip.is_live) {
         refuse(application, FaultCode::kBadRequest, "Pcm came without a clip");
         return;
     }
@@ -129,6 +138,31 @@ void take_samples(Application& application, const MessageView& view) {
 }
 
 }  // namespace
+
+void forget_clip(Application& application, Phase phase) {
+    if (application.clip.is_live) {
+        port_microphone_stop();
+        application.clip.is_live = false;
+    }
+    application.phase = phase;
+    pcm_ring_clear(application.ring);
+    serial_pcm_clear(application.serial);
+}
+
+void start_clip(Application& application, const PcmSource& source) {
+    ClipProgress& clip = application.clip;
+    application.source = source;
+    application.phase = Phase::kSamples;
+    clip.samples = 0;
+    clip.overruns = 0;
+    clip.lost_samples = 0;
+    clip.frames = 0;
+    clip.detected_label = kNoLabel;
+    application.level = {};
+    patch_assembler_restart(application.assembler);
+    score_smoother_restart(application.smoother);
+    clip_scores_restart(application.scores);
+}
 
 void refuse(Application& application, FaultCode code, const char* text) {
     forget_clip(application, Phase::kRefused);
@@ -159,6 +193,21 @@ bool take_message(Application& application) {
             break;
         case MessageType::kSelfTestRequest:
             begin_self_test(application, view);
+            break;
+        case MessageType::kLiveBegin:
+            begin_live(application, view);
+            break;
+        case MessageType::kLiveEnd:
+            end_live(application, view);
+            break;
+        case MessageType::kSettingsWrite:
+            write_setting(application, view);
+            break;
+        case MessageType::kSettingsRead:
+            read_setting(application, view);
+            break;
+        case MessageType::kSettingsList:
+            list_settings(application, view);
             break;
         case MessageType::kResetRequest:
             reset(application, view);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tinyaudio/port.h"
+
 namespace tinyaudio {
 
 namespace {
@@ -17,6 +19,14 @@ uint32_t read_serial(void* context, int16_t* samples, uint32_t capacity) {
 
 uint32_t no_overruns(void*) {
     return 0;
+}
+
+uint32_t read_microphone(void*, int16_t* samples, uint32_t capacity) {
+    return port_microphone_read(samples, capacity);
+}
+
+uint32_t microphone_overruns(void*) {
+    return port_microphone_take_overruns();
 }
 
 }  // namespace
@@ -37,6 +47,10 @@ bool serial_pcm_take(SerialPcm& serial, const uint8_t* payload, uint32_t bytes) 
 
 PcmSource serial_pcm_source(SerialPcm& serial) {
     return {&serial, read_serial, no_overruns};
+}
+
+PcmSource microphone_pcm_source() {
+    return {nullptr, read_microphone, microphone_overruns};
 }
 
 }  // namespace tinyaudio

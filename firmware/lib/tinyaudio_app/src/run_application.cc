@@ -28,11 +28,12 @@ int run_application(const ApplicationConfig& config, const ApplicationBuffers& b
     for (;;) {
         while (application_step(application)) {
         }
-        const int32_t count = port_read(received, kReadBytes, PortWait::kBytes);
+        const int32_t count = port_read(received, kReadBytes, application_wait(application));
         if (count < 0) {
+            port_microphone_stop();
             return 0;
         }
-        wire::link_receive(application.link, received, static_cast<uint32_t>(count));
+        application_receive(application, received, static_cast<uint32_t>(count));
     }
 }
 

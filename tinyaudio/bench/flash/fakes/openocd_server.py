@@ -104,6 +104,7 @@ class FakeServer:
         self._dies_at = dies_at
         self._settings = _CommandLine.parse(argv)
         self._probe: FakeProbe | None = None
+        self._reset_is_held = False  # from `init` under reset to the first `reset`
         self._log = ["Open On-Chip Debugger 0.12.0", "Licensed under GNU GPL v2"]
         self._returncode: int | None = None
         self._ended = threading.Event()
@@ -195,7 +196,7 @@ class FakeServer:
             probe.connect(under_reset=self._settings.under_reset, clock_hz=self._settings.clock_khz * 1_000)
         except NoAnswerError:
             raise FakeCommandError(f"{said}Target voltage: 3.28\ninit mode failed (unable to connect to the target)\n") from None
-        self._probe = probe
+        self._probe, self._reset_is_held = probe, self._settings.under_reset
         return f"{said}Target voltage: 3.28\nstm32h7x.cpu0: Cortex-M7 r1p1 processor detected\n"
 
     def _require_target(self) -> FakeProbe:
@@ -207,11 +208,15 @@ class FakeServer:
         probe = self._require_target()
         probe.require_plugged()
         probe.chip.reset(halt=arguments == ["halt"])
+        self._reset_is_held = False
         return "target halted due to debug-request, current mode: Thread\n" if probe.chip.halted else ""
 
     def _read(self, address: int, count: int) -> bytes:
+        probe = self._require_target()
+        if self._reset_is_held:  # the bus behind the core is in reset
+            raise FakeCommandError(f"Failed to read memory at 0x{address:08x}")
         try:
-            return self._require_target().read(address, count)
+            return probe.read(address, count)
         except MemoryFaultError as error:
             raise FakeCommandError(f"Failed to read memory at 0x{error.address:08x}") from None
 

@@ -2,7 +2,8 @@
 //
 // It knows no board and no model: both come through ApplicationConfig, which generated code fills in. One thread, no
 // heap, no clock but the port's counter. Back pressure reaches from the host's receiver to the PCM source: what cannot
-// be sent is not computed, what is not computed is not read, what is not read the host does not get credit for.
+// be sent is not computed, what is not computed is not read, what is not read the host does not get credit for, or the
+// microphone loses: then the samples are counted, the host is told where, and all starts afresh behind the gap.
 #ifndef TINYAUDIO_APPLICATION_H_
 #define TINYAUDIO_APPLICATION_H_
 
@@ -13,8 +14,10 @@
 #include "tinyaudio/patch_assembler.h"
 #include "tinyaudio/pcm_ring.h"
 #include "tinyaudio/pcm_source.h"
+#include "tinyaudio/port.h"
 #include "tinyaudio/scores.h"
 #include "tinyaudio/self_test.h"
+#include "tinyaudio/settings.h"
 
 namespace tinyaudio {
 
@@ -55,7 +58,7 @@ struct ApplicationConfig {
     uint32_t patch_hop_frames;
     PatchLayout patch_layout;
     uint32_t smoothing_patches;
-    int32_t detection_threshold;  // of an int8 score
+    int32_t detection_threshold;  // of an int8 score; of recordings only as long as no setting says otherwise
     uint32_t counter_frequency_hz;
     wire::CounterUnit counter_unit;
 };
@@ -102,21 +105,25 @@ struct ApplicationMemory {
 
 // What the application does next.
 enum class Phase : uint8_t {
-    kIdle,      // no clip
-    kRefused,   // the clip was refused: skip what still comes of it
-    kSamples,   // collect a window of samples
-    kFrame,     // compute a frame and tell its trace
-    kCapture,   // send arrays of the frame
-    kAdvance,   // go on to the next frame
-    kPatch,     // infer and tell the result
-    kResult,    // tell the result of the clip
+    kIdle,     // no clip
+    kRefused,  // the clip was refused: skip what still comes of it
+    kSamples,  // collect a window of samples
+    kFrame,    // compute a frame and tell its trace
+    kCapture,  // send arrays of the frame
+    kAdvance,  // go on to the next frame
+    kPatch,    // infer and tell the result
+    kGap,      // tell of lost samples and start afresh behind them
+    kResult,   // tell the result of the clip
     kSelfTest,  // run operators on golden vectors
 };
 
+// A clip, or a recording of the microphone.
 struct ClipProgress {
     wire::ClipBegin request;
-    uint32_t samples;   // taken from the source
-    uint32_t overruns;  // lost in the source
+    bool is_live;           // total_samples 0 then stands for no end
+    uint32_t samples;       // taken from the source
+    uint32_t overruns;      // lost in the source, as far as the host was told
+    uint32_t lost_samples;  // in the gap that the host is to be told of
     uint32_t frames;
     int32_t detected_label;
 };
@@ -146,7 +153,10 @@ struct Application {
     ScoreSmoother smoother;
     ClipScores scores;
     SerialPcm serial;
-    PcmSource source;
+    PcmSource source;  // of the clip under way
+    Settings settings;
+    int32_t live_threshold;  // for detections in recordings
+    bool is_heard;           // the port was asked for bytes of the host since the last frame of a recording
     Phase phase;
     ClipProgress clip;
     Capture capture;
@@ -159,8 +169,15 @@ struct Application {
 void application_init(Application& application, const ApplicationConfig& config, const ApplicationBuffers& buffers,
                       const wire::LinkOutput& output);
 
-// Does one step. Returns false if there is nothing to do until bytes of the host arrive.
+// Does one step. Returns false if there is nothing to do until application_receive was called with what port_read returned
+// for application_wait.
 bool application_step(Application& application);
+
+// What to wait for when application_step returned false.
+PortWait application_wait(const Application& application);
+
+// Takes bytes of the host, or none.
+void application_receive(Application& application, const uint8_t* bytes, uint32_t count);
 
 // Runs `config` on the port until the host goes away. Returns the exit code of the program.
 int run_application(const ApplicationConfig& config, const ApplicationBuffers& buffers, int argument_count,

@@ -11,9 +11,10 @@ namespace tinyaudio {
 // The role. A source never waits.
 struct PcmSource {
     void* context;
-    // Copies the next samples, at most `capacity`; returns how many, 0 if there are none yet.
+    // Copies the next samples, at most `capacity`, and none from behind a gap that is not told; returns how many, 0 if there
+    // are none yet.
     uint32_t (*read)(void* context, int16_t* samples, uint32_t capacity);
-    // Samples that were lost since the last call because nobody read them in time.
+    // Samples that were lost behind the last one read; 0 while there are samples to read.
     uint32_t (*take_overruns)(void* context);
 };
 
@@ -29,6 +30,9 @@ void serial_pcm_clear(SerialPcm& serial);
 bool serial_pcm_take(SerialPcm& serial, const uint8_t* payload, uint32_t bytes);
 
 PcmSource serial_pcm_source(SerialPcm& serial);
+
+// The port's microphone.
+PcmSource microphone_pcm_source();
 
 }  // namespace tinyaudio
 

@@ -70,6 +70,13 @@ uint32_t port_counter_start();
 // Writes the unique id of this very chip. Returns its length, at most `capacity`; 0 if the chip has none.
 uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity);
 
+// What ended the run before this one, if it was a fault: one line of text, the same until port_reset or power-off. Null if
+// it ended well, or the port cannot tell.
+const char* port_last_words();
+
+// What a host should know of how this image lies in the chip: one line of text that never changes, or null.
+const char* port_boot_note();
+
 // A number that differs from boot to boot where the port can tell boots apart, else 0.
 uint32_t port_boot_id();
 
