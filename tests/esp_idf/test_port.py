@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,24 +40,29 @@ def program(project: FirmwareProject, tmp_path_factory: pytest.TempPathFactory) 
 
 def build(project: FirmwareProject, folder: Path) -> Path:
     """Compile a rendered project with the fake ESP-IDF; ESP-DSP is what tinyaudio has for builds without it."""
-    write_project(project, folder / "project")
-    source_root = folder / "project"
-    includes = [f"-I{path}" for path in (source_root / "src", *sorted((source_root / "lib").glob("*/include")), HERE / "include")]
-
-    def compiled(source: Path) -> Path:
-        target = folder / f"{source.parent.parent.name}_{source.stem}.o"
-        stands_in = source.stem == "dsps_fft2r_sc16_ansi"
-        flags = ["-std=gnu++23"] if source.name == "fake_esp_idf.cc" else [*OURS, *([] if stands_in else ["-DESP_PLATFORM"])]
-        command = ["g++", "-O1", "-g", *SANITIZERS, *flags, *includes, "-c", str(source), "-o", str(target)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
-        return target
-
-    sources = [path for root in ("src", "lib") for path in sorted((source_root / root).rglob("*.cc"))]
+    root = folder / "project"
+    write_project(project, root)
+    sources = [path for part in ("src", "lib") for path in sorted((root / part).rglob("*.cc"))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compiled, [*sources, HERE / "fake_esp_idf.cc"]))
+        list(pool.map(lambda source: compile_source(source, folder), [*sources, HERE / "fake_esp_idf.cc"]))
+    return link(folder)
+
+
+def compile_source(source: Path, folder: Path) -> None:
+    root = folder / "project"
+    includes = [f"-I{path}" for path in (root / "src", *sorted((root / "lib").glob("*/include")), HERE / "include")]
+    stands_in = source.stem == "dsps_fft2r_sc16_ansi"
+    flags = ["-std=gnu++23"] if source.name == "fake_esp_idf.cc" else [*OURS, *([] if stands_in else ["-DESP_PLATFORM"])]
+    target = folder / f"{source.parent.parent.name}_{source.stem}.o"
+    result = subprocess.run(
+        ["g++", "-O1", *SANITIZERS, *flags, *includes, "-c", str(source), "-o", str(target)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def link(folder: Path) -> Path:
     binary = folder / "firmware"
-    subprocess.run(["g++", *SANITIZERS, *map(str, objects), "-pthread", "-o", str(binary)], check=True)
+    subprocess.run(["g++", *SANITIZERS, *map(str, sorted(folder.glob("*.o"))), "-pthread", "-o", str(binary)], check=True)
     return binary
 
 
@@ -164,13 +169,16 @@ def test_settings_survive_a_restart(program: Path, tmp_path: Path) -> None:
         assert device.read_setting(301) is None
 
 
-def test_an_arena_in_psram_is_told_in_every_session(project: FirmwareProject, tmp_path: Path) -> None:
-    """The same firmware, told that its arena lies in PSRAM; the host has no such section, so nothing moves."""
-    text = project.files["src/generated/arena_config.h"].replace("false,  // is_in_psram", "true,  // is_in_psram")
-    changed = replace(project, files={**project.files, "src/generated/arena_config.h": text})
-    assert changed.files != project.files
-    program = build(changed, tmp_path)
-    with uart(program) as line:
+def test_an_arena_in_psram_is_told_in_every_session(program: Path, tmp_path: Path) -> None:
+    """The same firmware, its port told that the arena lies in PSRAM; the host has no such section, so nothing moves."""
+    folder = tmp_path / "firmware"
+    shutil.copytree(program.parent, folder)
+    header = folder / "project" / "src" / "generated" / "arena_config.h"
+    text = header.read_text(encoding="utf-8")
+    header.write_text(text.replace("false,  // is_in_psram", "true,  // is_in_psram"), encoding="utf-8")
+    assert header.read_text(encoding="utf-8") != text
+    compile_source(folder / "project" / "src" / "port" / "port.cc", folder)
+    with uart(link(folder)) as line:
         for _ in range(2):
             log: list[Log] = []
             device = Device(line, on_log=log.append)
