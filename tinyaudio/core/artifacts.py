@@ -20,6 +20,10 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 #: What firmware without a model, made to measure a front end, reports in place of the model file's SHA-256.
 NO_MODEL_SHA256 = "0" * 64
 
+Runtime = Literal["aot", "tflm"]
+#: Kernels of a runtime: the fast ones (Armv7E-M assembly, CMSIS-NN, ESP-NN) or the plain ones they are compared with.
+KernelChoice = Literal["optimized", "reference"]
+
 Int8Array = npt.NDArray[np.int8]
 Int16Array = npt.NDArray[np.int16]
 Int32Array = npt.NDArray[np.int32]
@@ -113,6 +117,23 @@ class ExpectedOutputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenTensors:
+    """What every int8 activation of a model holds for a few inputs: the golden vectors of its operators."""
+
+    model_sha256: str
+    oracle: str  # name and version of the interpreter
+    inputs: tuple[str, ...]  # where each vector's input is from
+    tensors: tuple[int, ...]  # positions in the .tflite; the first is the model's input
+    offsets: Int64Array  # [tensors + 1]; values of tensor i are values[:, offsets[i] : offsets[i + 1]]
+    values: Int8Array  # [vectors, elements of all tensors]
+
+    def of_tensor(self, tensor: int) -> Int8Array:
+        """Return int8 [vectors, elements] of the tensor at position `tensor` of the file."""
+        position = self.tensors.index(tensor)
+        return self.values[:, self.offsets[position] : self.offsets[position + 1]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """Clip-level results of one predictor on one split; a clip's score is the mean over its patches."""
 
@@ -167,6 +188,7 @@ class FirmwareProject:
     frontend_fingerprint: str
     model_sha256: str
     placement: Placement | None = None  # None: the host's linker places everything
+    arena_bytes: int = 0  # of the model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +252,8 @@ class BuildArtifact:
     components: tuple[LinkedComponent, ...] = ()  # what is linked, by name
     files: dict[str, OutputFile] = field(default_factory=dict)  # "elf", "bin", "hex", "map" -> file
     flags: tuple[str, ...] = ()  # of the C++ compiler
+    model_kernels: str = ""  # whose kernels compute the model, and which version; "": those of tinyaudio
+    arena_bytes: int = 0  # of the model
 
     @property
     def budget_ok(self) -> bool:
@@ -252,6 +276,8 @@ class DeviceIdentity:
     counter_unit: Literal["instructions", "cycles", "nanoseconds"]
     counter_frequency_hz: int
     arena_bytes: int
+    arena_used_bytes: int
+    model_kernels: str  # whose kernels compute the model, and which version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -557,8 +557,37 @@ class ModelRun:
         )
 
 
+_SELF_TEST_REQUEST_0 = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestRequest:
+    """Runs the model's operators on the golden vectors that the firmware carries; a SelfTestOperator for each, then SelfTestResult."""
+
+    ID: ClassVar[int] = 0x18
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 2
+
+    vector_count: int  # How many golden inputs, from the first; 0: all.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_SELF_TEST_REQUEST_0, "SelfTestRequest", self.vector_count)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SelfTestRequest:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SelfTestRequest")
+        (vector_count,) = reader.integers(_SELF_TEST_REQUEST_0)
+        reader.finish()
+        return cls(
+            vector_count=vector_count,
+        )
+
+
 _HELLO_0 = struct.Struct("<HIII")
 _HELLO_1 = struct.Struct("<IHHHHHHHIBII")
+_HELLO_2 = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -567,11 +596,12 @@ class Hello:
 
     ID: ClassVar[int] = 0x40
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 229
+    MAX_BYTES: ClassVar[int] = 299
     MAX_BOARD_ID: ClassVar[int] = 32
     MAX_CHIP_ID: ClassVar[int] = 16
     MAX_RUNTIME: ClassVar[int] = 16
     MAX_KERNEL: ClassVar[int] = 16
+    MAX_MODEL_KERNELS: ClassVar[int] = 64
 
     protocol_version: int  # Version the device speaks.
     nonce: int  # That of HelloRequest.
@@ -595,6 +625,8 @@ class Hello:
     counter_frequency_hz: int  # [Hz] Ticks of the counter in a second.
     counter_unit: CounterUnit  # What a tick stands for.
     arena_bytes: int  # [bytes] RAM of the model.
+    arena_used_bytes: int  # [bytes] What of it the model needs, as the runtime found at start.
+    model_kernels: str  # Whose kernels compute the model, and which version of them.
     capabilities: Capability  # What the firmware can do.
 
     def encode(self) -> bytes:
@@ -623,8 +655,10 @@ class Hello:
                     self.counter_frequency_hz,
                     self.counter_unit,
                     self.arena_bytes,
-                    self.capabilities,
+                    self.arena_used_bytes,
                 ),
+                pack_string("Hello.model_kernels", self.model_kernels, max_length=64),
+                pack(_HELLO_2, "Hello", self.capabilities),
             )
         )
 
@@ -652,8 +686,10 @@ class Hello:
             counter_frequency_hz,
             counter_unit,
             arena_bytes,
-            capabilities,
+            arena_used_bytes,
         ) = reader.integers(_HELLO_1)
+        model_kernels = reader.string(max_length=64)
+        (capabilities,) = reader.integers(_HELLO_2)
         reader.finish()
         try:
             return cls(
@@ -679,6 +715,8 @@ class Hello:
                 counter_frequency_hz=counter_frequency_hz,
                 counter_unit=CounterUnit(counter_unit),
                 arena_bytes=arena_bytes,
+                arena_used_bytes=arena_used_bytes,
+                model_kernels=model_kernels,
                 capabilities=Capability(capabilities),
             )
         except ValueError as error:
@@ -1240,6 +1278,101 @@ class ModelResult:
         )
 
 
+_SELF_TEST_OPERATOR_0 = struct.Struct("<HH")
+_SELF_TEST_OPERATOR_1 = struct.Struct("<IIIbbI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestOperator:
+    """One operator on one golden input, as soon as it has run."""
+
+    ID: ClassVar[int] = 0x4B
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 72
+    MAX_OPERATOR_NAME: ClassVar[int] = 48
+
+    vector_index: int  # Which golden input.
+    operator_index: int  # Position of the operator in the .tflite file.
+    operator_name: str  # Kind and name of the operator.
+    elements: int  # Elements of its output, all of them compared.
+    mismatches: int  # Elements that differ from the golden vector.
+    first_element: int  # The first element that differs.
+    expected: int  # What it should be.
+    actual: int  # What it is.
+    counter_ticks: int  # [ticks] Cost of the operator.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_SELF_TEST_OPERATOR_0, "SelfTestOperator", self.vector_index, self.operator_index),
+                pack_string("SelfTestOperator.operator_name", self.operator_name, max_length=48),
+                pack(
+                    _SELF_TEST_OPERATOR_1,
+                    "SelfTestOperator",
+                    self.elements,
+                    self.mismatches,
+                    self.first_element,
+                    self.expected,
+                    self.actual,
+                    self.counter_ticks,
+                ),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SelfTestOperator:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SelfTestOperator")
+        vector_index, operator_index = reader.integers(_SELF_TEST_OPERATOR_0)
+        operator_name = reader.string(max_length=48)
+        elements, mismatches, first_element, expected, actual, counter_ticks = reader.integers(_SELF_TEST_OPERATOR_1)
+        reader.finish()
+        return cls(
+            vector_index=vector_index,
+            operator_index=operator_index,
+            operator_name=operator_name,
+            elements=elements,
+            mismatches=mismatches,
+            first_element=first_element,
+            expected=expected,
+            actual=actual,
+            counter_ticks=counter_ticks,
+        )
+
+
+_SELF_TEST_RESULT_0 = struct.Struct("<HHI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestResult:
+    """The self-test has ended; the last message about it."""
+
+    ID: ClassVar[int] = 0x4C
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 8
+
+    vectors: int  # Golden inputs that were run.
+    operators: int  # Operators run on each of them.
+    failed: int  # SelfTestOperators with mismatches.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_SELF_TEST_RESULT_0, "SelfTestResult", self.vectors, self.operators, self.failed)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SelfTestResult:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SelfTestResult")
+        vectors, operators, failed = reader.integers(_SELF_TEST_RESULT_0)
+        reader.finish()
+        return cls(
+            vectors=vectors,
+            operators=operators,
+            failed=failed,
+        )
+
+
 Message = (
     HelloRequest
     | LinkPoll
@@ -1255,6 +1388,7 @@ Message = (
     | SettingsList
     | ModelInput
     | ModelRun
+    | SelfTestRequest
     | Hello
     | StageTrace
     | StageData
@@ -1269,6 +1403,8 @@ Message = (
     | ModelData
     | ModelTicks
     | ModelResult
+    | SelfTestOperator
+    | SelfTestResult
 )
 
 _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
@@ -1286,6 +1422,7 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x17: SettingsList.decode,
     0x19: ModelInput.decode,
     0x1A: ModelRun.decode,
+    0x18: SelfTestRequest.decode,
     0x40: Hello.decode,
     0x41: StageTrace.decode,
     0x42: StageData.decode,
@@ -1300,6 +1437,8 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x4D: ModelData.decode,
     0x4E: ModelTicks.decode,
     0x4F: ModelResult.decode,
+    0x4B: SelfTestOperator.decode,
+    0x4C: SelfTestResult.decode,
 }
 
 

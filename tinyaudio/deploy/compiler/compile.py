@@ -52,6 +52,25 @@ class ArenaUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedTensor:
+    """An int8 tensor of the file while a step runs."""
+
+    tensor: int  # position in the .tflite
+    offset_bytes: int  # in the arena
+    elements: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledStep:
+    """One generated function, with what it reads and writes: enough to run it alone."""
+
+    index: int  # of its operator in the .tflite
+    name: str  # kind and name
+    inputs: tuple[PlacedTensor, ...]
+    output: PlacedTensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledModel:
     """A model as C++, with what it costs."""
 
@@ -66,6 +85,7 @@ class CompiledModel:
     output_: TensorSummary
     logits: TensorSummary  # in front of a final softmax; without one, the output
     plan: MemoryPlan
+    steps: tuple[CompiledStep, ...]  # in order of execution
     fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
 
 
@@ -83,7 +103,7 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8
     int8_ends
         Leave out conversions from and to other types at the model's input and output.
     with_steps
-        Whether ``model.h`` also declares ``run_step()``, which runs the operators one by one.
+        Whether ``model.h`` also declares ``run_step()`` and ``memory()``, which run the operators one by one.
 
     Returns
     -------
@@ -115,6 +135,7 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8
         output_=_tensor_summary(graph.tensor(graph.outputs[0])),
         logits=_tensor_summary(graph.tensor(logits_index(graph))),
         plan=plan,
+        steps=tuple(_compiled_step(step, graph, plan) for step in steps),
         fullest=_fullest(graph, steps, plan),
     )
 
@@ -126,6 +147,21 @@ def _fullest(graph: Graph, steps: tuple[Step, ...], plan: MemoryPlan) -> tuple[A
     in_use = [[buffer for buffer in buffers if buffer.first <= step <= buffer.last] for step in range(len(steps))]
     most = max(in_use, key=lambda alive: sum(buffer.bytes for buffer in alive))
     return tuple(ArenaUse(name=names[buffer.name], bytes=buffer.bytes) for buffer in sorted(most, key=lambda buffer: -buffer.bytes))
+
+
+def _compiled_step(step: Step, graph: Graph, plan: MemoryPlan) -> CompiledStep:
+    operation = step.operation
+
+    def placed(index: int) -> PlacedTensor:
+        return PlacedTensor(tensor=index, offset_bytes=plan.offset(buffer_name(graph, index)), elements=graph.tensor(index).elements)
+
+    activations = [index for index in operation.inputs if index >= 0 and graph.tensor(index).data is None]
+    return CompiledStep(
+        index=operation.index,
+        name=f"{operation.kind} {function_name(operation, graph)}",
+        inputs=tuple(placed(index) for index in activations),
+        output=placed(operation.outputs[0]),
+    )
 
 
 def _tensor_summary(tensor: Tensor) -> TensorSummary:

@@ -24,6 +24,7 @@ Public face
 from __future__ import annotations
 
 from tinyaudio.deploy.render.bare_model import ModelRenderInputs, model_source_files, plan_model, render_model_project
+from tinyaudio.deploy.render.model import RuntimeChoice
 from tinyaudio.deploy.render.platform import platform_files
 from tinyaudio.deploy.render.project import (
     FINGERPRINT_FILE,
@@ -42,6 +43,7 @@ __all__ = [
     "RenderInputs",
     "model_source_files",
     "plan_model",
+    "RuntimeChoice",
     "platform_files",
     "render_frontend_project",
     "render_model_project",

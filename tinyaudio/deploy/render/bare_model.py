@@ -16,7 +16,7 @@ from tinyaudio.deploy.compiler import CompiledModel, TensorSummary
 from tinyaudio.deploy.placement import plan_placement
 from tinyaudio.deploy.render.generated import COUNTER_UNIT_CONSTANTS
 from tinyaudio.deploy.render.linker import linker_script, model_demand
-from tinyaudio.deploy.render.platform import platform_files, platformio_ini
+from tinyaudio.deploy.render.platform import platform_files, project_configurations
 from tinyaudio.deploy.render.project import NO_FRONTEND_FINGERPRINT, PORT_DMA_BYTES, finish_project
 from tinyaudio.deploy.render.sources import files_below, library_files, port_sources
 
@@ -62,13 +62,24 @@ def render_model_project(inputs: ModelRenderInputs) -> FirmwareProject:
     """
     board = inputs.board
     placement = plan_model(board, inputs.compiled)
-    files = {**library_files(board.fft_kernel), **port_sources(board), **port_files(board)}
+    files = {**library_files(board.fft_kernel, frozenset({"tinyaudio_nn"})), **port_sources(board), **port_files(board)}
     files |= {f"src/{path}": text for path, text in inputs.compiled.files.items()}
     files["src/main.cc"] = render_template("app/model_main.cc.j2", _main_context(inputs))
     if placement is not None:
         files["linker.ld"] = linker_script(board, placement)
-    files |= {**platform_files(board, placement), "platformio.ini": platformio_ini(board)}
-    return finish_project(board, files, placement=placement, frontend_fingerprint=NO_FRONTEND_FINGERPRINT, model_sha256=inputs.model_sha256)
+    files |= {**platform_files(board, placement), **project_configurations(board, None)}
+    return finish_project(
+        FirmwareProject(
+            board=board.id,
+            runtime="aot",
+            files=files,
+            fingerprint="",
+            frontend_fingerprint=NO_FRONTEND_FINGERPRINT,
+            model_sha256=inputs.model_sha256,
+            placement=placement,
+            arena_bytes=inputs.compiled.arena_bytes,
+        )
+    )
 
 
 def model_source_files(compiled: CompiledModel) -> dict[str, str]:

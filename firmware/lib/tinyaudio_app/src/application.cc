@@ -5,6 +5,7 @@
 #include "conversation.h"
 #include "counter.h"
 #include "live.h"
+#include "self_test_conversation.h"
 #include "settings_conversation.h"
 #include "tinyaudio/crc32.h"
 #include "tinyaudio/port.h"
@@ -194,6 +195,11 @@ bool run_patch(Application& application) {
     const uint32_t start = port_counter_start();
     model.invoke();
     result.counter_ticks = ticks_since(start, application.timing_ticks);
+    if (model.fault != nullptr && model.fault() != nullptr) {
+        application.fault = model.fault();
+        refuse(application, wire::FaultCode::kSelfCheck, application.fault);
+        return true;
+    }
     const int8_t* const output = model.output();
     score_smoother_push(application.smoother, output);
     clip_scores_push(application.scores, output);
@@ -253,6 +259,9 @@ void application_init(Application& application, const ApplicationConfig& config,
     } else if (!frontend_init(*config.frontend, buffers.scratch)) {
         application.fault = "the front end's tables are wrong";
     }
+    if (application.fault == nullptr && config.model.start != nullptr) {
+        application.fault = config.model.start();
+    }
     if (!pcm_ring_init(application.ring, buffers.pcm, buffers.pcm_capacity) ||
         buffers.pcm_capacity < config.frontend->window_samples) {
         application.fault = "the PCM ring is too small";
@@ -284,6 +293,8 @@ bool application_step(Application& application) {
             return tell_gap(application);
         case Phase::kResult:
             return tell_clip_result(application);
+        case Phase::kSelfTest:
+            return run_self_test(application);
     }
     return false;
 }

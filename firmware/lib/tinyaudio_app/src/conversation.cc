@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "live.h"
+#include "self_test_conversation.h"
 #include "session.h"
 #include "settings_conversation.h"
 #include "tinyaudio/port.h"
@@ -19,14 +20,16 @@ using wire::MessageView;
 constexpr uint32_t kLargestAnswerBytes = wire::DeviceFault::kMaxBytes;
 static_assert(wire::SettingsValue::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
 static_assert(wire::SettingsKeys::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
-static_assert(wire::Hello::kMaxBytes + wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes + 3 * wire::kRingHeaderBytes <=
+static_assert(wire::Hello::kMaxBytes + 2 * wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes +
+                      4 * wire::kRingHeaderBytes <=
                   kRetransmitBytes,
               "what opens a session must fit an empty retransmit ring");
 
 uint32_t capabilities(const Application& application) {
     return wire::kCapabilityStageTrace | wire::kCapabilityStageCapture | wire::kCapabilityReset |
            (port_has_microphone() ? wire::kCapabilityMicrophone : 0) |
-           (application.settings.is_usable ? wire::kCapabilitySettings : 0);
+           (application.settings.is_usable ? wire::kCapabilitySettings : 0) |
+           (application.config->self_test != nullptr ? wire::kCapabilitySelfTest : 0);
 }
 
 void say_hello(Application& application, uint32_t nonce) {
@@ -54,6 +57,9 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
+    hello.arena_used_bytes =
+        config.model.arena_used_bytes != nullptr ? config.model.arena_used_bytes() : config.model.arena_bytes;
+    put_text(config.model.kernels(), wire::Hello::kMaxModelKernels, hello.model_kernels, &hello.model_kernels_count);
     hello.capabilities = capabilities(application);
     wire::link_send_message(application.link, hello);
 }
@@ -65,7 +71,7 @@ void open_session(Application& application, const MessageView& view) {
     }
     forget_clip(application, Phase::kIdle);
     say_hello(application, request.nonce);
-    tell_last_words(application.link);
+    tell_notes(application.link);
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }
@@ -151,6 +157,9 @@ bool take_message(Application& application) {
             break;
         case MessageType::kPcm:
             take_samples(application, view);
+            break;
+        case MessageType::kSelfTestRequest:
+            begin_self_test(application, view);
             break;
         case MessageType::kLiveBegin:
             begin_live(application, view);

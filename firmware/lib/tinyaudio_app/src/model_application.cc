@@ -48,9 +48,10 @@ void open_session(ModelApplication& application, const MessageView& view) {
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
+    hello.arena_used_bytes = config.model.arena_bytes;
     hello.capabilities = wire::kCapabilityBareModel | wire::kCapabilityReset;
     wire::link_send_message(application.link, hello);
-    tell_last_words(application.link);
+    tell_notes(application.link);
 }
 
 void take_input(ModelApplication& application, const MessageView& view) {

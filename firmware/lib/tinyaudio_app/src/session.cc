@@ -6,21 +6,30 @@
 
 namespace tinyaudio {
 
+namespace {
+
+// Null says nothing.
+void tell(wire::Link& link, wire::LogLevel level, const char* text) {
+    if (text == nullptr) {
+        return;
+    }
+    wire::Log log;
+    log.level = level;
+    put_text(text, wire::Log::kMaxText, log.text, &log.text_count);
+    wire::link_send_message(link, log);
+}
+
+}  // namespace
+
 void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count) {
     const size_t length = strlen(text);
     *count = static_cast<uint16_t>(length < capacity ? length : capacity);
     memcpy(field, text, *count);
 }
 
-void tell_last_words(wire::Link& link) {
-    const char* const words = port_last_words();
-    if (words == nullptr) {
-        return;
-    }
-    wire::Log log;
-    log.level = wire::LogLevel::kError;
-    put_text(words, wire::Log::kMaxText, log.text, &log.text_count);
-    wire::link_send_message(link, log);
+void tell_notes(wire::Link& link) {
+    tell(link, wire::LogLevel::kError, port_last_words());
+    tell(link, wire::LogLevel::kWarning, port_boot_note());
 }
 
 void tell_fault(wire::Link& link, wire::FaultCode code, const char* text) {

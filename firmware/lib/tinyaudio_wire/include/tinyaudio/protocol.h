@@ -37,6 +37,7 @@ enum class MessageType : uint8_t {
     kSettingsList = 0x17,  // to device
     kModelInput = 0x19,  // to device
     kModelRun = 0x1A,  // to device
+    kSelfTestRequest = 0x18,  // to device
     kHello = 0x40,  // to host
     kStageTrace = 0x41,  // to host
     kStageData = 0x42,  // to host
@@ -51,6 +52,8 @@ enum class MessageType : uint8_t {
     kModelData = 0x4D,  // to host
     kModelTicks = 0x4E,  // to host
     kModelResult = 0x4F,  // to host
+    kSelfTestOperator = 0x4B,  // to host
+    kSelfTestResult = 0x4C,  // to host
 };
 
 // What the device tells about each frame of the front end.
@@ -438,14 +441,34 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, ModelRun* message) {
     return reader.ok && reader.position == bytes;
 }
 
+// Runs the model's operators on the golden vectors that the firmware carries; a SelfTestOperator for each, then SelfTestResult.
+struct SelfTestRequest {
+    static constexpr MessageType kType = MessageType::kSelfTestRequest;
+    static constexpr uint32_t kMaxBytes = 2;
+    uint16_t vector_count;  // How many golden inputs, from the first; 0: all.
+};
+
+inline uint32_t encode(const SelfTestRequest& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.vector_count);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SelfTestRequest* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->vector_count);
+    return reader.ok && reader.position == bytes;
+}
+
 // The first frame of a session: what runs there.
 struct Hello {
     static constexpr MessageType kType = MessageType::kHello;
-    static constexpr uint32_t kMaxBytes = 229;
+    static constexpr uint32_t kMaxBytes = 299;
     static constexpr uint32_t kMaxBoardId = 32;
     static constexpr uint32_t kMaxChipId = 16;
     static constexpr uint32_t kMaxRuntime = 16;
     static constexpr uint32_t kMaxKernel = 16;
+    static constexpr uint32_t kMaxModelKernels = 64;
     uint16_t protocol_version;  // Version the device speaks.
     uint32_t nonce;  // That of HelloRequest.
     uint32_t boot_id;  // Differs from boot to boot where the port can tell boots apart, else 0.
@@ -472,6 +495,9 @@ struct Hello {
     uint32_t counter_frequency_hz;  // [Hz] Ticks of the counter in a second.
     CounterUnit counter_unit;  // What a tick stands for.
     uint32_t arena_bytes;  // [bytes] RAM of the model.
+    uint32_t arena_used_bytes;  // [bytes] What of it the model needs, as the runtime found at start.
+    uint16_t model_kernels_count;
+    char model_kernels[64];  // Whose kernels compute the model, and which version of them.
     uint32_t capabilities;  // What the firmware can do.
 };
 
@@ -499,6 +525,8 @@ inline uint32_t encode(const Hello& message, uint8_t* payload, uint32_t capacity
     put(writer, message.counter_frequency_hz);
     put(writer, static_cast<uint8_t>(message.counter_unit));
     put(writer, message.arena_bytes);
+    put(writer, message.arena_used_bytes);
+    put_bounded(writer, message.model_kernels, message.model_kernels_count, 64u);
     put(writer, message.capabilities);
     return writer.ok ? writer.position : 0;
 }
@@ -527,6 +555,8 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, Hello* message) {
     get(reader, &message->counter_frequency_hz);
     get_enum(reader, &message->counter_unit, 3u);
     get(reader, &message->arena_bytes);
+    get(reader, &message->arena_used_bytes);
+    get_bounded(reader, message->model_kernels, &message->model_kernels_count, 64u);
     get(reader, &message->capabilities);
     return reader.ok && reader.position == bytes;
 }
@@ -926,6 +956,76 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, ModelResult* message)
     get(reader, &message->output_bytes);
     get(reader, &message->logits_bytes);
     get(reader, &message->steps);
+    return reader.ok && reader.position == bytes;
+}
+
+// One operator on one golden input, as soon as it has run.
+struct SelfTestOperator {
+    static constexpr MessageType kType = MessageType::kSelfTestOperator;
+    static constexpr uint32_t kMaxBytes = 72;
+    static constexpr uint32_t kMaxOperatorName = 48;
+    uint16_t vector_index;  // Which golden input.
+    uint16_t operator_index;  // Position of the operator in the .tflite file.
+    uint16_t operator_name_count;
+    char operator_name[48];  // Kind and name of the operator.
+    uint32_t elements;  // Elements of its output, all of them compared.
+    uint32_t mismatches;  // Elements that differ from the golden vector.
+    uint32_t first_element;  // The first element that differs.
+    int8_t expected;  // What it should be.
+    int8_t actual;  // What it is.
+    uint32_t counter_ticks;  // [ticks] Cost of the operator.
+};
+
+inline uint32_t encode(const SelfTestOperator& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.vector_index);
+    put(writer, message.operator_index);
+    put_bounded(writer, message.operator_name, message.operator_name_count, 48u);
+    put(writer, message.elements);
+    put(writer, message.mismatches);
+    put(writer, message.first_element);
+    put(writer, message.expected);
+    put(writer, message.actual);
+    put(writer, message.counter_ticks);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SelfTestOperator* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->vector_index);
+    get(reader, &message->operator_index);
+    get_bounded(reader, message->operator_name, &message->operator_name_count, 48u);
+    get(reader, &message->elements);
+    get(reader, &message->mismatches);
+    get(reader, &message->first_element);
+    get(reader, &message->expected);
+    get(reader, &message->actual);
+    get(reader, &message->counter_ticks);
+    return reader.ok && reader.position == bytes;
+}
+
+// The self-test has ended; the last message about it.
+struct SelfTestResult {
+    static constexpr MessageType kType = MessageType::kSelfTestResult;
+    static constexpr uint32_t kMaxBytes = 8;
+    uint16_t vectors;  // Golden inputs that were run.
+    uint16_t operators;  // Operators run on each of them.
+    uint32_t failed;  // SelfTestOperators with mismatches.
+};
+
+inline uint32_t encode(const SelfTestResult& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.vectors);
+    put(writer, message.operators);
+    put(writer, message.failed);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SelfTestResult* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->vectors);
+    get(reader, &message->operators);
+    get(reader, &message->failed);
     return reader.ok && reader.position == bytes;
 }
 

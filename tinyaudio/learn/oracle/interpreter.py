@@ -62,7 +62,11 @@ class Oracle:
         outputs = np.array(self._interpreter.get_output(0), np.int8).ravel()
         if self._logits_tensor is None:
             return outputs, outputs
-        return np.array(self._interpreter.GetTensor(self._logits_tensor, 0)["tensor_data"], np.int8).ravel(), outputs
+        return self.tensor(self._logits_tensor), outputs
+
+    def tensor(self, index: int) -> Int8Array:
+        """Return what tensor `index` of the file, an int8 activation, holds behind the last run, flat."""
+        return np.array(self._interpreter.GetTensor(index, 0)["tensor_data"], np.int8).ravel()
 
 
 class ReferenceModel:
@@ -221,7 +225,9 @@ def _logits_tensor(tflite: bytes) -> int | None:
     """Return the index of the tensor before a final softmax, or None if the model ends otherwise."""
     schema, graph, codes = _graph(tflite)
     last = next(operator for operator in graph.operators if graph.outputs[0] in operator.outputs)
-    return int(last.inputs[0]) if codes[last.opcodeIndex].builtinCode == schema.BuiltinOperator.SOFTMAX else None
+    code = codes[last.opcodeIndex]  # files of old converters have only the deprecated field
+    is_softmax = max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX
+    return int(last.inputs[0]) if is_softmax else None
 
 
 def _graph(tflite: bytes) -> tuple[Any, Any, Any]:
