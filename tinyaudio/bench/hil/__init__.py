@@ -2,7 +2,7 @@
 
 from tinyaudio.bench.hil.comparison import Comparison, median_frame_ticks
 from tinyaudio.bench.hil.frontend import FrontendRun, run_frontend
-from tinyaudio.bench.hil.live import LiveExpectation, LiveReport, run_live
+from tinyaudio.bench.hil.live import LiveExpectation, LiveReport, Predict, run_live
 from tinyaudio.bench.hil.proof import HilClip, HilExpectation, OpenDevice, run_hil
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "LiveExpectation",
     "LiveReport",
     "OpenDevice",
+    "Predict",
     "median_frame_ticks",
     "run_frontend",
     "run_hil",
