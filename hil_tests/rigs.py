@@ -34,7 +34,9 @@ CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 _VIRTUAL_CAPABILITIES = {
     "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
     "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals"}),
-    "unicorn": frozenset({"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings", "power_loss"}),
+    "unicorn": frozenset(
+        {"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings", "power_loss", "microphone_that_does_not_wait"}
+    ),
 }
 
 #: Puts something between the device and its line.

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from hil_tests.rigs import CALIBRATION, Line, Rig, golden_tables
 from tests.golden_fixture import SPEC, golden_vectors
 from tinyaudio.bench.device import DETECTION_THRESHOLD_KEY, ClipRun, Device, LiveRun, encode_threshold
-from tinyaudio.bench.hil import LiveExpectation, LiveReport, run_live
+from tinyaudio.bench.hil import LiveExpectation, LiveReport, Predict, run_live
+from tinyaudio.bench.transport import Transport
 from tinyaudio.core.errors import DeviceError
+from tinyaudio.learn.oracle import Oracle
 from tinyaudio.wire.messages import Capability, Log, Message, PatchResult, StageTrace, TraceMode
 
 Int16Array = NDArray[np.int16]
@@ -45,6 +47,17 @@ def streamed_answers(rig: Rig, parts: list[Int16Array]) -> dict[bytes, tuple[NDA
     }
 
 
+def live_expectation(rig: Rig, predict: Predict) -> LiveExpectation:
+    return LiveExpectation(
+        board=rig.board,
+        firmware_fingerprint=rig.project.fingerprint,
+        tables=golden_tables(),
+        quantized=golden_vectors().model,
+        calibration=CALIBRATION,
+        predict=predict,
+    )
+
+
 def prove(
     rig: Rig, pcm: Int16Array, *, total_samples: int | None = None, gaps: Mapping[int, int] | None = None, settings: Path | None = None
 ) -> LiveReport:
@@ -52,14 +65,7 @@ def prove(
     bounds = [0, *(edge for position, lost in sorted((gaps or {}).items()) for edge in (position, position + lost)), total_samples or len(pcm)]
     padded = np.concatenate([pcm, np.zeros(max(0, bounds[-1] - len(pcm)), np.int16)])
     answers = streamed_answers(rig, [padded[first:end] for first, end in zip(bounds[::2], bounds[1::2], strict=True)])
-    expected = LiveExpectation(
-        board=rig.board,
-        firmware_fingerprint=rig.project.fingerprint,
-        tables=golden_tables(),
-        quantized=golden_vectors().model,
-        calibration=CALIBRATION,
-        predict=lambda features: answers[zlib.crc32(features.tobytes()).to_bytes(4, "little")],
-    )
+    expected = live_expectation(rig, lambda features: answers[zlib.crc32(features.tobytes()).to_bytes(4, "little")])
     with rig.open_line(microphone=pcm, gaps=gaps, settings=settings) as line:
         return run_live(lambda on_log: open_device(rig, line, on_log), pcm, expected=expected, total_samples=total_samples)
 
@@ -109,6 +115,59 @@ def test_gaps_are_told_where_they_are_and_the_rest_is_exact(rig: Rig, gaps: dict
     assert report.gaps == len(gaps)
     assert report.missing_hops > 0
     assert not report.is_complete
+
+
+class StallingHost:
+    """Hears the device for a while, then falls silent until the device has been silent for some reads; twice."""
+
+    def __init__(self, line: Transport) -> None:
+        self._line = line
+        self._heard_bytes = 0
+        self._held: list[bytes] = []
+        self._silent_reads = 0
+        self.stalls = 0
+
+    @property
+    def _is_stalling(self) -> bool:
+        return self._heard_bytes > 8_000 and self.stalls < 2
+
+    def write(self, data: bytes) -> None:
+        if self._is_stalling:
+            self._held.append(data)
+        else:
+            self._line.write(data)
+
+    def read(self, max_bytes: int, *, timeout_seconds: float) -> bytes:
+        data = self._line.read(max_bytes, timeout_seconds=timeout_seconds)
+        self._heard_bytes += len(data)
+        self._silent_reads = 0 if data else self._silent_reads + 1
+        if self._is_stalling and self._silent_reads == 3:
+            self.stalls += 1
+            self._heard_bytes = 0
+            self._line.write(b"".join(self._held))
+            self._held.clear()
+        return data
+
+    def close(self) -> None:
+        self._line.close()
+
+
+@pytest.mark.needs("microphone", "microphone_that_does_not_wait")
+def test_a_host_that_is_too_slow_costs_samples_and_nothing_else(rig: Rig) -> None:
+    pcm = heard(20.0)
+    with rig.open_line(microphone=pcm) as line:
+        host = StallingHost(line.transport)
+        report = run_live(
+            lambda on_log: Device(host, name=rig.board.id, on_log=on_log, poll_seconds=0.1),
+            pcm,
+            expected=live_expectation(rig, Oracle(golden_vectors().model.tflite).run),
+        )
+    assert host.stalls == 2
+    assert report.is_exact, report.mismatches
+    assert report.gaps >= 2
+    assert report.overruns > 0
+    assert report.missing_hops > 0
+    assert report.seconds == 20.0
 
 
 def record_until(device: Device, kind: type[Message], count: int) -> LiveRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,3 +163,22 @@ def test_an_image_of_another_board_is_told(tmp_path: Path) -> None:
     other = compile_case(tmp_path / "other.elf", "workload_mps2.c")
     with start_virtual(load_board("stm32h7"), other, work_dir=tmp_path) as board, pytest.raises(TransportError, match="has no flash for an image"):
         ask(board, "?", 1)
+
+
+@pytest.mark.parametrize("line", ["pipes", "--pty"])
+def test_it_ends_with_its_host_however_that_ended(image: Path, line: str) -> None:
+    """A host that is killed closes nothing in order; its end of standard output is gone all the same."""
+    command = [sys.executable, "-m", "tinyaudio.bench.emulation.stm32h743", "--board", "stm32h7", *([line] if line == "--pty" else []), str(image)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if line == "--pty":
+            assert process.stdout.readline().startswith(b"/dev/")
+        else:
+            process.stdin.write(b"n")
+            assert process.stdout.read(1)
+        process.stdout.close()
+        try:
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()

@@ -326,7 +326,7 @@ def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_line_keeps_what_the_host_does_not_read_yet() -> None:
     (from_host, to_chip), (from_chip, to_host) = os.pipe(), os.pipe()
-    line = HostLine(from_host, to_host)
+    line = HostLine(from_host, to_host, lifeline=to_host)
     sent = bytes(range(256)) * 1_000  # more than a pipe holds
     line.write(sent)
     received = b""
@@ -339,13 +339,16 @@ def test_the_line_keeps_what_the_host_does_not_read_yet() -> None:
     os.close(to_chip)
     assert line.read() == b""
     assert line.has_ended
-    for descriptor in (from_host, from_chip, to_host):
+    assert not line.is_deserted
+    os.close(from_chip)
+    assert line.is_deserted
+    for descriptor in (from_host, to_host):
         os.close(descriptor)
 
 
 def test_a_pseudo_terminal_passes_every_byte() -> None:
     descriptor, name = pseudo_terminal()
-    line = HostLine(descriptor, descriptor)
+    line = HostLine(descriptor, descriptor, lifeline=descriptor)
     other = os.open(name, os.O_RDWR | os.O_NOCTTY)
     os.write(other, bytes(range(256)))
     line.wait(5.0)

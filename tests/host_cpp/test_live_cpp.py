@@ -11,28 +11,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hil_tests.rigs import CALIBRATION, Rig, golden_tables
-from hil_tests.test_live import heard, prove, told
+from hil_tests.rigs import Rig
+from hil_tests.test_live import StallingHost, heard, live_expectation, prove, told
 from tests.golden_fixture import SPEC, golden_vectors
 from tinyaudio.bench.device import DETECTION_THRESHOLD_KEY, Device, encode_threshold
-from tinyaudio.bench.hil import LiveExpectation, run_live
-from tinyaudio.bench.transport import ProcessTransport, Transport
+from tinyaudio.bench.hil import run_live
+from tinyaudio.bench.transport import ProcessTransport
 from tinyaudio.core.errors import DeviceError
 from tinyaudio.core.tools import start_tool
 from tinyaudio.learn.oracle import Oracle
 from tinyaudio.wire.messages import LiveBegin, LiveEnd, Pcm, TraceMode
-
-
-def live_expectation(rig: Rig) -> LiveExpectation:
-    model = golden_vectors().model
-    return LiveExpectation(
-        board=rig.board,
-        firmware_fingerprint=rig.project.fingerprint,
-        tables=golden_tables(),
-        quantized=model,
-        calibration=CALIBRATION,
-        predict=Oracle(model.tflite).run,
-    )
 
 
 def test_a_recording_is_exact_and_clean(rig: Rig) -> None:
@@ -48,41 +36,6 @@ def test_gaps_are_told_and_all_else_is_exact(rig: Rig, gaps: dict[int, int]) -> 
     assert report.overruns == sum(gaps.values())
 
 
-class StallingHost:
-    """Hears the device for a while, then falls silent until the device has been silent for some reads; twice."""
-
-    def __init__(self, line: Transport) -> None:
-        self._line = line
-        self._heard_bytes = 0
-        self._held: list[bytes] = []
-        self._silent_reads = 0
-        self.stalls = 0
-
-    @property
-    def _is_stalling(self) -> bool:
-        return self._heard_bytes > 8_000 and self.stalls < 2
-
-    def write(self, data: bytes) -> None:
-        if self._is_stalling:
-            self._held.append(data)
-        else:
-            self._line.write(data)
-
-    def read(self, max_bytes: int, *, timeout_seconds: float) -> bytes:
-        data = self._line.read(max_bytes, timeout_seconds=timeout_seconds)
-        self._heard_bytes += len(data)
-        self._silent_reads = 0 if data else self._silent_reads + 1
-        if self._is_stalling and self._silent_reads == 3:
-            self.stalls += 1
-            self._heard_bytes = 0
-            self._line.write(b"".join(self._held))
-            self._held.clear()
-        return data
-
-    def close(self) -> None:
-        self._line.close()
-
-
 def test_a_host_that_is_too_slow_costs_samples_and_nothing_else(rig: Rig, tmp_path: Path) -> None:
     """Thirty times as fast as real time; while the host does not acknowledge, the device can neither send nor go on."""
     pcm = heard(60.0)
@@ -92,7 +45,9 @@ def test_a_host_that_is_too_slow_costs_samples_and_nothing_else(rig: Rig, tmp_pa
     with start_tool([rig.elf, "--microphone", samples, "--microphone-speed", "30"], pipes=True) as process:
         host = StallingHost(ProcessTransport(process))
         report = run_live(
-            lambda on_log: Device(host, name="native", on_log=on_log, poll_seconds=0.02, silence_seconds=10.0), pcm, expected=live_expectation(rig)
+            lambda on_log: Device(host, name="native", on_log=on_log, poll_seconds=0.02, silence_seconds=10.0),
+            pcm,
+            expected=live_expectation(rig, Oracle(golden_vectors().model.tflite).run),
         )
     assert host.stalls == 2
     assert report.is_exact, report.mismatches

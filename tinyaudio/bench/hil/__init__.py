@@ -2,7 +2,7 @@
 
 from tinyaudio.bench.hil.comparison import Comparison, median_frame_ticks
 from tinyaudio.bench.hil.frontend import FrontendRun, run_frontend
-from tinyaudio.bench.hil.live import LiveExpectation, LiveReport, run_live
+from tinyaudio.bench.hil.live import LiveExpectation, LiveReport, Predict, run_live
 from tinyaudio.bench.hil.model import ModelCase, ModelMismatch, ModelRunReport, run_model
 from tinyaudio.bench.hil.proof import HilClip, HilExpectation, OpenDevice, run_hil
 
@@ -17,6 +17,7 @@ __all__ = [
     "ModelMismatch",
     "ModelRunReport",
     "OpenDevice",
+    "Predict",
     "median_frame_ticks",
     "run_frontend",
     "run_hil",

@@ -42,10 +42,10 @@ def _say(line: str) -> None:
 
 def _open_line(*, pty: bool) -> HostLine:
     if not pty:
-        return HostLine(sys.stdin.fileno(), sys.stdout.fileno())
+        return HostLine(sys.stdin.fileno(), sys.stdout.fileno(), lifeline=sys.stdout.fileno())
     descriptor, name = pseudo_terminal()
     os.write(sys.stdout.fileno(), f"{name}\n".encode())
-    return HostLine(descriptor, descriptor)
+    return HostLine(descriptor, descriptor, lifeline=sys.stdout.fileno())
 
 
 def _run(arguments: argparse.Namespace) -> int:

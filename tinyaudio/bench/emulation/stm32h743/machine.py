@@ -143,6 +143,8 @@ class Machine:
         return chip.exceptions.execution_priority() <= 0
 
     def _look_at_host(self) -> None:
+        if self._host.is_deserted:  # it may have been killed in the middle of a recording that has hours to go
+            raise HostGoneError("the host is gone")
         link = self.chip.link
         if link is not None and link.is_hungry() and (data := self._host.read()):
             link.deliver(data)
