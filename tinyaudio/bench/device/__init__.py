@@ -8,6 +8,7 @@ from tinyaudio.bench.device.clip_run import Capture, ClipRun
 from tinyaudio.bench.device.conversation import Device
 from tinyaudio.bench.device.identity import check_identity, identity_of
 from tinyaudio.bench.device.live_run import LiveRun, LiveSegment
+from tinyaudio.bench.device.self_test import SelfTestRun
 from tinyaudio.bench.device.settings import DETECTION_THRESHOLD_KEY, FIRST_FREE_KEY, decode_threshold, encode_threshold
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Device",
     "LiveRun",
     "LiveSegment",
+    "SelfTestRun",
     "check_identity",
     "decode_threshold",
     "encode_threshold",
