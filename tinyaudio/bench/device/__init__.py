@@ -9,6 +9,7 @@ from tinyaudio.bench.device.conversation import Device
 from tinyaudio.bench.device.identity import check_identity, identity_of
 from tinyaudio.bench.device.live_run import LiveRun, LiveSegment
 from tinyaudio.bench.device.model_run import Inference, InferenceRequest
+from tinyaudio.bench.device.self_test import SelfTestRun
 from tinyaudio.bench.device.settings import DETECTION_THRESHOLD_KEY, FIRST_FREE_KEY, decode_threshold, encode_threshold
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "InferenceRequest",
     "LiveRun",
     "LiveSegment",
+    "SelfTestRun",
     "check_identity",
     "decode_threshold",
     "encode_threshold",

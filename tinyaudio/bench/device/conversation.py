@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tinyaudio.bench.device.clip_run import Capture, ClipCollector, ClipRun
 from tinyaudio.bench.device.live_run import LiveCollector, LiveRun
 from tinyaudio.bench.device.model_run import Inference, InferenceCollector, InferenceRequest
+from tinyaudio.bench.device.self_test import SelfTestCollector, SelfTestRun
 from tinyaudio.bench.device.settings import FIRST_FREE_KEY
 from tinyaudio.bench.transport import Deadline, Transport
 from tinyaudio.core.errors import DeviceError, IdentityError, InputError, ProtocolError
@@ -29,6 +30,7 @@ from tinyaudio.wire.messages import (
     Message,
     Pcm,
     ResetRequest,
+    SelfTestRequest,
     SettingsKeys,
     SettingsList,
     SettingsRead,
@@ -314,6 +316,38 @@ class Device:
                 self._exchange(deadline)
         except _SessionLostError:
             return
+
+    def run_self_test(self, *, vector_count: int = 0, timeout_seconds: float = 300.0) -> SelfTestRun:
+        """Have a self-test image run the model's operators on its golden vectors.
+
+        Parameters
+        ----------
+        vector_count
+            How many golden inputs, from the first; 0: all.
+        timeout_seconds
+            For all of it.
+
+        Raises
+        ------
+        DeviceError
+            If the firmware carries no golden vectors, or dies in an operator: the message says behind which.
+        ProtocolError
+            If an operator is missing.
+        """
+        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        self._require_session(deadline)
+        collector = SelfTestCollector()
+        try:
+            self._send(SelfTestRequest(vector_count=vector_count), deadline, collector)
+            while collector.result is None:
+                self._dispatch(self._exchange(deadline), collector)
+        except _SessionLostError as error:
+            raise DeviceError(f"was reset {collector.last_seen()}", hint="see the device's log", where=self._name) from error
+        except DeviceError as error:
+            if collector.operators:
+                raise type(error)(f"{error.message}, {collector.last_seen()}", hint=error.hint, where=error.where) from error
+            raise
+        return collector.finish()
 
     def close(self) -> None:
         """Close the line."""

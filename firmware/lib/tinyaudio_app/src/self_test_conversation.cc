@@ -9,11 +9,11 @@ namespace tinyaudio {
 
 namespace {
 
-constexpr uint32_t kOperatorsAtOnce = 16;  // a runtime that runs whole inferences repeats one for as many operators
+constexpr uint32_t kOperatorsAtOnce = 5;  // a runtime that runs whole inferences repeats one for as many operators
 constexpr uint32_t kOperatorMessageBytes = wire::SelfTestOperator::kMaxBytes + wire::kRingHeaderBytes;
 constexpr uint32_t kRoomBytes =
     kOperatorsAtOnce * kOperatorMessageBytes + wire::SelfTestResult::kMaxBytes + wire::kRingHeaderBytes;
-static_assert(kRoomBytes <= kRetransmitBytes, "what is told at once must fit an empty retransmit ring");
+static_assert(kRoomBytes <= wire::kMaxPayloadBytes, "link_can_send answers for one payload");
 
 void tell_outcome(void* context, const OperatorOutcome& outcome) {
     Application& application = *static_cast<Application*>(context);
