@@ -81,7 +81,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_path() -> None:
         (MINIMAL + "[data.split]\nvalidation_fraction = 1.5\n", "data.split.validation_fraction: input should be less than 0.9"),
         (MINIMAL + '[data]\nlabels = ["a", "b", "a"]\n', "data.labels: 'a' is listed twice"),
         (MINIMAL + '[data]\nchannels = "left"\n', "data.channels: input should be 'mix' or 'refuse'"),
-        (MINIMAL + '[model]\narchitecture = "resnet"\n', "model.architecture: input should be 'mobilenet_v1'"),
+        (MINIMAL + '[model]\narchitecture = "resnet"\n', "model.architecture: input should be 'mobilenet_v1', 'mobilenet_v2'"),
         (MINIMAL + "[train]\nlearning_rate = nan\n", "train.learning_rate"),
         (MINIMAL + '[frontend]\nspectrum = "phase"\n', "frontend.spectrum: input should be 'magnitude' or 'power'"),
         (MINIMAL + "[frontend]\nhop_samples = 500\n", "frontend.hop_samples: is 500"),

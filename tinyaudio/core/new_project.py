@@ -64,9 +64,11 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # cepstral_coefficients = 0      # 10: MFCCs in place of the log-mel
 
 [model]
-# architecture = "mobilenet_v1"
+# architecture = "mobilenet_v1"  # or "mobilenet_v2", "ds_cnn", "tcn"
 # width_multiplier = 0.25
-# blocks = 13
+# blocks = 13                    # at most; mobilenet_v2 has 10, ds_cnn 4, tcn 7
+# activation = "relu6"           # or "relu", for a backbone that was trained with it
+# head = "softmax"               # or "sigmoid": classes that may sound at once
 # dropout = 0.2
 
 [train]
@@ -77,12 +79,22 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # seed = 1
 # class_balance = true
 # label_smoothing = 0.05
+# loss = "cross_entropy"         # or "focal"
+# focal_gamma = 2.0
+# silence = "drop"               # of training patches: leave them out, or "uniform": teach that they say nothing of the class
 
 [train.augmentation]             # 0 switches one off
 # time_shift_frames = 24
 # gain_db = 10.0
 # time_mask_frames = 12
 # frequency_mask_bands = 8
+# mixup = 0.0
+
+[train.transfer]                 # start from another model's convolutions
+# backbone = ""                  # .keras, .h5 or .tflite; its front end goes into [train.transfer.frontend], as [frontend]
+# head_epochs = 12               # the classifier alone learns first,
+# trainable_blocks = 2           # then the backbone's last blocks as well,
+# learning_rate = 0.0002         # at this rate
 
 [quantize]
 # representative_clips = 120

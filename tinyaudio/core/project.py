@@ -19,7 +19,7 @@ from tinyaudio.core.spec import FrontendSpec, KernelId, spec_problems
 PROJECT_FILE = "tinyaudio.toml"
 
 Task = Literal["events", "anomaly"]
-Architecture = Literal["mobilenet_v1"]
+Architecture = Literal["mobilenet_v1", "mobilenet_v2", "ds_cnn", "tcn"]
 
 _Texts = Annotated[
     tuple[Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value)], ...],
@@ -79,44 +79,10 @@ class ModelTable(_Section):
 
     architecture: Architecture = "mobilenet_v1"
     width_multiplier: float = Field(default=0.25, ge=0.05, le=1.0)
-    blocks: int = Field(default=13, ge=1, le=13)  # depthwise-separable blocks, as many as YAMNet's body has at 13
+    blocks: int = Field(default=13, ge=1, le=13)  # mobilenet_v1 is as deep as YAMNet's body at 13; others take what they have up to it
+    activation: Literal["relu6", "relu"] = "relu6"  # "relu" for backbones that were trained with it, as YAMNet's
+    head: Literal["softmax", "sigmoid"] = "softmax"  # "sigmoid": classes that may sound at once
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)  # in front of the classifier
-
-
-class AugmentationTable(_Section):
-    """``[train.augmentation]``: random changes of the training patches; 0 switches one off."""
-
-    time_shift_frames: int = Field(default=24, ge=0)  # a patch may start this many frames earlier or later
-    gain_db: float = Field(default=10.0, ge=0.0, le=60.0)  # louder or softer by up to this
-    time_mask_frames: int = Field(default=12, ge=0)  # longest stretch that is blanked
-    frequency_mask_bands: int = Field(default=8, ge=0)  # most neighbouring bands that are blanked
-
-
-class TrainTable(_Section):
-    """``[train]``: the training."""
-
-    epochs: int = Field(default=40, ge=1, le=10_000)
-    batch_size: int = Field(default=32, ge=1, le=4_096)
-    learning_rate: float = Field(default=5e-3, gt=0.0, le=1.0)
-    patience: int = Field(default=12, ge=1)  # epochs without a better validation loss before it stops
-    seed: int = Field(default=1, ge=0, lt=2**32)
-    class_balance: bool = True  # classes with few patches weigh more
-    label_smoothing: float = Field(default=0.05, ge=0.0, lt=1.0)
-    augmentation: AugmentationTable = AugmentationTable()
-
-
-class QuantizeTable(_Section):
-    """``[quantize]``: the way to INT8."""
-
-    representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
-    seed: int = Field(default=1, ge=0, lt=2**32)
-
-
-class FirmwareTable(_Section):
-    """``[firmware]``: how the device turns patch scores into decisions."""
-
-    smoothing_patches: int = Field(default=3, ge=1, le=64)
-    detection_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)  # of the smoothed score
 
 
 def _as_tuples(value: Any) -> Any:
@@ -137,6 +103,64 @@ FrontendTable: type[_Section] = create_model(
     preset=(str, DEFAULT_PRESET),
     **cast(Any, {field.name: _frontend_field(field) for field in dataclasses.fields(FrontendSpec)}),
 )
+
+
+def _with_preset(table: Any) -> Any:
+    """Return the table ``[frontend]`` with what its preset sets and it does not; as it is if it is none, or names no preset."""
+    preset = table.get("preset") if isinstance(table, dict) else None
+    return {**preset_fields(preset), **table} if isinstance(preset, str) and preset in preset_names() else table
+
+
+class TransferTable(_Section):
+    """``[train.transfer]``: start from the convolutions of another model."""
+
+    backbone: str = ""  # .keras, .h5 or .tflite, relative to the project's folder; "": start from random weights
+    # The type is made above, which mypy cannot follow.
+    frontend: Annotated[FrontendTable | None, BeforeValidator(_with_preset)] = None  # type: ignore[valid-type] # what the backbone was trained on: a preset, and what differs from it
+    head_epochs: int = Field(default=12, ge=0, le=1_000)  # at first only the classifier is trained, the backbone frozen
+    trainable_blocks: int = Field(default=2, ge=0, le=13)  # then the last so many blocks as well; 0: never
+    learning_rate: float = Field(default=2e-4, gt=0.0, le=1.0)  # from then on
+
+
+class AugmentationTable(_Section):
+    """``[train.augmentation]``: random changes of the training patches; 0 switches one off."""
+
+    time_shift_frames: int = Field(default=24, ge=0)  # a patch may start this many frames earlier or later
+    gain_db: float = Field(default=10.0, ge=0.0, le=60.0)  # louder or softer by up to this
+    time_mask_frames: int = Field(default=12, ge=0)  # longest stretch that is blanked
+    frequency_mask_bands: int = Field(default=8, ge=0)  # most neighbouring bands that are blanked
+    mixup: float = Field(default=0.0, ge=0.0, le=10.0)  # patches are mixed in pairs, labels too, in shares drawn from Beta(mixup, mixup)
+
+
+class TrainTable(_Section):
+    """``[train]``: the training."""
+
+    epochs: int = Field(default=40, ge=1, le=10_000)
+    batch_size: int = Field(default=32, ge=1, le=4_096)
+    learning_rate: float = Field(default=5e-3, gt=0.0, le=1.0)
+    patience: int = Field(default=12, ge=1)  # epochs without a better validation loss before it stops
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    class_balance: bool = True  # classes with few patches weigh more
+    label_smoothing: float = Field(default=0.05, ge=0.0, lt=1.0)
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"  # "focal": what is nearly right already counts less
+    focal_gamma: float = Field(default=2.0, ge=0.0, le=10.0)
+    silence: Literal["drop", "uniform"] = "drop"  # patches in which next to nothing is heard: left out, or all classes alike
+    transfer: TransferTable = TransferTable()
+    augmentation: AugmentationTable = AugmentationTable()
+
+
+class QuantizeTable(_Section):
+    """``[quantize]``: the way to INT8."""
+
+    representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
+    seed: int = Field(default=1, ge=0, lt=2**32)
+
+
+class FirmwareTable(_Section):
+    """``[firmware]``: how the device turns patch scores into decisions."""
+
+    smoothing_patches: int = Field(default=3, ge=1, le=64)
+    detection_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)  # of the smoothed score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,12 +230,6 @@ def parse_project(text: str, *, directory: Path) -> Project:
     return _assemble(directory, cast(Any, sections))
 
 
-def _with_preset(table: Any) -> Any:
-    """Return the table ``[frontend]`` with what its preset sets and it does not; as it is if it is none, or names no preset."""
-    preset = table.get("preset") if isinstance(table, dict) else None
-    return {**preset_fields(preset), **table} if isinstance(preset, str) and preset in preset_names() else table
-
-
 def require_events(project: Project) -> None:
     """Raise unless the project's task is supported.
 
@@ -240,6 +258,11 @@ _SECTIONS: dict[str, type[_Section]] = {
 }
 
 
+def frontend_spec(table: BaseModel) -> FrontendSpec:
+    """Return the front end that a checked ``[frontend]``, or ``[train.transfer.frontend]``, describes."""
+    return FrontendSpec(**table.model_dump(exclude={"preset"}))
+
+
 def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
     about = sections["project"]
     return Project(
@@ -248,7 +271,7 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         task=about.task,
         board=about.board,
         fft_kernel=about.fft_kernel,
-        frontend=FrontendSpec(**sections["frontend"].model_dump(exclude={"preset"})),
+        frontend=frontend_spec(sections["frontend"]),
         **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
     )
 
@@ -281,7 +304,14 @@ def _data_rules(section: Any) -> Iterator[str]:
         yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
 
 
-_RULES = {_frontend_rules: "frontend", _data_rules: "data"}
+def _train_rules(section: Any) -> Iterator[str]:
+    if section.transfer.frontend is not None:
+        yield from (f"transfer.frontend.{problem}" for problem in _frontend_rules(section.transfer.frontend))
+    if section.transfer.backbone and section.transfer.trainable_blocks == 0 and section.transfer.head_epochs == 0:
+        yield "transfer.head_epochs: is 0, and so is trainable_blocks: nothing would be trained"
+
+
+_RULES = {_frontend_rules: "frontend", _data_rules: "data", _train_rules: "train"}
 
 
 def _sentence(section: str, model: type[BaseModel], item: Mapping[str, Any]) -> str:

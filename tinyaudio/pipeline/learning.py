@@ -18,7 +18,7 @@ from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
 from tinyaudio.learn.quantize import quantize
-from tinyaudio.learn.training import train
+from tinyaudio.learn.training import Backbone, read_backbone, train
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 
 
@@ -113,14 +113,27 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
     """Train the float model."""
     features = features_stage(line)
     project = line.project
+    backbone = _backbone(project)
+    inputs = {"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()}
+    checkpoint_file = line.store.directory / "train.checkpoint"
+    if checkpoint_file.exists():
+        line.progress.note("an interrupted training is here; if nothing changed, it goes on from its last epoch")
     return reuse_or_make(
         line,
         "train",
         TrainedModel,
-        inputs={"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()},
+        inputs=inputs if backbone is None else {**inputs, "backbone": backbone.sha256},
         description="training",
-        make=lambda advance: train(features.value, project.model, project.train, on_progress=advance),
+        make=lambda advance: train(
+            features.value, project.model, project.train, backbone=backbone, checkpoint_file=checkpoint_file, on_progress=advance
+        ),
     )
+
+
+def _backbone(project: Project) -> Backbone | None:
+    """Return what the training starts from, if the project names a backbone."""
+    name = project.train.transfer.backbone
+    return read_backbone(project.directory / name) if name else None
 
 
 @once

@@ -16,7 +16,9 @@ FETCHED_TOOLCHAIN = "PlatformIO's toolchain-gccarmnoneeabi"
 
 # The places where GCC, the linker and SCons say why they stopped: "src/main.cc:3:5: error: ...", "...: undefined reference to ...".
 _COMPILER_ERROR = re.compile(r"^(?P<file>[^:\s][^:]*):(?P<line>\d+):(?:\d+:)? (?:fatal )?error: (?P<text>.*)$")
-_LINKER_ERROR = re.compile(r"undefined reference|multiple definition|overflowed by|will not fit in region|cannot find |cannot open linker script|(^|/)ld: (?!warning)")
+_LINKER_ERROR = re.compile(
+    r"undefined reference|multiple definition|overflowed by|will not fit in region|cannot find |cannot open linker script|(^|/)ld: (?!warning)"
+)
 _OVERFLOW = re.compile(r"region `(?P<region>[^']+)' overflowed by (?P<bytes>\d+) byte")
 _NAMED_BY_LINKER = re.compile(r"undefined reference|multiple definition")
 _SCRIPT_ERROR = re.compile(r"^(?:\w*Error|error|\*\*\*|scons: \*\*\*)[: ]", re.IGNORECASE)
