@@ -82,6 +82,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # loss = "cross_entropy"         # or "focal"
 # focal_gamma = 2.0
 # silence = "drop"               # of training patches: leave them out, or "uniform": teach that they say nothing of the class
+# validation = "select"          # the validation split picks the epoch; "include": it is trained on as well, for all epochs
 
 [train.augmentation]             # 0 switches one off
 # time_shift_frames = 24

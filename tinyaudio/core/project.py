@@ -145,6 +145,7 @@ class TrainTable(_Section):
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"  # "focal": what is nearly right already counts less
     focal_gamma: float = Field(default=2.0, ge=0.0, le=10.0)
     silence: Literal["drop", "uniform"] = "drop"  # patches in which next to nothing is heard: left out, or all classes alike
+    validation: Literal["select", "include"] = "select"  # the validation split picks the epoch, or is trained on as well and the last epoch is kept
     transfer: TransferTable = TransferTable()
     augmentation: AugmentationTable = AugmentationTable()
 

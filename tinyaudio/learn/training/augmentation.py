@@ -7,13 +7,14 @@ out, and no patch is told for silent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyaudio.core.artifacts import FeatureSet, Int64Array
+from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split
 from tinyaudio.core.project import AugmentationTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.dataset import clip_features, dequantized_log_mel, patch_features
@@ -26,7 +27,7 @@ _SILENCE_BELOW_LOUDEST_DB = 30.0  # a patch this far below the loudest of its cl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPatches:
-    """The training split, ready to be cut at any frame."""
+    """What is trained on, ready to be cut at any frame."""
 
     spec: FrontendSpec
     log_mel: Float32Array  # [frames of all training clips, feature_bands], nepers times log_scale
@@ -38,8 +39,8 @@ class TrainingPatches:
     filenames: tuple[str, ...]  # [patches], of the clips
 
 
-def training_patches(features: FeatureSet, *, silence: Silence = "drop") -> TrainingPatches:
-    """Collect the patches of the training split.
+def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits: Sequence[Split] = ("train",)) -> TrainingPatches:
+    """Collect the patches that are trained on.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ def training_patches(features: FeatureSet, *, silence: Silence = "drop") -> Trai
         From the integer twin.
     silence
         ``"drop"`` leaves patches out in which next to nothing is heard.
+    splits
+        Which clips.
     """
     spec, dataset = features.spec, features.dataset
     frames: list[Float32Array] = []
@@ -54,7 +57,7 @@ def training_patches(features: FeatureSet, *, silence: Silence = "drop") -> Trai
     filenames: list[str] = []
     frame_count = 0
     for index, clip in enumerate(dataset.clips):
-        if clip.split != "train":
+        if clip.split not in splits:
             continue
         log_mel = dequantized_log_mel(clip_features(features, index), log_fraction_bits=features.log_fraction_bits, log_scale=spec.log_scale)
         last = frame_count + len(log_mel) - spec.patch_frames

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from tinyaudio.core.artifacts import FeatureSet, Int64Array, TrainedModel
+from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split, TrainedModel
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.project import ModelTable, TrainTable, frontend_spec
@@ -41,7 +41,8 @@ def train(
     checkpoint_file: Path | None = None,
     on_progress: Progress | None = None,
 ) -> TrainedModel:
-    """Train the network of `model_table` on the training split, choosing its epoch by the validation split.
+    """Train the network of `model_table` on the training split, choosing its epoch by the validation split
+    (``train.validation = "include"``: on that, too, to the last epoch).
 
     The test split is not looked at. The same arguments give the same model on the same machine.
 
@@ -72,7 +73,8 @@ def train(
     for split in ("train", "validation"):
         if not any(clip.split == split for clip in features.dataset.clips):
             raise StageError(f"the split {split!r} is empty", hint="`tinyaudio data check` says why", where="train")
-    source = training_patches(features, silence=train_table.silence)
+    splits: tuple[Split, ...] = ("train", "validation") if train_table.validation == "include" else ("train",)
+    source = training_patches(features, silence=train_table.silence, splits=splits)
     model = build_network(features.spec, model_table, classes=len(labels), batch_size=None)
     transferred = None if backbone is None else _transfer(model, backbone, features.spec, train_table)
     key = fingerprint(
@@ -186,14 +188,15 @@ class _Trainer:
         _compile(self._model, training_loss(self._model_table, self._table), phase, steps=self._steps)
 
     def _run_phase(self, phase: Phase, history: History, best_weights: Weights, *, first: int, on_progress: Progress | None) -> Weights:
+        selects = self._table.validation == "select"
         for epoch in range(max(first, len(history.train_loss) + 1), first + phase.epochs):
-            if epoch - max(history.best_epoch, first - 1) > self._table.patience:
+            if selects and epoch - max(history.best_epoch, first - 1) > self._table.patience:
                 break
             history.train_loss.append(self._run_epoch(epoch))
             loss, accuracy = _validate(self._model, *self._validation)
             history.validation_loss.append(loss)
             history.validation_accuracy.append(accuracy)
-            if not history.best_epoch or loss < history.validation_loss[history.best_epoch - 1]:
+            if not selects or not history.best_epoch or loss < history.validation_loss[history.best_epoch - 1]:
                 history.best_epoch, best_weights = epoch, self._model.get_weights()
             if self._checkpoint is not None:
                 self._checkpoint.save(state_of(self._model, history, best_weights))
