@@ -15,12 +15,13 @@ pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install
 from tinyaudio.core.artifacts import FeatureSet
 from tinyaudio.core.errors import ModelError
 from tinyaudio.core.presets import load_preset
-from tinyaudio.core.project import ModelTable, Project, TrainTable, TransferTable
+from tinyaudio.core.project import AugmentationTable, ModelTable, Project, TransferTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.quantize import convert_to_int8
 from tinyaudio.learn.training import build_network, load_keras_model, read_backbone, require_same_front_end, train
+from tinyaudio.learn.training.augmentation import cut_patches, training_patches, training_targets
 from tinyaudio.learn.training.backbone import network_layer_name, transfer_weights
-from tinyaudio.learn.training.phases import Phase, last_blocks, plan_phases
+from tinyaudio.learn.training.phases import fit_classifier, last_blocks, logistic_regression
 
 SPEC = FrontendSpec(mel_bands=20, patch_frames=32, patch_hop_frames=16)
 TABLE = ModelTable(width_multiplier=0.1, blocks=3, dropout=0.0, activation="relu")
@@ -165,34 +166,60 @@ def test_the_last_blocks_are_counted_from_the_end() -> None:
     assert last_blocks(mapped, 9) == frozenset(mapped)
 
 
-def test_the_head_learns_first() -> None:
-    transferred = transfer_of(blocks=("stem", "block01_depthwise"))
-    table = TrainTable(epochs=10, transfer=TransferTable(head_epochs=4, trainable_blocks=1, learning_rate=1e-4))
-    assert plan_phases(table, transferred) == (
-        Phase(epochs=4, learning_rate=table.learning_rate, trainable=frozenset()),
-        Phase(epochs=6, learning_rate=1e-4, trainable=frozenset({"block01_depthwise"})),
-    )
-    frozen = table.model_copy(update={"transfer": TransferTable(trainable_blocks=0)})
-    assert [phase.epochs for phase in plan_phases(frozen, transferred)] == [10]
-    assert [phase.trainable for phase in plan_phases(table, None)] == [None]
+@pytest.mark.parametrize("is_exclusive", [True, False])
+def test_the_classifier_is_the_best_there_is(is_exclusive: bool) -> None:
+    """No small step away from it lowers the penalized loss."""
+    rng = np.random.default_rng(1)
+    inputs, weights = rng.normal(size=(200, 3)), rng.uniform(0.5, 2.0, size=200)
+    targets = np.eye(2)[(inputs @ [1.0, -1.0, 0.3] + rng.normal(size=200) > 0).astype(int)]
+    loss, kernel, bias = logistic_regression(inputs, targets, weights, l2=0.01, is_exclusive=is_exclusive)
+
+    def penalized(kernel: Any, bias: Any) -> float:
+        logits = inputs @ kernel + bias
+        if is_exclusive:
+            surprise = -(targets * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))).sum(axis=1)
+        else:
+            surprise = (np.log1p(np.exp(logits)) - targets * logits).mean(axis=1)
+        return float(np.average(surprise, weights=weights) + 0.01 * (kernel**2).sum())
+
+    assert loss == pytest.approx(penalized(kernel, bias))
+    steps = rng.normal(size=(50, 3, 2)) * 0.01
+    assert all(penalized(kernel + step, bias + step[0]) > loss for step in steps)
 
 
-def transfer_of(blocks: tuple[str, ...]) -> Any:
-    from tinyaudio.learn.training.backbone import Transferred
+@pytest.mark.parametrize("head", ["softmax", "sigmoid"])
+def test_the_standardization_is_folded_into_the_classifier(small_features: FeatureSet, head: str) -> None:
+    model = network(1, head=head)
+    source = training_patches(small_features)
+    everything = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
+    patches = cut_patches(source, np.arange(source.starts.size), everything, np.random.default_rng(0))
+    targets, weights = training_targets(source, classes=3), np.ones(len(patches), np.float32)
+    loss = fit_classifier(model, patches, targets, weights, l2=1e-5)
+    inputs = np.concatenate([embedding(model, patch[np.newaxis]) for patch in patches]).astype(np.float64)
+    standardized = (inputs - inputs.mean(axis=0)) / np.maximum(inputs.std(axis=0), 1e-3)
+    wanted, kernel, bias = logistic_regression(standardized, targets, weights, l2=1e-5, is_exclusive=head == "softmax")
+    logits = standardized @ kernel + bias
+    scores = 1 / (1 + np.exp(-logits)) if head == "sigmoid" else np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert loss == pytest.approx(wanted, rel=1e-3)
+    found = np.concatenate([model.predict_on_batch(patch[np.newaxis]) for patch in patches[:5]])
+    np.testing.assert_allclose(found, scores[:5], atol=0.02)
 
-    return Transferred(mapped=blocks, drawn=(), left=())
 
-
-def test_only_the_last_blocks_change(tmp_path: Path, small_project: Project, small_features: FeatureSet) -> None:
+@pytest.mark.parametrize("trainable_blocks", [0, 1])
+def test_only_the_last_blocks_change(tmp_path: Path, small_project: Project, small_features: FeatureSet, trainable_blocks: int) -> None:
     network(1).save(tmp_path / "model.keras")
     backbone = read_backbone(tmp_path / "model.keras")
-    frontend = small_project.train.transfer.model_validate({"frontend": {"mel_bands": 20, "patch_frames": 32, "patch_hop_frames": 16}})
-    transfer = frontend.model_copy(update={"head_epochs": 1, "trainable_blocks": 1, "learning_rate": 1e-3})
-    table = small_project.train.model_copy(update={"epochs": 2, "transfer": transfer})
-    model = load_keras_model(train(small_features, TABLE, table, backbone=backbone).keras)
+    frontend = {"mel_bands": 20, "patch_frames": 32, "patch_hop_frames": 16}
+    transfer = TransferTable.model_validate({"frontend": frontend, "trainable_blocks": trainable_blocks, "learning_rate": 1e-3})
+    table = small_project.train.model_copy(update={"epochs": 2, "transfer": transfer, "validation": "include"})
+    progress: list[tuple[int, int]] = []
+    result = train(small_features, TABLE, table, backbone=backbone, on_progress=lambda done, total: progress.append((done, total)))
+    assert result.epochs == result.best_epoch == (3 if trainable_blocks else 1)
+    assert progress[-1] == (result.epochs, result.epochs)
+    model = load_keras_model(result.keras)
     for name, layer in backbone.layers.items():
         changed = not np.array_equal(model.get_layer(name).get_weights()[0], layer.kernel)
-        assert changed == name.startswith("block03"), name
+        assert changed == (trainable_blocks > 0 and name.startswith("block03")), name
     with pytest.raises(ModelError, match="does not tell what front end"):
         train(small_features, TABLE, table.model_copy(update={"transfer": TransferTable()}), backbone=backbone)
 

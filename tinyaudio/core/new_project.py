@@ -93,9 +93,9 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 
 [train.transfer]                 # start from another model's convolutions
 # backbone = ""                  # .keras, .h5 or .tflite; its front end goes into [train.transfer.frontend], as [frontend]
-# head_epochs = 12               # the classifier alone learns first,
-# trainable_blocks = 2           # then the backbone's last blocks as well,
-# learning_rate = 0.0002         # at this rate
+# classifier_l2 = 0.001          # the classifier is fitted first, with this penalty on its weights;
+# trainable_blocks = 0           # then it and the backbone's last blocks are trained for train.epochs (0: not at all),
+# learning_rate = 0.0001         # at this rate
 
 [quantize]
 # representative_clips = 120

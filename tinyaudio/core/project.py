@@ -117,9 +117,9 @@ class TransferTable(_Section):
     backbone: str = ""  # .keras, .h5 or .tflite, relative to the project's folder; "": start from random weights
     # The type is made above, which mypy cannot follow.
     frontend: Annotated[FrontendTable | None, BeforeValidator(_with_preset)] = None  # type: ignore[valid-type] # what the backbone was trained on: a preset, and what differs from it
-    head_epochs: int = Field(default=12, ge=0, le=1_000)  # at first only the classifier is trained, the backbone frozen
-    trainable_blocks: int = Field(default=2, ge=0, le=13)  # then the last so many blocks as well; 0: never
-    learning_rate: float = Field(default=2e-4, gt=0.0, le=1.0)  # from then on
+    classifier_l2: float = Field(default=1e-3, gt=0.0, le=10.0)  # first the classifier is fitted, with this penalty on its weights
+    trainable_blocks: int = Field(default=0, ge=0, le=13)  # then it and the last so many blocks are trained; 0: neither
+    learning_rate: float = Field(default=1e-4, gt=0.0, le=1.0)  # in place of train.learning_rate
 
 
 class AugmentationTable(_Section):
@@ -308,8 +308,6 @@ def _data_rules(section: Any) -> Iterator[str]:
 def _train_rules(section: Any) -> Iterator[str]:
     if section.transfer.frontend is not None:
         yield from (f"transfer.frontend.{problem}" for problem in _frontend_rules(section.transfer.frontend))
-    if section.transfer.backbone and section.transfer.trainable_blocks == 0 and section.transfer.head_epochs == 0:
-        yield "transfer.head_epochs: is 0, and so is trainable_blocks: nothing would be trained"
 
 
 _RULES = {_frontend_rules: "frontend", _data_rules: "data", _train_rules: "train"}

@@ -1,6 +1,7 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.boards import check_board
+from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_port
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
@@ -40,6 +41,7 @@ __all__ = [
     "data_facts",
     "dataset_stage",
     "evaluate_stage",
+    "evaluation_page",
     "evaluation_metrics",
     "expected_stage",
     "features_stage",

@@ -6,6 +6,7 @@ and `clip_features`, `patch_features` and `clip_reader` look into the result.
 
 from tinyaudio.learn.dataset.checks import DataCheck, check_data, faultless_dataset, load_dataset
 from tinyaudio.learn.dataset.features import (
+    ClipReader,
     PatchSet,
     clip_features,
     clip_reader,
@@ -19,6 +20,7 @@ from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
 from tinyaudio.learn.dataset.splits import assign_splits
 
 __all__ = [
+    "ClipReader",
     "DataCheck",
     "PatchSet",
     "Problem",

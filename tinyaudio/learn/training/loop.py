@@ -14,14 +14,14 @@ from pydantic import BaseModel
 from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split, TrainedModel
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ModelError, StageError
-from tinyaudio.core.project import ModelTable, TrainTable, frontend_spec
+from tinyaudio.core.project import AugmentationTable, ModelTable, TrainTable, frontend_spec
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, mix_up, training_patches, training_targets, validation_patches
 from tinyaudio.learn.training.backbone import Backbone, Transferred, require_same_front_end, transfer_weights
 from tinyaudio.learn.training.checkpoint import Checkpoint, History, Weights, restore, state_of
 from tinyaudio.learn.training.losses import training_loss
 from tinyaudio.learn.training.networks import build_network
-from tinyaudio.learn.training.phases import Phase, freeze, plan_phases
+from tinyaudio.learn.training.phases import fit_classifier, freeze
 from tinyaudio.learn.training.runtime import import_tensorflow
 from tinyaudio.learn.training.storage import keras_bytes
 
@@ -164,45 +164,64 @@ class _Trainer:
         """Return what happened, and the weights of the best epoch."""
         state = None if self._checkpoint is None else self._checkpoint.load()
         history = History() if state is None else state.history
+        total = self._table.epochs if self._transferred is None else 1 + self._gradient_epochs
+        if state is None and self._transferred is not None:
+            self._record(history, self._fit_classifier())
+            if on_progress is not None:
+                on_progress(1, max(total, 2))
         best_weights: Weights = self._model.get_weights() if state is None else state.best_weights
-        epoch = 0
-        for phase in plan_phases(self._table, self._transferred):
-            if len(history.train_loss) > epoch + phase.epochs:
-                epoch += phase.epochs
-                continue
-            self._begin(phase, best_weights)
-            first, epoch = epoch + 1, epoch + phase.epochs
-            if state is not None and len(history.train_loss) >= first:
+        if self._gradient_epochs:
+            self._prepare()
+            if state is not None:
                 restore(self._model, state)
-            best_weights = self._run_phase(phase, history, best_weights, first=first, on_progress=on_progress)
+            best_weights = self._run_epochs(history, best_weights, total=total, on_progress=on_progress)
         if on_progress is not None:
-            on_progress(self._table.epochs, self._table.epochs)
+            on_progress(total, total)
         if self._checkpoint is not None:
             self._checkpoint.remove()
         return history, best_weights
 
-    def _begin(self, phase: Phase, weights: Weights) -> None:
-        """Go on from the best weights so far, with the layers of `phase` learning."""
-        self._model.set_weights(weights)
-        freeze(self._model, phase, self._transferred)
-        _compile(self._model, training_loss(self._model_table, self._table), phase, steps=self._steps)
+    @property
+    def _gradient_epochs(self) -> int:
+        return self._table.epochs if self._transferred is None or self._table.transfer.trainable_blocks else 0
 
-    def _run_phase(self, phase: Phase, history: History, best_weights: Weights, *, first: int, on_progress: Progress | None) -> Weights:
-        selects = self._table.validation == "select"
-        for epoch in range(max(first, len(history.train_loss) + 1), first + phase.epochs):
-            if selects and epoch - max(history.best_epoch, first - 1) > self._table.patience:
+    def _fit_classifier(self) -> float:
+        """Fit the classifier to the backbone's embeddings of the patches as the device cuts them; return its loss."""
+        every = np.arange(self._source.label_indices.size)
+        unchanged = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
+        patches = cut_patches(self._source, every, unchanged, np.random.default_rng(0))
+        return fit_classifier(self._model, patches, self._targets, self._weights, l2=self._table.transfer.classifier_l2)
+
+    def _prepare(self) -> None:
+        """Give the model its loss and its optimizer, and freeze what must not learn."""
+        rate = self._table.learning_rate
+        if self._transferred is not None:
+            freeze(self._model, self._transferred, trainable_blocks=self._table.transfer.trainable_blocks)
+            rate = self._table.transfer.learning_rate
+        _compile(self._model, training_loss(self._model_table, self._table), rate=rate, epochs=self._table.epochs, steps=self._steps)
+
+    def _run_epochs(self, history: History, best_weights: Weights, *, total: int, on_progress: Progress | None) -> Weights:
+        for epoch in range(len(history.train_loss) + 1, total + 1):
+            if self._table.validation == "select" and epoch - max(history.best_epoch, 1) > self._table.patience:
                 break
-            history.train_loss.append(self._run_epoch(epoch))
-            loss, accuracy = _validate(self._model, *self._validation)
-            history.validation_loss.append(loss)
-            history.validation_accuracy.append(accuracy)
-            if not selects or not history.best_epoch or loss < history.validation_loss[history.best_epoch - 1]:
-                history.best_epoch, best_weights = epoch, self._model.get_weights()
+            self._record(history, self._run_epoch(epoch))
+            if history.best_epoch == epoch:
+                best_weights = self._model.get_weights()
             if self._checkpoint is not None:
                 self._checkpoint.save(state_of(self._model, history, best_weights))
-            if on_progress is not None and epoch < self._table.epochs:
-                on_progress(epoch, self._table.epochs)
+            if on_progress is not None and epoch < total:
+                on_progress(epoch, total)
         return best_weights
+
+    def _record(self, history: History, train_loss: float) -> None:
+        """Note an epoch; it is the best if its validation loss is the lowest, or if the last one is to be kept."""
+        loss, accuracy = _validate(self._model, *self._validation)
+        is_best = self._table.validation == "include" or loss < min(history.validation_loss, default=math.inf)
+        history.train_loss.append(train_loss)
+        history.validation_loss.append(loss)
+        history.validation_accuracy.append(accuracy)
+        if is_best:
+            history.best_epoch = len(history.train_loss)
 
     def _run_epoch(self, epoch: int) -> float:
         """Train one epoch and return the mean loss of its batches."""
@@ -235,14 +254,14 @@ class _Trainer:
             yield chosen, patches, targets
 
 
-def _compile(model: Any, loss: Any, phase: Phase, *, steps: int) -> None:
+def _compile(model: Any, loss: Any, *, rate: float, epochs: int, steps: int) -> None:
     """Give `model` its loss and its optimizer: Adam, warmed up over one epoch of `steps`, then a cosine down to a hundredth."""
     import keras
 
     schedule = keras.optimizers.schedules.CosineDecay(
-        1e-2 * phase.learning_rate,
-        decay_steps=max(1, steps * (phase.epochs - 1)),
-        warmup_target=phase.learning_rate,
+        1e-2 * rate,
+        decay_steps=max(1, steps * (epochs - 1)),
+        warmup_target=rate,
         warmup_steps=steps,
         alpha=1e-2,
     )
