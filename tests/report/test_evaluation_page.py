@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyaudio.core.artifacts import Evaluation
+from tinyaudio.core.artifacts import Evaluation, LayerError
 from tinyaudio.core.evaluation import evaluation_figures
 from tinyaudio.core.metrics import accuracy, confusion_matrix
 from tinyaudio.core.spec import FrontendSpec
@@ -79,6 +79,8 @@ def inputs() -> EvaluationPageInputs:
         spec=FrontendSpec(),
         predictors=tuple(evaluation_figures(evaluation(name, seed), groups, draws=100) for seed, name in enumerate(("float", "int8", "device"))),
         conditions=(Condition(name="as recorded", accuracy=0.9), Condition(name="pink noise, 0 dB SNR", accuracy=0.4)),
+        layers=(LayerError(operator="CONV_2D", name="stem", signal_to_error_db=31.25, largest_error=0.125),),
+        maximum_loss=0.01,
         worst=(clip,),
     )
 
@@ -101,6 +103,12 @@ def test_the_figures_are_on_the_page(inputs: EvaluationPageInputs) -> None:
             assert f"<b>{100 * headline.value:.1f} %</b>" in page
             assert f"{100 * headline.lower:.1f} to {100 * headline.upper:.1f} %" in page
     assert f"{inputs.predictors[-1].classes[1].roc.area:.3f}" in page
+
+
+def test_the_gate_is_told(inputs: EvaluationPageInputs) -> None:
+    loss = 100 * (inputs.predictors[0].evaluation.accuracy - inputs.predictors[1].evaluation.accuracy)
+    assert f"INT8 loses {loss:.1f} points of clip accuracy; the project allows 1.0." in render_evaluation_page(inputs)
+    assert "the project allows" not in render_evaluation_page(dataclasses.replace(inputs, maximum_loss=1.0))
 
 
 def test_a_page_without_wrong_clips_says_so(inputs: EvaluationPageInputs) -> None:

@@ -69,7 +69,7 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
     Example: tinyaudio evaluate --project doorbell --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line
+        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate
 
         line = open_line(project, output)
         result = evaluate_stage(line)
@@ -78,7 +78,11 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
             rows = [(name, f"{metrics['accuracy'][name]:.1%}", "{:.1%} to {:.1%}".format(*metrics["interval"][name])) for name in metrics["accuracy"]]
             output.table(f"clip accuracy on {metrics['clips']} test clips", ("model", "accuracy", "95 % interval"), rows)
         page = evaluation_page(line)
-        output.result({**result.describe(**metrics), "report": str(page)}, text=f"report: {page}")
+        gate = quantization_gate(line)
+        output.result({**result.describe(**metrics, gate=gate), "report": str(page)}, text=f"report: {page}")
+        if not gate["ok"]:
+            output.warning(f"INT8 loses {gate['loss']:.1%} of the clips; quantize.maximum_loss allows {gate['allowed']:.1%}")
+            raise typer.Exit(EXIT_CHECK_FAILED)
 
 
 def render(

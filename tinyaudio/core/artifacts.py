@@ -101,6 +101,16 @@ class QuantizedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerError:
+    """How far one operator's output in the INT8 model is from that in the float model."""
+
+    operator: str  # TensorFlow Lite's name
+    name: str  # of the layer, as far as the converter tells
+    signal_to_error_db: float  # sum of squares of the float output over that of the difference
+    largest_error: float  # greatest absolute difference, in the unit of the output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedOutputs:
     """What the oracle computes for the test split, kept so that HIL needs no interpreter."""
 

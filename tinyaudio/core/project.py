@@ -154,6 +154,7 @@ class QuantizeTable(_Section):
     """``[quantize]``: the way to INT8."""
 
     representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
+    maximum_loss: float = Field(default=1.0, ge=0.0, le=1.0)  # of clip accuracy, float less INT8; more fails the evaluation; 1: whatever it is
     seed: int = Field(default=1, ge=0, lt=2**32)
 
 

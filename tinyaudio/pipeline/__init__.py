@@ -15,6 +15,7 @@ from tinyaudio.pipeline.learning import (
     evaluation_metrics,
     expected_stage,
     features_stage,
+    quantization_gate,
     quantize_stage,
     train_stage,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "hil_stage",
     "new_project",
     "open_line",
+    "quantization_gate",
     "quantize_stage",
     "render_stage",
     "run_demo",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyaudio.core.artifacts import Evaluation
+from tinyaudio.core.artifacts import Evaluation, LayerError
 from tinyaudio.core.evaluation import EvaluationFigures, evaluation_figures, worst_clips
 from tinyaudio.dsp.audio import USUAL_DEGRADATIONS
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.learn.evaluate import explain_clip, measure_robustness
+from tinyaudio.learn.quantize import layer_errors, representative_patches
 from tinyaudio.learn.training import FloatPredictor
-from tinyaudio.pipeline.learning import evaluate_stage, features_stage, project_frontend, train_stage
+from tinyaudio.pipeline.learning import evaluate_stage, features_stage, project_frontend, quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.report import Condition, EvaluationPageInputs, WorstClip, write_evaluation_page
 
 _WORST_CLIPS = 6
+_LAYER_CLIPS = 12
+_LAYER_PATCHES = 24  # TensorFlow Lite's reference kernels are slow
 
 
 def evaluation_page(line: Line) -> Path:
@@ -32,6 +35,8 @@ def evaluation_page(line: Line) -> Path:
         spec=line.project.frontend,
         predictors=tuple(predictors),
         conditions=_conditions(line, predictor, evaluations.float),
+        layers=_layers(line),
+        maximum_loss=line.project.quantize.maximum_loss,
         worst=_worst(line, predictor, evaluations.int8),
     )
     return write_evaluation_page(inputs, line.store.directory)
@@ -49,6 +54,13 @@ def _conditions(line: Line, predictor: FloatPredictor, evaluation: Evaluation) -
             on_progress=advance,
         )
     return (Condition(name="as recorded", accuracy=evaluation.accuracy), *(Condition(name=item.condition, accuracy=item.accuracy) for item in points))
+
+
+def _layers(line: Line) -> tuple[LayerError, ...]:
+    few = line.project.quantize.model_copy(update={"representative_clips": _LAYER_CLIPS})
+    with line.progress.task("comparing INT8 with float, layer by layer"):
+        patches = representative_patches(features_stage(line).value, few)[:_LAYER_PATCHES]
+        return layer_errors(train_stage(line).value, quantize_stage(line).value, patches)
 
 
 def _worst(line: Line, predictor: FloatPredictor, evaluation: Evaluation) -> tuple[WorstClip, ...]:

@@ -208,6 +208,13 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
     )
 
 
+def quantization_gate(line: Line) -> dict[str, Any]:
+    """Return whether INT8 loses no more clip accuracy than ``quantize.maximum_loss``, and how much it loses."""
+    evaluations = evaluate_stage(line).value
+    loss, allowed = evaluations.float.accuracy - evaluations.int8.accuracy, line.project.quantize.maximum_loss
+    return {"loss": loss, "allowed": allowed, "ok": loss <= allowed + 1e-9}
+
+
 def evaluation_metrics(evaluations: Evaluations) -> dict[str, Any]:
     """Return accuracy, its 95 % Wilson interval, macro F1 and per-class figures of both models."""
     both = {"float": evaluations.float, "int8": evaluations.int8}

@@ -38,6 +38,9 @@ def render_evaluation_page(inputs: EvaluationPageInputs) -> str:
         "precision_recall": curves_figure(shown, "precision_recall"),
         "calibration": calibration_figure(inputs.predictors),
         "conditions": conditions_figure(inputs.conditions) if inputs.conditions else "",
+        "layers": inputs.layers,
+        "maximum_loss": inputs.maximum_loss,
+        "loss": inputs.predictors[0].evaluation.accuracy - inputs.predictors[1].evaluation.accuracy,
         "worst": [_worst(inputs, clip) for clip in inputs.worst],
     }
     return render_template("report/evaluation.html.j2", context)

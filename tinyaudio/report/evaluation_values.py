@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyaudio.core.artifacts import Float64Array, Int16Array
+from tinyaudio.core.artifacts import Float64Array, Int16Array, LayerError
 from tinyaudio.core.evaluation import EvaluationFigures
 from tinyaudio.core.spec import FrontendSpec
 
@@ -39,4 +39,6 @@ class EvaluationPageInputs:
     spec: FrontendSpec
     predictors: tuple[EvaluationFigures, ...]  # float, INT8 and, if it ran, the device
     conditions: tuple[Condition, ...]  # the first: as recorded
+    layers: tuple[LayerError, ...]  # of the INT8 model, in execution order
+    maximum_loss: float  # of accuracy that the project allows INT8; 1: any
     worst: tuple[WorstClip, ...]
