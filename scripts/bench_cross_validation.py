@@ -42,8 +42,7 @@ test = ["{fold}"]
 #: Name -> (one sentence, the rest of tinyaudio.toml).
 RECIPES = {
     "yamnet_6_blocks": (
-        "the stem and the first six blocks of YAMNet, frozen; a classifier fitted to their averages; silence taught to say nothing; "
-        "patches of 72 frames, which keep the arena small",
+        "the first six blocks of YAMNet, frozen; a fitted classifier; silence taught to say nothing; patches of 72 frames keep the arena small",
         """
 [frontend]
 patch_frames = 72

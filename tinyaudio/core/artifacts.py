@@ -66,6 +66,14 @@ class FeatureSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentedFeatures:
+    """Features of the data set and of changed copies of its training clips, which stand behind it as clips of their own."""
+
+    features: FeatureSet
+    draws: dict[str, str]  # file name of the copy -> JSON of what was drawn for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
     """A float model."""
 

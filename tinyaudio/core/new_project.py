@@ -91,6 +91,17 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # frequency_mask_bands = 8
 # mixup = 0.0
 
+[train.audio]                    # changed copies of the training recordings; needs pip install "tinyaudio[augment]"
+# versions = 0                   # of each clip; 0: none
+# noise_snr_db = 5.0             # at worst
+# backgrounds = ""               # folder of recordings to take the noise from
+# gain_db = 6.0
+# shift_seconds = 0.5
+# pitch_semitones = 1.0
+# stretch = 0.1
+# rooms = ""                     # folder of impulse responses
+# microphone_db = 6.0
+
 [train.transfer]                 # start from another model's convolutions
 # backbone = ""                  # .keras, .h5 or .tflite; its front end goes into [train.transfer.frontend], as [frontend]
 # classifier_l2 = 0.001          # the classifier is fitted first, with this penalty on its weights;

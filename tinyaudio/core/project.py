@@ -132,6 +132,20 @@ class AugmentationTable(_Section):
     mixup: float = Field(default=0.0, ge=0.0, le=10.0)  # patches are mixed in pairs, labels too, in shares drawn from Beta(mixup, mixup)
 
 
+class AudioTable(_Section):
+    """``[train.audio]``: random changes of the recordings themselves, in front of the integer front end; 0 and "" switch one off."""
+
+    versions: int = Field(default=0, ge=0, le=32)  # changed copies of each training clip, besides the clip itself
+    noise_snr_db: float = Field(default=5.0, ge=-20.0, le=60.0)  # the worst; the best is 25 dB better
+    backgrounds: str = ""  # folder of recordings to take the noise from, relative to the project's folder; "": noise of random colour
+    gain_db: float = Field(default=6.0, ge=0.0, le=60.0)  # louder or softer by up to this
+    shift_seconds: float = Field(default=0.5, ge=0.0, le=60.0)  # earlier or later by up to this; what falls out comes in again
+    pitch_semitones: float = Field(default=1.0, ge=0.0, le=12.0)  # higher or lower by up to this
+    stretch: float = Field(default=0.1, ge=0.0, le=0.5)  # faster or slower by up to this share
+    rooms: str = ""  # folder of impulse responses
+    microphone_db: float = Field(default=6.0, ge=0.0, le=24.0)  # gain of each of seven bands, as if another microphone had heard it
+
+
 class TrainTable(_Section):
     """``[train]``: the training."""
 
@@ -147,6 +161,7 @@ class TrainTable(_Section):
     silence: Literal["drop", "uniform"] = "drop"  # patches in which next to nothing is heard: left out, or all classes alike
     validation: Literal["select", "include"] = "select"  # the validation split picks the epoch, or is trained on as well and the last epoch is kept
     transfer: TransferTable = TransferTable()
+    audio: AudioTable = AudioTable()
     augmentation: AugmentationTable = AugmentationTable()
 
 

@@ -6,14 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyaudio.core.artifacts import Calibration, Dataset, Evaluation, ExpectedOutputs, FeatureSet, QuantizedModel, TrainedModel
+from tinyaudio.core.artifacts import (
+    AugmentedFeatures,
+    Calibration,
+    Dataset,
+    Evaluation,
+    ExpectedOutputs,
+    FeatureSet,
+    QuantizedModel,
+    Split,
+    TrainedModel,
+)
 from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
+from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.learn.calibrate import calibrate
-from tinyaudio.learn.dataset import DataCheck, clip_reader, compute_features, faultless_dataset, read_manifest
+from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
@@ -109,10 +120,49 @@ def features_stage(line: Line) -> StageResult[FeatureSet]:
 
 
 @once
+def augmented_stage(line: Line) -> StageResult[AugmentedFeatures]:
+    """Add changed copies of the training recordings; only asked for where ``train.audio.versions`` is not 0."""
+    features, project = features_stage(line), line.project
+    table, tables = project.train.audio, project_frontend(project)
+    folders = [project.directory / name for name in (table.backgrounds, table.rooms) if name]
+    splits: tuple[Split, ...] = ("train", "validation") if project.train.validation == "include" else ("train",)
+
+    def make(advance: Advance) -> AugmentedFeatures:
+        augmenter = AudioAugmenter(table, directory=project.directory, sample_rate_hz=project.frontend.sample_rate_hz)
+        return augment_features(
+            features.value,
+            clip_reader(project),
+            tables,
+            lambda pcm, seed: augmenter.augment(pcm, seed=seed),
+            versions=table.versions,
+            seed=project.train.seed,
+            splits=splits,
+            on_progress=advance,
+        )
+
+    return reuse_or_make(
+        line,
+        "augmented",
+        AugmentedFeatures,
+        inputs={
+            "features": features.stored.fingerprint,
+            "audio": table.model_dump(),
+            "seed": project.train.seed,
+            "splits": splits,
+            "sounds": [sha256_bytes(path.read_bytes()) for folder in folders for path in sound_files(folder)],
+        },
+        description="changing copies of the training recordings",
+        make=make,
+    )
+
+
+@once
 def train_stage(line: Line) -> StageResult[TrainedModel]:
     """Train the float model."""
-    features = features_stage(line)
     project = line.project
+    augmented = augmented_stage(line) if project.train.audio.versions else None
+    features = features_stage(line) if augmented is None else augmented
+    feature_set = features_stage(line).value if augmented is None else augmented.value.features
     backbone = _backbone(project)
     inputs = {"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()}
     checkpoint_file = line.store.directory / "train.checkpoint"
@@ -125,7 +175,7 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
         inputs=inputs if backbone is None else {**inputs, "backbone": backbone.sha256},
         description="training",
         make=lambda advance: train(
-            features.value, project.model, project.train, backbone=backbone, checkpoint_file=checkpoint_file, on_progress=advance
+            feature_set, project.model, project.train, backbone=backbone, checkpoint_file=checkpoint_file, on_progress=advance
         ),
     )
 

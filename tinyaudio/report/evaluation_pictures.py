@@ -52,7 +52,7 @@ def calibration_figure(predictors: Sequence[EvaluationFigures]) -> str:
     axes.set_title("calibration", fontsize=11)
     axes.set_xlim(0, 1.03)
     axes.set_ylim(-0.03, 1.03)
-    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
     open_frame(axes)
     return svg_uri(figure)
 

@@ -4,6 +4,7 @@ The public face: `check_data` finds every fault, `load_dataset` refuses faulty d
 and `clip_features`, `patch_features` and `clip_reader` look into the result.
 """
 
+from tinyaudio.learn.dataset.augmented import augment_features
 from tinyaudio.learn.dataset.checks import DataCheck, check_data, faultless_dataset, load_dataset
 from tinyaudio.learn.dataset.features import (
     ClipReader,
@@ -26,6 +27,7 @@ __all__ = [
     "Problem",
     "Row",
     "assign_splits",
+    "augment_features",
     "check_data",
     "clip_features",
     "clip_reader",
