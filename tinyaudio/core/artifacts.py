@@ -150,6 +150,7 @@ class Calibration:
 
     smoothing_patches: int  # moving sum over this many patches
     detection_threshold: int  # of an int8 output, -128 to 127; the smoothed mean must reach it
+    class_thresholds: tuple[int, ...] = ()  # the same for each label by itself, 128: never; empty: not asked for. No firmware applies them yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

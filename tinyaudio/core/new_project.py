@@ -116,6 +116,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 [firmware]
 # smoothing_patches = 3          # decisions are made on the mean over this many patches
 # detection_threshold = 0.5
+# wanted_precision = 0.0         # 0.95: the threshold is set so that this share of the decisions on the validation split is right
 """
 
 _README = """\

@@ -178,6 +178,9 @@ class FirmwareTable(_Section):
 
     smoothing_patches: int = Field(default=3, ge=1, le=64)
     detection_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)  # of the smoothed score
+    wanted_precision: float = Field(
+        default=0.0, ge=0.0, le=1.0
+    )  # share of decisions that are right: sets the threshold by the validation split; 0: no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

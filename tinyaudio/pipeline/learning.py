@@ -19,11 +19,12 @@ from tinyaudio.core.artifacts import (
 )
 from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
+from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
-from tinyaudio.learn.calibrate import calibrate
+from tinyaudio.learn.calibrate import calibrate, calibrate_for_precision
 from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
@@ -206,16 +207,25 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
 
 @once
 def calibrate_stage(line: Line) -> StageResult[Calibration]:
-    """Turn smoothing and threshold into the device's integers."""
+    """Turn smoothing and threshold into the device's integers, or choose the threshold by the validation split."""
     quantized = quantize_stage(line)
-    return reuse_or_make(
-        line,
-        "calibrate",
-        Calibration,
-        inputs={"quantize": quantized.stored.fingerprint, "firmware": line.project.firmware.model_dump()},
-        description="calibrating",
-        make=lambda _: calibrate(quantized.value, line.project.firmware),
-    )
+    firmware = line.project.firmware
+    inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump()}
+    if firmware.wanted_precision and line.project.train.validation == "include":
+        raise ProjectError(
+            "the validation split was trained on, so it cannot set a threshold",
+            hint='set train.validation = "select", or firmware.wanted_precision = 0.0',
+            where="firmware.wanted_precision",
+        )
+
+    def make(advance: Advance) -> Calibration:
+        if not firmware.wanted_precision:
+            return calibrate(quantized.value, firmware)
+        features = features_stage(line).value
+        outputs = expected_outputs(quantized.value, features, split="validation", on_progress=advance)
+        return calibrate_for_precision(quantized.value, outputs, features, firmware)
+
+    return reuse_or_make(line, "calibrate", Calibration, inputs=inputs, description="calibrating", make=make)
 
 
 @once
