@@ -36,6 +36,8 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # test = ["test"]
 # validation_fraction = 0.2
 # test_fraction = 0.2            # only for a manifest without a split column
+# folds = 0                      # 5: in place of test_fraction, five parts with the classes alike in each, for cross-validation,
+# test_fold = 1                  # of which this one is tested
 # seed = 1
 
 [frontend]                       # lengths in samples and frames, never in milliseconds; the defaults are YAMNet's

@@ -59,6 +59,8 @@ class SplitTable(_Section):
     test: _Texts = ("test",)
     validation_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)  # of the training clips, about
     test_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)  # of all clips, about; only without a split column
+    folds: int = Field(default=0, ge=0, le=100)  # without a split column: so many parts of whole groups, classes alike in each; 0: use test_fraction
+    test_fold: int = Field(default=1, ge=1, le=100)  # the part that is tested
     seed: int = Field(default=1, ge=0, lt=2**32)
 
 
@@ -319,6 +321,10 @@ def _data_rules(section: Any) -> Iterator[str]:
         common = sorted(set(parts[first]) & set(parts[second]))
         if common:
             yield f"split.{second}: {', '.join(map(repr, common))} is in split.{first}, too"
+    if section.split.folds == 1:
+        yield "split.folds: is 1, so nothing would be left to train on"
+    elif section.split.folds and section.split.test_fold > section.split.folds:
+        yield f"split.test_fold: is {section.split.test_fold}, but there are {section.split.folds} folds"
     repeated = sorted({label for label in section.labels if section.labels.count(label) > 1})
     if repeated:
         yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
