@@ -43,6 +43,7 @@ OWNERS = {
     "tflite": ("core.tflite_metadata", "deploy.compiler", "deploy.tflm"),
     "soundfile": ("dsp.audio",),
     "soxr": ("dsp.audio",),
+    "audiomentations": ("dsp.audio",),
     "cobs": ("wire",),
 }
 

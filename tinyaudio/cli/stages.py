@@ -64,19 +64,25 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
 
 
 def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
-    """Measure the float and the INT8 model on the test split.
+    """Measure the float and the INT8 model on the test split, and write what there is to see into one page.
 
     Example: tinyaudio evaluate --project doorbell --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, open_line
+        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate
 
-        result = evaluate_stage(open_line(project, output))
+        line = open_line(project, output)
+        result = evaluate_stage(line)
         metrics = evaluation_metrics(result.value)
         if not json:
             rows = [(name, f"{metrics['accuracy'][name]:.1%}", "{:.1%} to {:.1%}".format(*metrics["interval"][name])) for name in metrics["accuracy"]]
             output.table(f"clip accuracy on {metrics['clips']} test clips", ("model", "accuracy", "95 % interval"), rows)
-        output.result(result.describe(**metrics))
+        page = evaluation_page(line)
+        gate = quantization_gate(line)
+        output.result({**result.describe(**metrics, gate=gate), "report": str(page)}, text=f"report: {page}")
+        if not gate["ok"]:
+            output.warning(f"INT8 loses {gate['loss']:.1%} of the clips; quantize.maximum_loss allows {gate['allowed']:.1%}")
+            raise typer.Exit(EXIT_CHECK_FAILED)
 
 
 def render(

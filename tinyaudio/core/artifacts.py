@@ -70,6 +70,14 @@ class FeatureSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentedFeatures:
+    """Features of the data set and of changed copies of its training clips, which stand behind it as clips of their own."""
+
+    features: FeatureSet
+    draws: dict[str, str]  # file name of the copy -> JSON of what was drawn for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
     """A float model."""
 
@@ -102,6 +110,16 @@ class QuantizedModel:
     output_scale: float
     output_zero_point: int
     ops: tuple[str, ...]  # builtin operator names in execution order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerError:
+    """How far one operator's output in the INT8 model is from that in the float model."""
+
+    operator: str  # TensorFlow Lite's name
+    name: str  # of the layer, as far as the converter tells
+    signal_to_error_db: float  # sum of squares of the float output over that of the difference
+    largest_error: float  # greatest absolute difference, in the unit of the output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +171,7 @@ class Calibration:
 
     smoothing_patches: int  # moving sum over this many patches
     detection_threshold: int  # of an int8 output, -128 to 127; the smoothed mean must reach it
+    class_thresholds: tuple[int, ...] = ()  # the same for each label by itself, 128: never; empty: not asked for. No firmware applies them yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.boards import check_board
+from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
@@ -14,6 +15,7 @@ from tinyaudio.pipeline.learning import (
     evaluation_metrics,
     expected_stage,
     features_stage,
+    quantization_gate,
     quantize_stage,
     train_stage,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "data_facts",
     "dataset_stage",
     "evaluate_stage",
+    "evaluation_page",
     "evaluation_metrics",
     "expected_stage",
     "features_stage",
@@ -55,6 +58,7 @@ __all__ = [
     "live_stage",
     "new_project",
     "open_line",
+    "quantization_gate",
     "quantize_stage",
     "render_stage",
     "run_demo",

@@ -52,7 +52,7 @@ def spectrogram_figure(log_mel: Float64Array, *, spec: FrontendSpec) -> str:
     axes.set_ylabel("cepstral coefficient" if spec.cepstral_coefficients else f"mel band\n{spec.mel_low_hz:g} to {spec.mel_high_hz:g} Hz")
     is_plain = spec.cepstral_coefficients == 0 and spec.level_normalization == "none" and spec.log_scale == 1.0
     figure.colorbar(picture, label="ln(mel + offset)" if is_plain else "feature", pad=0.02)
-    return _png(figure)
+    return png_uri(figure)
 
 
 def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: str) -> str:
@@ -67,7 +67,7 @@ def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: st
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("score")
-    _open_frame(axes)
+    open_frame(axes)
     return svg_data_uri(figure)
 
 
@@ -84,7 +84,7 @@ def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
     axes.set_yticks(positions, [name for name, _, _ in rows])
     axes.invert_yaxis()
     axes.set_xlabel("percent of the board's budget")
-    _open_frame(axes)
+    open_frame(axes)
     return svg_data_uri(figure)
 
 
@@ -121,7 +121,7 @@ def memory_figure(regions: Mapping[str, RegionUse], placement: Placement) -> str
         loc="lower center",
         bbox_to_anchor=(0.45, 1.0),
     )
-    _open_frame(axes)
+    open_frame(axes)
     return svg_data_uri(figure)
 
 
@@ -138,7 +138,8 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 
-def _open_frame(axes: Any) -> None:
+def open_frame(axes: Any) -> None:
+    """Leave the upper and the right edge of a plot open."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
@@ -165,5 +166,6 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _png(figure: Figure) -> str:
+def png_uri(figure: Figure) -> str:
+    """Return `figure` as a PNG data URI; the same bytes each time."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(figure)).decode("ascii")
