@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,29 @@ def test_the_command_prints_one_object(finished: Path, street: Path) -> None:
         ({"board_id": "native", "seconds": 0.0, "microphone": Path("x.wav")}, "cannot listen for 0.0 s"),
         ({"board_id": "native", "seconds": float("nan"), "microphone": Path("x.wav")}, "cannot listen for nan s"),
         ({"board_id": "stm32h7", "port": "/dev/ttyACM0", "microphone": Path("x.wav")}, "hears the room"),
-        ({"board_id": "stm32h747i_disco"}, "needs a port"),
+        ({"board_id": "stm32h7", "depth": "serial"}, "needs a port"),
+        ({"board_id": "stm32h747i_disco"}, r"no microphone: its file has no \[microphone\]"),
+        ({"board_id": "mps2_an500"}, "mps2_an500 has no microphone"),
+        ({"board_id": "native", "microphone": Path("absent.wav")}, "there is no file absent.wav"),
     ],
 )
 def test_requests_that_do_not_go_together(finished: Path, changes: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         live_stage(line_of(finished), LiveRequest(**changes), on_detection=lambda _: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("samples", "seconds"), [(0, None), (10, None), (32_000, 0.001)])
+def test_a_recording_that_gives_no_window_proves_nothing(finished: Path, tmp_path: Path, samples: int, seconds: float | None) -> None:
+    path = tmp_path / "short.wav"
+    write_wav(path, np.zeros(samples, np.int16), sample_rate_hz=16_000)
+    with pytest.raises(InputError, match="there would be nothing to compare"):
+        live_stage(line_of(finished), LiveRequest(board_id="native", microphone=path, seconds=seconds), on_detection=lambda _: None)
+
+
+def test_two_recordings_of_a_project_at_once_do_not_disturb_each_other(finished: Path, street: Path) -> None:
+    request = LiveRequest(board_id="native", microphone=street)
+    build_stage(line_of(finished), "native")
+    with ThreadPoolExecutor(2) as pool:
+        proofs = list(pool.map(lambda _: live_stage(line_of(finished), request, on_detection=lambda _: None), range(2)))
+    assert all(proof.passed for proof in proofs)
+    assert not list((finished / "runs").glob("*/native/live-*"))

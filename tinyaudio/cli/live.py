@@ -8,14 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import BoardOption, DepthOption, JsonOption, PortOption, ProjectOption, QuietOption, SlotOption, VerboseOption
+from tinyaudio.cli.options import BoardOption, JsonOption, PortOption, ProjectOption, QuietOption, SlotOption, VerboseOption
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
 
 
 def live(
     board: BoardOption = None,
     project: ProjectOption = Path(),
-    depth: DepthOption = None,
+    depth: Annotated[
+        str | None, typer.Option("--depth", help="virtual (emulated) or serial (a real board). Default: virtual where the board is emulated.")
+    ] = None,
     port: PortOption = None,
     slot: SlotOption = None,
     microphone: Annotated[
@@ -30,7 +32,7 @@ def live(
 ) -> None:
     """Let the board listen, hop by hop, and print its decisions. Samples that get lost are counted, never hidden.
 
-    An emulated board hears a file at the sample rate of its own clocks; all that it tells is compared with the Python twin,
+    An emulated board hears a file at the sample rate of its own clocks; all that it tells is compared with the twin,
     bit for bit. A real board hears the room.
 
     Examples: tinyaudio live --board stm32h7 --microphone street.wav, or tinyaudio live --slot left --seconds 60

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from tinyaudio.bench.device import Device, LiveRun, check_identity
@@ -60,16 +61,28 @@ def live_stage(line: Line, request: LiveRequest, *, on_detection: Callable[[str]
         If the device has no microphone, dies, hangs or breaks the protocol.
     """
     board = project_board(line.project, request.board_id)
+    _check_microphone(board)
     depth = choose_depth(board, depth=request.depth, port=request.port)
-    _check(request, board, depth)
+    _check(request, depth)
+    pcm = None if request.microphone is None else _read_recording(request.microphone, line.project.frontend, request.seconds)
     build = build_stage(line, board.id)
-    if request.microphone is None:
+    if pcm is None:
         assert request.port is not None
         return _listen(line, board, build, request, on_detection=on_detection)
-    return _prove(line, board, build, request, on_detection=on_detection)
+    return _prove(line, board, build, pcm, seconds=request.seconds, on_detection=on_detection)
 
 
-def _check(request: LiveRequest, board: Board, depth: str) -> None:
+def _check_microphone(board: Board) -> None:
+    hears_files = board.emulator is not None and board.emulator.kind == "process"  # the firmware as a child process
+    if board.microphone is None and not hears_files:
+        raise InputError(
+            f"{board.id} has no microphone: its file has no [microphone]",
+            hint="`tinyaudio live --board stm32h7` has one, native as well",
+            where="--board",
+        )
+
+
+def _check(request: LiveRequest, depth: str) -> None:
     if request.seconds is not None and not 0 < request.seconds < math.inf:
         raise InputError(f"cannot listen for {request.seconds} s", hint="a positive number of seconds", where="--seconds")
     if depth == "fake":
@@ -80,16 +93,33 @@ def _check(request: LiveRequest, board: Board, depth: str) -> None:
         raise InputError(
             "a real microphone hears the room, not a file", hint="leave --microphone out; `tinyaudio hil` streams files", where="--microphone"
         )
-    if depth == "virtual" and board.emulator is not None and board.emulator.kind == "qemu":
-        raise InputError(f"{board.id} has no microphone", hint="use --board stm32h7 or native", where="--board")
 
 
-def _prove(line: Line, board: Board, build: BuildArtifact, request: LiveRequest, *, on_detection: Callable[[str], None]) -> LiveProof:
+def _read_recording(path: Path, spec: FrontendSpec, seconds: float | None) -> Int16Array:
+    """Return what an emulated microphone hears; it has to last for a window, or nothing would be compared."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}", hint="give a WAV or FLAC file", where="--microphone")
+    pcm = read_pcm(path, sample_rate_hz=spec.sample_rate_hz)
+    total_samples = _total_samples(pcm, seconds, spec)
+    if total_samples < spec.window_samples:
+        raise InputError(
+            f"{total_samples} samples are to be heard, and the front end's window has {spec.window_samples}: there would be nothing to compare",
+            hint="a longer recording, or more --seconds",
+            where="--microphone",
+        )
+    return pcm
+
+
+def _total_samples(pcm: Int16Array, seconds: float | None, spec: FrontendSpec) -> int:
+    return len(pcm) if seconds is None else round(seconds * spec.sample_rate_hz)
+
+
+def _prove(
+    line: Line, board: Board, build: BuildArtifact, pcm: Int16Array, *, seconds: float | None, on_detection: Callable[[str], None]
+) -> LiveProof:
     """Feed a recording to the emulated microphone and compare."""
-    assert request.microphone is not None
     spec = line.project.frontend
-    pcm = read_pcm(request.microphone, sample_rate_hz=spec.sample_rate_hz)
-    total_samples = len(pcm) if request.seconds is None else round(request.seconds * spec.sample_rate_hz)
+    total_samples = _total_samples(pcm, seconds, spec)
     quantized = quantize_stage(line).value
     expected = LiveExpectation(
         board=board,
@@ -101,8 +131,8 @@ def _prove(line: Line, board: Board, build: BuildArtifact, request: LiveRequest,
     )
     directory = board_directory(line, board.id)
     with ExitStack() as resources:
-        heard = _microphone_file(pcm, directory, spec.sample_rate_hz)
-        resources.callback(heard.unlink, missing_ok=True)
+        own_directory = resources.enter_context(TemporaryDirectory(prefix="live-", dir=directory))  # another run may be under way
+        heard = _microphone_file(pcm, Path(own_directory), spec.sample_rate_hz)
         resources.enter_context(line.progress.task(f"{board.id} listens to {total_samples / spec.sample_rate_hz:.1f} s"))
         device_line = resources.enter_context(open_virtual_line(board, Path(build.elf), work_dir=directory, microphone=heard))
         report = run_live(
