@@ -1,7 +1,7 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.boards import check_board
-from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
+from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
@@ -25,7 +25,9 @@ from tinyaudio.pipeline.starting import new_project, run_demo
 __all__ = [
     "FlashRequest",
     "Flashed",
+    "FirmwareRequest",
     "FrontendBench",
+    "parse_request",
     "FrontendBenchRequest",
     "Line",
     "LiveRequest",
