@@ -79,7 +79,9 @@ def test_an_off_by_one_in_the_last_row_of_a_strided_convolution_is_named(image: 
 
     def drop_last_row(text: str) -> str:
         shape = next(found for found in re.finditer(r"struct Conv2d\w*Shape\d+ \{.*?\n\};", text, re.DOTALL) if "kStrideHeight = 2;" in found[0])
-        height = int(re.search(r"kInputHeight = (\d+);", shape[0])[1])
+        found = re.search(r"kInputHeight = (\d+);", shape[0])
+        assert found is not None
+        height = int(found[1])
         return text.replace(shape[0], shape[0].replace(f"kInputHeight = {height};", f"kInputHeight = {height - 1};"))
 
     run = image.run(drop_last_row, tmp_path)

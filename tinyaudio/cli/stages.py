@@ -110,6 +110,9 @@ def build(
     board: BoardOption = None,
     project: ProjectOption = _HERE,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    runtime: Annotated[str | None, typer.Option("--runtime", help="aot (compiled) or tflm (TFLite Micro). Default: the board's.")] = None,
+    kernels: Annotated[str | None, typer.Option("--kernels", help="optimized (default), or reference: the plain ones to compare with.")] = None,
+    self_test: Annotated[bool, typer.Option("--self-test", help="With golden vectors of every operator, run on request.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -119,10 +122,11 @@ def build(
     Example: tinyaudio build --board mps2_an500
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import build_facts, build_stage, open_line
+        from tinyaudio.pipeline import build_facts, build_stage, open_line, parse_request
 
+        request = parse_request(runtime=runtime, kernels=kernels, self_test=self_test)
         line = open_line(project, output)
-        artifact = build_stage(line, board or line.project.board, offline=offline)
+        artifact = build_stage(line, board or line.project.board, offline=offline, request=request)
         _say_sizes(output, build_facts(artifact))
         output.result(build_facts(artifact), text=f"image: {artifact.elf}")
         if not artifact.budget_ok:

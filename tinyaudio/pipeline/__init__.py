@@ -2,7 +2,7 @@
 
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.evaluation import evaluation_page
-from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
+from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
@@ -28,7 +28,9 @@ from tinyaudio.pipeline.starting import new_project, run_demo
 __all__ = [
     "FlashRequest",
     "Flashed",
+    "FirmwareRequest",
     "FrontendBench",
+    "parse_request",
     "FrontendBenchRequest",
     "Line",
     "LiveRequest",
