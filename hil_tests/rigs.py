@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.golden_fixture import SIGNALS, GoldenVectors, golden_vectors
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.emulation import Link, VirtualBoard, start_virtual
-from tinyaudio.bench.fake_device import FakeDevice, PatchModel, TwinComputer
+from tinyaudio.bench.fake_device import FakeDevice, FakeMicrophone, PatchModel, TwinComputer
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
-from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
+from tinyaudio.bench.transport import LoopbackTransport, ProcessTransport, SerialTransport, Transport
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProject, HilReport
 from tinyaudio.core.board import Board, Depth, load_board
+from tinyaudio.core.tools import start_tool
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
+from tinyaudio.dsp.audio import write_wav
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.pipeline.device_line import fake_hello
 from tinyaudio.wire.messages import Log
 
 CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
+
+#: Kind of emulator -> what a board on it has beside its firmware.
+_VIRTUAL_CAPABILITIES = {
+    "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
+    "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals"}),
+    "unicorn": frozenset(
+        {"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings", "power_loss", "microphone_that_does_not_wait"}
+    ),
+}
 
 #: Puts something between the device and its line.
 Wrap = Callable[[Transport], Transport]
@@ -75,15 +89,16 @@ class Rig:
     elf: Path | None
     port: str | None
     work_dir: Path
+    fake_settings: dict[Path, dict[int, bytes]] = field(default_factory=dict)  # what would be in the file
 
     @property
     def capabilities(self) -> frozenset[str]:
-        by_depth: dict[Depth, frozenset[str]] = {
-            "fake": frozenset(),
-            "virtual": frozenset({"firmware", "emulator", "uart", "instruction_counter"}),
-            "serial": frozenset({"firmware"}),
-        }
-        return by_depth[self.depth]
+        """What tests may need; "microphone": one that hears given samples."""
+        if self.depth == "fake":
+            return frozenset({"microphone", "settings", "gaps", "lines_without_peripherals"})
+        if self.depth == "serial" or self.board.emulator is None:
+            return frozenset({"firmware"})
+        return _VIRTUAL_CAPABILITIES[self.board.emulator.kind]
 
     def expectation(
         self,
@@ -105,17 +120,51 @@ class Rig:
         )
 
     @contextmanager
-    def open_line(self, *, link: Link = "fifo") -> Iterator[Line]:
+    def open_line(
+        self,
+        *,
+        link: Link = "fifo",
+        microphone: NDArray[np.int16] | None = None,
+        gaps: Mapping[int, int] | None = None,
+        settings: Path | None = None,
+        power_loss_at: int | None = None,
+    ) -> Iterator[Line]:
+        """Open a line to a device that hears `microphone`, with `gaps` as `FakeMicrophone` has them, and stores in `settings`.
+
+        It loses power at the flash step `power_loss_at`, counted from 1.
+        """
         if self.depth == "fake":
-            loopback = LoopbackTransport(self._fake_device())
+            stored = None if settings is None else self.fake_settings.setdefault(settings, {})
+            heard = None if microphone is None else FakeMicrophone(pcm=microphone, gaps=gaps or {})
+            loopback = LoopbackTransport(self._fake_device(heard, stored))
             yield Line(transport=loopback, clock=loopback.now_seconds, board=None, description="loopback")
+        elif gaps:
+            with self._start_with_gaps(microphone, gaps) as transport:
+                yield Line(transport=transport, clock=None, board=None, description="child process")
         elif self.depth == "virtual":
             assert self.elf is not None
-            with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir) as board:
+            wav = None if microphone is None else self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.wav"
+            if wav is not None and microphone is not None:
+                write_wav(wav, microphone, sample_rate_hz=golden_tables().spec.sample_rate_hz)
+            peripherals: dict[str, Any] = {"microphone": wav, "settings": settings, "power_loss_at": power_loss_at}
+            with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir, **peripherals) as board:
                 yield Line(transport=board.transport, clock=None, board=board, description=board.describe())
         else:
             assert self.port is not None, "--depth serial needs --port"
             yield Line(transport=SerialTransport(self.port), clock=None, board=None, description=self.port)
+
+    @contextmanager
+    def _start_with_gaps(self, microphone: NDArray[np.int16] | None, gaps: Mapping[int, int]) -> Iterator[Transport]:
+        """Start the firmware of a host, which loses what it is told to lose."""
+        assert self.elf is not None
+        assert microphone is not None
+        samples = self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.pcm"
+        samples.write_bytes(microphone.tobytes())
+        options = [part for position, count in sorted(gaps.items()) for part in ("--lose", f"{position}:{count}")]
+        with start_tool([self.elf, "--microphone", samples, *options], pipes=True) as process:
+            transport = ProcessTransport(process)
+            yield transport
+            transport.close()
 
     def run(
         self,
@@ -139,7 +188,7 @@ class Rig:
 
             return run_hil(open_device, golden_clips(golden, signals), expected=expected, depth=self.depth, link=line.description)
 
-    def _fake_device(self) -> FakeDevice:
+    def _fake_device(self, microphone: FakeMicrophone | None, settings: dict[int, bytes] | None) -> FakeDevice:
         golden = golden_vectors()
         expected = self.expectation()
         computer = TwinComputer(
@@ -150,16 +199,21 @@ class Rig:
             smoothing_patches=CALIBRATION.smoothing_patches,
             detection_threshold=CALIBRATION.detection_threshold,
         )
-        return FakeDevice(fake_hello(self.board, expected), computer)
+        return FakeDevice(fake_hello(self.board, expected), computer, microphone=microphone, settings=settings)
 
 
 def _recorded_model(golden: GoldenVectors) -> PatchModel:
-    """Return a model that knows its answer to every golden patch."""
+    """Return a model that knows its answer to every golden patch, and makes one up for any other."""
     answers = {}
     for name in SIGNALS:
         for patch, logits, outputs in zip(golden.features[name], golden.logits[name], golden.outputs[name], strict=True):
             answers[patch.tobytes()] = (logits, outputs)
-    return lambda _clip_id, _patch_index, features: answers[features.tobytes()]
+
+    def answer(_clip_id: int, _patch_index: int, features: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        made_up = np.frombuffer(zlib.crc32(features.tobytes()).to_bytes(4, "little"), np.int8)
+        return answers.get(features.tobytes(), (made_up, made_up[::-1]))
+
+    return answer
 
 
 def make_rig(depth: Depth, *, board_id: str, port: str | None, work_dir: Path) -> Rig:

@@ -17,12 +17,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.tools import run_tool
+from tinyaudio.dsp.audio import read_pcm, write_wav
 
 ROOT = Path(__file__).resolve().parents[1]
 TINYAUDIO = Path(sys.executable).with_name("tinyaudio")
-BOARDS = ("mps2_an500", "native")
+BOARDS = ("mps2_an500", "native", "stm32h7")
+LIVE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +92,45 @@ def measure_demo(project: Path) -> Iterator[Measurement]:
     yield from measure_facts("demo", json.loads(first.stdout), "./scripts/demo --json", at_least_int8=0.90)
 
 
+def measure_chip(project: Path) -> Iterator[Measurement]:
+    """The same project on the emulated STM32H743: the image that is flashed, streamed and listening; how fast the machine is."""
+    done = run_tool([TINYAUDIO, "demo", "--board", "stm32h7", "--directory", project, "--json", "--quiet"], timeout_seconds=1800)
+    yield Measurement(name="demo on stm32h7, models made", value=done.seconds, unit="s", at_most=240, command="tinyaudio demo --board stm32h7")
+    facts = json.loads(done.stdout)
+    yield from measure_facts("stm32h7", facts, "tinyaudio demo --board stm32h7 --json", at_least_int8=0.90)
+    recording = project / "live.wav"
+    write_recording(project, recording)
+    command = f"tinyaudio live --board stm32h7 --microphone live.wav  # {LIVE_SECONDS} s of test clips"
+    live = json.loads(
+        run_tool(
+            [TINYAUDIO, "live", "--board", "stm32h7", "--project", project, "--microphone", recording, "--json", "--quiet"], timeout_seconds=600
+        ).stdout
+    )
+    for name, value in (("hops missing", live["missing_hops"]), ("samples lost", live["overruns"]), ("mismatches", sum(live["mismatches"].values()))):
+        yield Measurement(name=f"stm32h7 live: {name}", value=value, unit="", at_most=0, command=command)
+    yield Measurement(name="stm32h7 live: hops", value=live["frames"], unit="", command=command)
+    elf = project / "runs" / "demo" / "stm32h7" / "firmware" / ".pio" / "build" / "stm32h7" / "firmware.elf"
+    speeds = json.loads(run_tool([sys.executable, ROOT / "scripts" / "bench_emulator.py", elf], timeout_seconds=600).stdout)
+    for mode, speed in speeds.items():
+        yield Measurement(
+            name=f"emulated STM32H743, {mode} mode",
+            value=speed,
+            unit="MIPS",
+            at_least=60,
+            reference="9.5 with a hook in Python",
+            command="scripts/bench_emulator.py firmware.elf",
+        )
+
+
+def write_recording(project: Path, path: Path) -> None:
+    """Put test clips one behind the other, for as long as a minute."""
+    clips = [read_pcm(file, sample_rate_hz=16_000) for file in sorted((project / "audio").glob("*.wav"))]
+    pcm = np.concatenate(clips)[: LIVE_SECONDS * 16_000]
+    write_wav(path, pcm, sample_rate_hz=16_000)
+
+
 def measure_esc10() -> Iterator[Measurement]:
-    """ESC-10, folds 1 to 3 against fold 4, from nothing."""
+    """ESC-10, folds 1 to 3 against fold 4, from nothing; the image of the STM32H7 with the same model."""
     if not (data_folder() / "esc10" / "manifest.csv").is_file():
         print("ESC-10 is not in TINYAUDIO_DATA: left out", file=sys.stderr)
         return
@@ -97,6 +138,8 @@ def measure_esc10() -> Iterator[Measurement]:
     done = run_tool([ROOT / "scripts" / "esc10", "--json", "--quiet"], timeout_seconds=3600)
     yield Measurement(name="ESC-10, from recordings to report", value=done.seconds, unit="s", command="./scripts/esc10")
     yield from measure_facts("ESC-10", json.loads(done.stdout), "./scripts/esc10 --json", at_least_int8=None)
+    chip = run_tool([ROOT / "scripts" / "esc10", "--board", "stm32h7", "--json", "--quiet"], timeout_seconds=3600)
+    yield from measure_facts("ESC-10 on stm32h7", json.loads(chip.stdout), "./scripts/esc10 --board stm32h7 --json", at_least_int8=None)
 
 
 def measure_facts(name: str, facts: dict[str, Any], command: str, *, at_least_int8: float | None) -> Iterator[Measurement]:
@@ -147,8 +190,8 @@ def page(results: list[Measurement]) -> str:
             "# Measured figures",
             "",
             "Written by `./scripts/bench --all`; not by hand. Seconds are wall-clock on the machine named below, and include the start of Python.",
-            "Instructions are medians counted by the emulator (QEMU `mps2-an500`, `-icount shift=0`): they are not cycles. Reference figures are for",
-            "the same emulator and compiler (gcc 12.2 -O2).",
+            "Instructions are medians counted by the emulator (QEMU `mps2-an500`, `-icount shift=0`; for `stm32h7` the emulated STM32H743 in its",
+            "counting mode): they are not cycles. Reference figures are for QEMU and the same compiler (gcc 12.2 -O2).",
             "",
             f"Machine: {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}.",
             f"Date: {time.strftime('%Y-%m-%d')}.",
@@ -172,7 +215,7 @@ def main() -> int:
     """Run the measurements that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--all", action="store_true", help="everything, a fresh checkout and ESC-10 included, and write docs/performance.md (about 12 min)"
+        "--all", action="store_true", help="everything, a fresh checkout and ESC-10 included, and write docs/performance.md (about 20 min)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
@@ -181,6 +224,7 @@ def main() -> int:
             measure_setup,
             measure_help,
             lambda: measure_demo(project),
+            lambda: measure_chip(project),
             lambda: measure_builds(project),
         ]
         if arguments.all:

@@ -61,7 +61,7 @@ HELLO = Hello(
 class HopComputer:
     """Says of each hop its CRC-32, as the C++ test device does."""
 
-    def begin(self, request: ClipBegin) -> list[Message]:
+    def begin(self, request: ClipBegin, *, detection_threshold: int | None = None) -> list[Message]:
         self.request = request
         self.pcm = np.empty(0, np.int16)
         self.frames = 0
@@ -73,6 +73,12 @@ class HopComputer:
         while len(self.pcm) >= (self.frames + 1) * HOP:
             messages += self.frame(self.pcm[self.frames * HOP :][:HOP].tobytes())
         return [*messages, self.result()] if len(self.pcm) == self.request.total_samples else messages
+
+    def lose(self, samples: int) -> list[Message]:
+        raise AssertionError("it does not record")
+
+    def end(self) -> list[Message]:
+        raise AssertionError("it does not record")
 
     def frame(self, data: bytes) -> list[Message]:
         index, clip_id = self.frames, self.request.clip_id

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.golden_fixture import golden_vectors
-from tests.host_cpp.toolchain import REPOSITORY, compile_host
+from tests.host_cpp.toolchain import FIRMWARE_LIB, REPOSITORY, compile_host
 from tinyaudio.bench.emulation import VirtualBoard, start_virtual
 from tinyaudio.core.artifacts import Calibration
 from tinyaudio.core.board import Board, load_board
@@ -62,7 +62,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("images")
     native = compile_host(
         folder / "cases",
-        [CASES, PORTS / "native" / "port.cc"],
+        [CASES, *sorted((PORTS / "native").glob("*.cc")), FIRMWARE_LIB / "tinyaudio_app" / "src" / "microphone_ring.cc"],
         include_dirs=list(INCLUDE_DIRS),
         flags=("-Wno-infinite-recursion", "-Wno-implicit-fallthrough"),
         sanitize=False,

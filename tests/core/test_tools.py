@@ -169,6 +169,8 @@ def test_doctor_knows_every_tool_the_line_needs() -> None:
         "newlib for Arm",
         "C++ for Arm",
         "qemu-system-arm",
+        "cc",
+        "unicorn",
         "platformio",
         "pyocd",
         "openocd",

@@ -141,6 +141,48 @@ def test_a_project_brings_its_own_platform(project: FirmwareProject) -> None:
     assert json.loads(project.files["platforms/tinyaudio/platform.json"])["name"] == "tinyaudio"
 
 
+@pytest.mark.parametrize("board_id", board_ids())
+def test_a_board_of_a_known_family_is_its_toml_and_nothing_else(board_id: str) -> None:
+    board = load_board(board_id)
+    own = board.model_copy(update={"id": "my_board", "platformio": board.platformio.model_copy(update={"board": "my_board"})})
+    files = render_project(replace(inputs(board_id), board=own)).files
+    manifests = [path for path in files if path.startswith("platforms/tinyaudio/boards/")]
+    assert manifests == ["platforms/tinyaudio/boards/my_board.json"]
+    manifest = json.loads(files[manifests[0]])
+    assert manifest["build"]["core"] == board.core
+    assert ("-mcpu=cortex-m7" in manifest["build"]["machine_flags"]) is (board.core == "cortex-m7")
+    assert bool(manifest["build"]["spill_flags"]) is any(region.kind == "itcm" for region in board.memory.regions.values())
+    assert re.search(r"(?m)^board = my_board$", files["platformio.ini"])
+
+
+@pytest.mark.parametrize("board_id", [board_id for board_id in board_ids() if load_board(board_id).core != "host"])
+def test_the_linker_script_follows_the_plan(board_id: str) -> None:
+    board = load_board(board_id)
+    project = render_project(inputs(board_id))
+    script = project.files["linker.ld"]
+    regions = {match[1]: (int(match[2], 16), int(match[3])) for match in re.finditer(r"    (\w+) \(\w+\) : ORIGIN = (\w+), LENGTH = (\d+)", script)}
+    assert regions == {name: (region.origin, region.length_bytes) for name, region in board.memory.regions.items() if region.kind != "settings"}
+    sections = dict(re.findall(r"(?s)\n    (\.[\w.]+) [^\n]*?:[^\n]*\n    \{.*?\n    \} > (\w+)", script))
+    assert project.placement is not None
+    for item in project.placement.items:
+        assert item.reason in script
+        for section in item.sections:
+            assert sections[section] == item.region, section
+    assert list(sections).index(".stack") < min(list(sections).index(name) for name in (".data", ".bss", ".tables", ".fast", ".arena"))
+    copied = re.findall(r"LONG\(LOADADDR\((\.\w+)\)\)", script)
+    assert set(copied) == {section for section in (".hot", ".tables", ".data") if sections[section] != board.memory.code}
+
+
+def test_a_model_too_large_for_the_board_is_refused_before_anything_is_built() -> None:
+    board = load_board("stm32h7")
+    regions = {name: region for name, region in board.memory.regions.items() if name in ("flash", "itcm", "dtcm", "sram3")}
+    crowded = {**regions, "dtcm": regions["dtcm"].model_copy(update={"length_bytes": 98_304})}
+    small = board.model_copy(update={"memory": board.memory.model_copy(update={"regions": crowded, "stack_bytes": 16_384})})
+    with pytest.raises(ModelError, match=r"no memory has room for the arena of the model, \d+ bytes: dtcm has \d+ left \(\d+ too few\)") as caught:
+        render_project(replace(inputs("stm32h7"), board=small))
+    assert "; the largest of it: tensor " in str(caught.value)
+
+
 def test_labels_are_quoted() -> None:
     model = golden_vectors().model
     odd = 'a "b"\\\n*/ü??/'

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tinyaudio/microphone_ring.h"
 #include "tinyaudio/patch_assembler.h"
 #include "tinyaudio/pcm_ring.h"
 #include "tinyaudio/scores.h"
@@ -78,6 +79,67 @@ void ring_keeps_the_order() {
         }
     }
     CHECK(expected > 100);
+}
+
+void microphone_ring_tells_where_samples_were_lost() {
+    int16_t storage[8];
+    MicrophoneRing ring;
+    CHECK(!microphone_ring_init(ring, storage, 0) && !microphone_ring_init(ring, storage, 6));
+    CHECK(microphone_ring_init(ring, storage, 8));
+    CHECK(!microphone_ring_is_ready(ring) && microphone_ring_take_lost(ring) == 0);
+    const int16_t block[] = {1, 2, 3, 4, 5, 6};
+    int16_t seen[8] = {};
+    microphone_ring_push(ring, block, 6);
+    microphone_ring_push(ring, block, 3);  // two would fit: all or nothing
+    CHECK(microphone_ring_is_ready(ring) && microphone_ring_take_lost(ring) == 0);  // there is something in front of the gap
+    CHECK(microphone_ring_read(ring, seen, 4) == 4 && seen[0] == 1 && seen[3] == 4);
+    microphone_ring_push(ring, block, 1);  // room enough, but behind a gap that is not told
+    CHECK(microphone_ring_take_lost(ring) == 0);
+    CHECK(microphone_ring_read(ring, seen, 8) == 2 && seen[0] == 5 && seen[1] == 6);
+    CHECK(microphone_ring_read(ring, seen, 8) == 0 && microphone_ring_is_ready(ring));
+    CHECK(microphone_ring_take_lost(ring) == 4);
+    CHECK(microphone_ring_take_lost(ring) == 0 && !microphone_ring_is_ready(ring));
+    microphone_ring_push(ring, block, 6);
+    CHECK(microphone_ring_read(ring, seen, 8) == 6 && seen[5] == 6);
+    microphone_ring_lose(ring, 7);
+    microphone_ring_lose(ring, 2);
+    CHECK(microphone_ring_take_lost(ring) == 9);
+}
+
+// Sample n is n, lost ones counted: whatever the reader does, it knows the position of every sample it reads. The counters
+// wrap around meanwhile.
+void microphone_ring_knows_every_position() {
+    int16_t storage[64];
+    MicrophoneRing ring;
+    CHECK(microphone_ring_init(ring, storage, 64));
+    ring.written = ring.read = 0xFFFFFF00U;
+    ring.lost = ring.told = 0xFFFFFFF0U;
+    uint32_t state = 3;
+    uint32_t recorded = 0;
+    uint32_t position = 0;
+    uint32_t lost = 0;
+    for (uint32_t round = 0; round < 4000; ++round) {
+        int16_t block[64];
+        const uint32_t count = 1 + next_random(state) % 32;
+        for (uint32_t index = 0; index < count; ++index) {
+            block[index] = static_cast<int16_t>(recorded + index);
+        }
+        recorded += count;
+        if (next_random(state) % 50 == 0) {
+            microphone_ring_lose(ring, count);
+        } else {
+            microphone_ring_push(ring, block, count);
+        }
+        const uint32_t taken = microphone_ring_read(ring, block, next_random(state) % 40);
+        for (uint32_t index = 0; index < taken; ++index) {
+            CHECK(block[index] == static_cast<int16_t>(position + index));
+        }
+        const uint32_t gap = next_random(state) % 2 == 0 ? microphone_ring_take_lost(ring) : 0;
+        position += taken + gap;
+        lost += gap;
+        CHECK(position <= recorded);
+    }
+    CHECK(lost > 100 && position - lost > 10000);
 }
 
 // Frame f holds f, f + 40, f + 80 in its three bands.
@@ -185,6 +247,8 @@ int main() {
     ring_refuses_a_capacity_that_is_no_power_of_two();
     ring_takes_only_what_fits();
     ring_keeps_the_order();
+    microphone_ring_tells_where_samples_were_lost();
+    microphone_ring_knows_every_position();
     const PatchLayout layouts[] = {PatchLayout::kFramesFirst, PatchLayout::kBandsFirst};
     for (const PatchLayout layout : layouts) {
         patches_start_every_hop(7, 7, layout);

@@ -5,7 +5,6 @@
 
 #include "tinyaudio/nn/requantize.h"
 
-using tinyaudio::nn::ChannelWeights;
 using tinyaudio::nn::Requantization;
 using tinyaudio::nn::Requantizer;
 
@@ -45,10 +44,8 @@ static long count_differences() {
     for (int32_t round = 0; round < 40000; ++round) {
         const int32_t multiplier = round % 5 == 0 ? 1 << 30 : static_cast<int32_t>(0x40000000u + next_random() % 0x3fffffffu);
         const int8_t right_shift = static_cast<int8_t>(1 + next_random() % 21);
-        const int32_t bias = 0;
-        const ChannelWeights weights = {nullptr, &bias, &multiplier, &right_shift};
-        const Requantizer<Shape<kZeroPoint, kMin, kMax, kWay>> fast(weights, 0);
-        const Requantizer<Shape<kZeroPoint, kMin, kMax, Requantization::kGeneral>> general(weights, 0);
+        const Requantizer<Shape<kZeroPoint, kMin, kMax, kWay>> fast(multiplier, right_shift);
+        const Requantizer<Shape<kZeroPoint, kMin, kMax, Requantization::kGeneral>> general(multiplier, right_shift);
         for (int32_t count = 0; count < 8; ++count) {
             const int32_t accumulator = next_accumulator(right_shift);
             differences += fast(accumulator) != general(accumulator);

@@ -8,17 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hil_tests.rigs import Rig, golden_project, golden_tables
+from hil_tests.rigs import Rig, golden_tables
 from tests.golden_fixture import golden_vectors
-from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
+from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host, sanitized_program
 from tinyaudio.bench.device import Capture, Device
 from tinyaudio.bench.emulation import start_virtual
 from tinyaudio.bench.hil import run_frontend
-from tinyaudio.core.artifacts import FirmwareProject
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import DeviceError
-from tinyaudio.deploy.build import ensure_cmsis_dsp
-from tinyaudio.deploy.render import FrontendRenderInputs, render_frontend_project, write_project
+from tinyaudio.deploy.render import FrontendRenderInputs, render_frontend_project
 from tinyaudio.dsp.frontend import bench_signals, nominal_input
 from tinyaudio.wire.messages import ClipBegin, Pcm, Stage, TraceMode
 
@@ -27,34 +25,8 @@ CASES = Path(__file__).parent / "app_cases.cc"
 
 
 def test_ring_patches_and_scores(tmp_path: Path) -> None:
-    sources = [CASES, *(APP / "src" / name for name in ("pcm_ring.cc", "patch_assembler.cc", "scores.cc"))]
+    sources = [CASES, *(APP / "src" / name for name in ("pcm_ring.cc", "microphone_ring.cc", "patch_assembler.cc", "scores.cc"))]
     assert run_host(compile_host(tmp_path / "cases", sources, include_dirs=[APP / "include"])) == b"ok\n"
-
-
-def sanitized_program(project: FirmwareProject, folder: Path) -> Path:
-    """Compile the very files of a rendered project for the host, with the sanitizers."""
-    root = folder / "project"
-    write_project(project, root)
-    cmsis = ensure_cmsis_dsp()
-    return compile_host(
-        folder / "firmware",
-        sorted(path for place in ("src", "lib") for path in (root / place).rglob("*.cc")),
-        c_sources=sorted((root / "lib").rglob("*.c")),
-        include_dirs=[
-            root / "src",
-            *sorted(path for library in (root / "lib").iterdir() for path in (library / "include", library / "src") if path.is_dir()),
-            *(cmsis / name for name in ("Include", "PrivateInclude", "")),
-        ],
-        flags=("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"),
-    )
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    folder = tmp_path_factory.mktemp("sanitized")
-    board = load_board("native")
-    project = golden_project(board)
-    return Rig(depth="virtual", board=board, project=project, elf=sanitized_program(project, folder), port=None, work_dir=folder)
 
 
 @pytest.fixture

@@ -8,6 +8,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinyaudio.core.artifacts import FirmwareProject
+from tinyaudio.deploy.build import ensure_cmsis_dsp
+from tinyaudio.deploy.render import write_project
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIRMWARE_LIB = REPOSITORY / "firmware" / "lib"
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Werror")
@@ -34,6 +38,24 @@ def compile_host(
         objects.append(str(target))
     _run([_compiler("CXX", "g++"), "-std=c++17", "-fno-exceptions", "-fno-rtti", *WARNINGS, *common, *map(str, sources), *objects, "-o", str(output)])
     return output
+
+
+def sanitized_program(project: FirmwareProject, folder: Path) -> Path:
+    """Compile the very files of a rendered project for the host, with the sanitizers."""
+    root = folder / "project"
+    write_project(project, root)
+    cmsis = ensure_cmsis_dsp()
+    return compile_host(
+        folder / "firmware",
+        sorted(path for place in ("src", "lib") for path in (root / place).rglob("*.cc")),
+        c_sources=sorted((root / "lib").rglob("*.c")),
+        include_dirs=[
+            root / "src",
+            *sorted(path for library in (root / "lib").iterdir() for path in (library / "include", library / "src") if path.is_dir()),
+            *(cmsis / name for name in ("Include", "PrivateInclude", "")),
+        ],
+        flags=("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"),
+    )
 
 
 def run_host(binary: Path, *arguments: str, stdin: bytes = b"", timeout_seconds: float = 120) -> bytes:

@@ -127,19 +127,20 @@ def test_with_root_apt_installs_exactly_what_is_missing(checkout: Checkout, tmp_
     assert "prepare" in checkout.logged()
 
 
-def test_a_browser_is_fetched_for_tests_only(checkout: Checkout, tmp_path: Path) -> None:
+def test_what_only_tests_use_is_fetched_for_tests_only(checkout: Checkout, tmp_path: Path) -> None:
     if not Path("/etc/os-release").exists() or "debian" not in Path("/etc/os-release").read_text():
         pytest.skip("not a Debian system")
     checkout.install_all_tools()
     checkout.program("id", "echo 0")
     (checkout.bin / "chmod").symlink_to(shutil.which("chmod") or "")
     asked = tmp_path / "asked"
-    fake = checkout.bin / "chromium"
-    checkout.program("apt-get", f'echo "$*" >> {asked}; [ "$1" = update ] || {{ echo "#!/bin/sh" > {fake}; chmod +x {fake}; }}')
+    fakes = " ".join(str(checkout.bin / name) for name in ("chromium", "openocd"))
+    install = f'for fake in {fakes}; do echo "#!/bin/sh" > $fake; chmod +x $fake; done'
+    checkout.program("apt-get", f'echo "$*" >> {asked}; [ "$1" = update ] || {{ {install}; }}')
     assert checkout.setup().returncode == 0
     assert not asked.exists()
     assert checkout.setup("--for-tests").returncode == 0
-    assert asked.read_text().splitlines()[-1] == "install --quiet --yes --no-install-recommends chromium"
+    assert asked.read_text().splitlines()[-1] == "install --quiet --yes --no-install-recommends chromium openocd"
 
 
 def test_another_linux_is_told_what_to_install(checkout: Checkout) -> None:

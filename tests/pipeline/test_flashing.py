@@ -14,7 +14,7 @@ from tinyaudio.bench.flash import Programmer
 from tinyaudio.bench.flash.fakes import FakeChip, FakeDesk, FakeProbe
 from tinyaudio.bench.transport import LoopbackTransport
 from tinyaudio.core.errors import BenchFileError, BuildError, DeviceError, IdentityError, InputError, ProbeError, WrongChipError
-from tinyaudio.pipeline import Flashed, FlashRequest, flash_stage, flashing, open_line, slot_port
+from tinyaudio.pipeline import Flashed, FlashRequest, flash_stage, flashing, open_line, slot_line
 from tinyaudio.wire.messages import Hello
 
 RIGHT_ID = bytes(range(12))
@@ -176,9 +176,14 @@ def test_a_slot_gives_board_and_port_to_others(bench: Bench, monkeypatch: pytest
         f'[slots.window]\nboard = "stm32h7"\nserial_number = "{RIGHT}"\nport = "socket://lab:5000"\n'
     )
     line = open_line(bench.directory, Recorder())
-    assert slot_port(line, "desk") == ("stm32h7", "/dev/ttyACM0")
-    assert slot_port(line, "window") == ("stm32h7", "socket://lab:5000")
+    nothing = {"board_id": None, "depth": None, "port": None}
+    assert slot_line(line, "desk", **nothing) == ("stm32h7", "serial", "/dev/ttyACM0")
+    assert slot_line(line, "window", **nothing) == ("stm32h7", "serial", "socket://lab:5000")
+    assert slot_line(line, "window", board_id="stm32h7", depth="serial", port="socket://lab:5000")[2] == "socket://lab:5000"
+    for option, asked in (("board_id", "native"), ("depth", "virtual"), ("port", "/dev/ttyACM9")):
+        with pytest.raises(InputError, match=f"says {asked}"):
+            slot_line(line, "window", **nothing | {option: asked})
     bench.left.plugged = False
     with pytest.raises(ProbeError, match="no serial port of the debug probe") as caught:
-        slot_port(line, "desk")
+        slot_line(line, "desk", **nothing)
     assert caught.value.where == "--slot desk"

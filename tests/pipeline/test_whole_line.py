@@ -5,80 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.cli.test_commands import the_json, tinyaudio
+from tests.pipeline.small_project import Silent, line_of
 from tinyaudio.bench.hil.decisions import DECISION_STAGES
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import InputError, ManifestError
 from tinyaudio.core.spec import STAGES
-from tinyaudio.dsp.audio import SyntheticSet, synthesize_set, write_wav
-from tinyaudio.pipeline import build_stage, dataset_stage, evaluate_stage, hil_stage, open_line, render_stage, run_line, train_stage
-from tinyaudio.pipeline.line import Advance, Line
+from tinyaudio.dsp.audio import write_wav
+from tinyaudio.pipeline import build_stage, dataset_stage, evaluate_stage, hil_stage, render_stage, run_line, train_stage
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
-
-PROJECT = """
-[project]
-name = "small"
-
-[model]
-width_multiplier = 0.1
-blocks = 2
-
-[train]
-epochs = 2
-"""
-SMALL_SET = SyntheticSet(
-    labels=("alarm", "engine", "siren"), train_recordings=4, validation_recordings=2, test_recordings=2, takes=1, clip_samples=24_000
-)
-
-
-class Silent:
-    """Collects notes and warnings."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def detail(self, text: str) -> None:
-        pass
-
-    def warning(self, text: str) -> None:
-        self.notes.append(f"warning: {text}")
-
-    @contextmanager
-    def task(self, description: str) -> Iterator[Advance]:
-        self.notes.append(description)
-        yield lambda _done, _total: None
-
-
-def line_of(directory: Path) -> Line:
-    return open_line(directory, Silent())
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that went the whole way once."""
-    directory = tmp_path_factory.mktemp("small")
-    synthesize_set(directory, SMALL_SET)
-    (directory / "tinyaudio.toml").write_text(PROJECT)
-    proof = run_line(line_of(directory), "native")
-    assert proof.passed
-    return directory
-
-
-@pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
-    """A copy of it, to spoil."""
-    return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
 
 
 def test_what_was_trained_is_what_runs(finished: Path) -> None:
@@ -216,7 +157,7 @@ def test_another_kernel_is_one_line_away(project: Path) -> None:
 
 def test_a_board_with_another_kernel_than_the_models_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = load_board("native").model_copy(update={"fft_kernel": "esp_sc16"})
-    monkeypatch.setattr("tinyaudio.pipeline.learning.load_board", lambda board_id: other if board_id == "native" else load_board(board_id))
+    monkeypatch.setattr("tinyaudio.pipeline.learning.load_board", lambda board_id, **_: other if board_id == "native" else load_board(board_id))
     with pytest.raises(InputError, match="FFT kernel esp_sc16, but the model was trained with cmsis_q31") as caught:
         run_line(line_of(project), "native")
     assert "fft_kernel" in caught.value.hint

@@ -10,6 +10,7 @@ from tinyaudio import __version__
 from tinyaudio.cli import boards, data, frontend, stages, start
 from tinyaudio.cli.doctor import doctor
 from tinyaudio.cli.flash import flash
+from tinyaudio.cli.live import live
 
 app = typer.Typer(
     name="tinyaudio",
@@ -33,6 +34,7 @@ app.command(rich_help_panel=_DEVICE)(stages.render)
 app.command(rich_help_panel=_DEVICE)(stages.build)
 app.command(rich_help_panel=_DEVICE)(flash)
 app.command(rich_help_panel=_DEVICE)(stages.hil)
+app.command(rich_help_panel=_DEVICE)(live)
 app.add_typer(frontend.app, name="frontend", rich_help_panel=_LOOK)
 app.add_typer(boards.app, name="boards", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(doctor)

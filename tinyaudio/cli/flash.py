@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import BoardOption, JsonOption, ProjectOption, QuietOption, VerboseOption
+from tinyaudio.cli.options import BoardOption, JsonOption, ProjectOption, QuietOption, SlotOption, VerboseOption
 from tinyaudio.cli.output import Output, speaking
 
-SlotOption = Annotated[str | None, typer.Option("--slot", help="Slot of bench.toml: it names the probe, and maybe the port.")]
 SerialNumberOption = Annotated[str | None, typer.Option("--serial-number", help="Serial number of the debug probe, if several are plugged in.")]
 
 

@@ -18,3 +18,4 @@ DepthOption = Annotated[
     typer.Option("--depth", help="fake (no firmware), virtual (emulated) or serial (a real board). Default: virtual where the board is emulated."),
 ]
 PortOption = Annotated[str | None, typer.Option("--port", help="Serial port of the board, any pyserial URL; used with --depth serial.")]
+SlotOption = Annotated[str | None, typer.Option("--slot", help="Slot of bench.toml: it names the board, its probe, and maybe the port.")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import BoardOption, DepthOption, JsonOption, PortOption, ProjectOption, QuietOption, VerboseOption
+from tinyaudio.cli.options import BoardOption, DepthOption, JsonOption, PortOption, ProjectOption, QuietOption, SlotOption, VerboseOption
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
 
 _HERE = Path()
@@ -136,18 +136,21 @@ def hil(
     project: ProjectOption = _HERE,
     depth: DepthOption = None,
     port: PortOption = None,
+    slot: SlotOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Stream the test split through the firmware and compare every stage with the Python twin, bit for bit.
 
-    Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board mps2_an500 --depth serial --port socket://127.0.0.1:5555
+    Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0, or tinyaudio hil --slot left
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import hil_stage, open_line
+        from tinyaudio.pipeline import hil_stage, open_line, slot_line
 
         line = open_line(project, output)
+        if slot is not None:
+            board, depth, port = slot_line(line, slot, board_id=board, depth=depth, port=port)
         say_proof(output, hil_stage(line, board or line.project.board, depth=depth, port=port))
 
 
@@ -199,3 +202,8 @@ def _say_sizes(output: Output, facts: dict[str, Any]) -> None:
         return
     rows = [(name, f"{use['used_bytes']:,}", f"{use['length_bytes']:,}") for name, use in facts["regions"].items()]
     output.table(f"built in {facts['seconds']:.1f} s", ("region", "used bytes", "of"), rows)
+    if facts["placement"] is not None:
+        items = [(item["name"], item["region"], f"{item['bytes']:,}", item["reason"]) for item in facts["placement"] if item["bytes"]]
+        output.table("what lies where", ("content", "region", "bytes", "why there"), items)
+    if facts["stack"] is not None:
+        output.note("stack: {worst_case_bytes:,} of {reserved_bytes:,} bytes deep at worst, estimated from the call graph".format(**facts["stack"]))

@@ -3,7 +3,7 @@
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
-from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_port
+from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
 from tinyaudio.pipeline.learning import (
@@ -20,6 +20,7 @@ from tinyaudio.pipeline.learning import (
     train_stage,
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
+from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import new_project, run_demo
 
@@ -29,6 +30,7 @@ __all__ = [
     "FrontendBench",
     "FrontendBenchRequest",
     "Line",
+    "LiveRequest",
     "Progress",
     "Proof",
     "StageResult",
@@ -48,6 +50,7 @@ __all__ = [
     "features_stage",
     "flash_stage",
     "hil_stage",
+    "live_stage",
     "new_project",
     "open_line",
     "quantization_gate",
@@ -56,6 +59,6 @@ __all__ = [
     "run_demo",
     "run_line",
     "show_frontend",
-    "slot_port",
+    "slot_line",
     "train_stage",
 ]

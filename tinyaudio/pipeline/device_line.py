@@ -50,9 +50,9 @@ def choose_depth(board: Board, *, depth: str | None, port: str | None) -> Depth:
 
 
 @contextmanager
-def open_virtual_line(board: Board, elf: Path, *, work_dir: Path, link: Link = "fifo") -> Iterator[DeviceLine]:
-    """Start the image on the board's emulator."""
-    with start_virtual(board, elf, link=link, work_dir=work_dir) as virtual:
+def open_virtual_line(board: Board, elf: Path, *, work_dir: Path, link: Link = "fifo", microphone: Path | None = None) -> Iterator[DeviceLine]:
+    """Start the image on the board's emulator; its microphone hears the WAV `microphone`."""
+    with start_virtual(board, elf, link=link, work_dir=work_dir, microphone=microphone) as virtual:
         yield DeviceLine(transport=virtual.transport, clock=time.monotonic, description=virtual.describe())
 
 

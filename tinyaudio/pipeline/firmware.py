@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,10 @@ def build_facts(artifact: BuildArtifact) -> dict[str, Any]:
         "regions": {name: {"used_bytes": use.used_bytes, "length_bytes": use.length_bytes} for name, use in artifact.regions.items()},
         "budget_ok": artifact.budget_ok,
         "budget_problems": list(artifact.budget_problems),
+        "placement": None if artifact.placement is None else [dataclasses.asdict(item) for item in artifact.placement.items],
+        "stack": None if artifact.stack is None else dataclasses.asdict(artifact.stack),
+        "components": [dataclasses.asdict(component) for component in artifact.components],
+        "files": {name: dataclasses.asdict(file) for name, file in artifact.files.items()},
         "toolchain": artifact.toolchain,
         "seconds": round(artifact.seconds, 3),
     }

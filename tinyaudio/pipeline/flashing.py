@@ -151,26 +151,36 @@ def flash_stage(
     return Flashed(result=result, build=build, identity=_who_answers(transport, port, board, build, result), port=port)
 
 
-def slot_port(line: Line, name: str) -> tuple[str, str]:
-    """Return the board id and the serial port of the slot `name`, for work with a board that is flashed already.
+def slot_line(line: Line, name: str, *, board_id: str | None, depth: str | None, port: str | None) -> tuple[str, str, str]:
+    """Return board id, depth and serial port of the slot `name`, for work with a board that is flashed already.
+
+    Parameters
+    ----------
+    board_id, depth, port
+        What the user asked for beside the slot: it may say the same as the slot, but nothing else.
 
     Raises
     ------
+    InputError
+        If the user asked for another board, depth or port.
     BenchFileError
         If there is no such slot.
     ProbeError
         If the slot names no port, and its probe is not plugged in or has none.
     """
     slot = _load_bench(line).slot(name)
+    for option, asked, held in (("--board", board_id, slot.board), ("--depth", depth, "serial"), ("--port", port, slot.port)):
+        if asked is not None and asked != held:
+            raise InputError(f"slot {name} says {held or 'nothing'}, {option} says {asked}", hint=f"leave {option} out", where=option)
     ports = (port.device for port in usb_serial_ports() if port.serial_number.lower() == slot.serial_number.lower())
-    port = slot.port or next(ports, None)
-    if port is None:
+    found = slot.port or next(ports, None)
+    if found is None:
         raise ProbeError(
             f"no serial port of the debug probe {slot.serial_number} is here",
             hint="plug the board in, or name its port in bench.toml",
             where=f"--slot {name}",
         )
-    return slot.board, port
+    return slot.board, "serial", found
 
 
 def _load_bench(line: Line) -> Bench:

@@ -36,7 +36,7 @@ struct ClockSettings {
 // A clock gate: a bit of the RCC register at this offset.
 struct ClockGate {
     uint32_t offset;
-    uint32_t bit;
+    uint32_t mask;
 };
 
 struct PinSettings {

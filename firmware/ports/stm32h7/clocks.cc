@@ -14,11 +14,10 @@ namespace stm32h7 {
 namespace {
 
 using tinyaudio_generated::kClock;
-using tinyaudio_generated::kMicrophone;
 using tinyaudio_generated::kLink;
+using tinyaudio_generated::kMicrophone;
 
 constexpr uint32_t kPllCount = 3;
-constexpr uint32_t kRccBase = 0x58024400;
 
 // RM0433 6.6: the supply is chosen once after power-on, and the voltage scale may be changed when it is ready.
 void raise_voltage() {
@@ -32,9 +31,9 @@ void raise_voltage() {
     write_field(pwr().D3CR, Pwr::D3CR_VOS, kClock.voltage_scale << Pwr::D3CR_VOS_SHIFT);
     wait_for(pwr().D3CR, Pwr::D3CR_VOSRDY, Pwr::D3CR_VOSRDY);
     if (kClock.overdrive) {
-        set_bits(rcc().APB4ENR, Rcc::APB4ENR_SYSCFGEN);
-        static_cast<void>(static_cast<uint32_t>(rcc().APB4ENR));  // a gate is open two clocks later
+        open_gate({offsetof(Rcc, APB4ENR), Rcc::APB4ENR_SYSCFGEN});
         set_bits(syscfg().PWRCR, Syscfg::PWRCR_ODEN);
+        static_cast<void>(static_cast<uint32_t>(syscfg().PWRCR));  // it has arrived before readiness is looked at
         wait_for(pwr().D3CR, Pwr::D3CR_VOSRDY, Pwr::D3CR_VOSRDY);
     }
 }
@@ -124,19 +123,19 @@ void stop_clocks() {
     wait_for(rcc().CR, kAllPlls << 1, 0);
     if (kClock.overdrive) {
         clear_bits(syscfg().PWRCR, Syscfg::PWRCR_ODEN);
+        static_cast<void>(static_cast<uint32_t>(syscfg().PWRCR));
         wait_for(pwr().D3CR, Pwr::D3CR_VOSRDY, Pwr::D3CR_VOSRDY);
     }
 }
 
 void open_gate(const ClockGate& gate) {
-    Register& enable = block_at<Register>(kRccBase + gate.offset);
-    set_bits(enable, 1U << gate.bit);
+    Register& enable = (&rcc().CR)[gate.offset / sizeof(Register)];
+    set_bits(enable, gate.mask);
     static_cast<void>(static_cast<uint32_t>(enable));  // a gate is open two clocks later
 }
 
 void connect_pin(const PinSettings& pin, bool pull_up) {
-    constexpr uint32_t kGpioGates = 0xE0;  // RCC_AHB4ENR: port A is bit 0
-    open_gate({kGpioGates, pin.port});
+    open_gate({offsetof(Rcc, AHB4ENR), 1U << pin.port});
     Gpio& port = gpio(pin.port);
     const uint32_t pair = 2 * pin.pin;
     const uint32_t nibble = 4 * (pin.pin % 8);

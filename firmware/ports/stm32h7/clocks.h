@@ -11,7 +11,7 @@ namespace stm32h7 {
 // memory but the stack. Stays where it is if the silicon is too old for the board's voltage scale.
 void start_clocks();
 
-// Back to the internal oscillator at the lowest voltage that Run mode has, as Stop mode wants it.
+// Back to the internal oscillator and out of voltage scale 0, from which there is no way to Stop mode.
 void stop_clocks();
 
 // Switches a clock gate on, for good.

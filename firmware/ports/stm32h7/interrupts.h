@@ -10,6 +10,7 @@ void link_receive_interrupt();   // DMA1 stream 0
 void link_transmit_interrupt();  // DMA1 stream 1
 void microphone_interrupt();     // SAI or DFSDM: overrun
 void samples_interrupt();        // DMA1 stream 2
+void flash_interrupt();          // end of an operation
 void wake_up_interrupt();        // LPTIM1
 
 // Keeps interrupts from being taken while it lives. One that becomes pending still ends a WFI.

@@ -23,11 +23,11 @@ struct Region {
 // Where two regions overlap the later one counts. Memory map: RM0433 2.3.
 //
 // The first one covers 4 GiB but for the eighths of RAM (0x20000000), peripherals (0x40000000) and the core's own
-// (0xE0000000): below RAM it catches null pointers and the stack, which lies first in its memory and grows towards its
+// (0xE0000000): below RAM it catches pointers to nowhere and the stack, which lies first in its memory and grows towards its
 // start; above the peripherals it keeps the core from reading ahead in external memories that are not there.
 constexpr Region kRegions[] = {
     {0x00000000, 32, Mpu::RASR_NO_ACCESS | Mpu::RASR_XN | 0x86U << Mpu::RASR_SRD_SHIFT},
-    {0x00000000, 16, Mpu::RASR_READ_ONLY | Mpu::RASR_WRITE_THROUGH},  // ITCM
+    {0x00000000, 16, Mpu::RASR_READ_ONLY | Mpu::RASR_WRITE_THROUGH},  // ITCM: null pointers can be read, not written
     {0x08000000, 21, Mpu::RASR_READ_ONLY | Mpu::RASR_WRITE_THROUGH},  // flash
     {0x1FF00000, 17, Mpu::RASR_READ_ONLY | Mpu::RASR_XN | Mpu::RASR_DEVICE},   // system memory: the chip's unique id
     {0x20000000, 29, Mpu::RASR_READ_WRITE | Mpu::RASR_XN | Mpu::RASR_WRITE_BACK},  // all RAM
@@ -89,7 +89,9 @@ void protect_memory() {
     add_settings();
     add_dma_buffers();
     __asm volatile("dsb" ::: "memory");
-    mpu().CTRL = Mpu::CTRL_PRIVDEFENA | Mpu::CTRL_ENABLE;
+    // At negative priority, too: else settings read under FAULTMASK, and the record that a hard fault leaves in backup RAM,
+    // would go through the data cache, the one to grow stale there and the other to be lost in the reset.
+    mpu().CTRL = Mpu::CTRL_PRIVDEFENA | Mpu::CTRL_HFNMIENA | Mpu::CTRL_ENABLE;
     __asm volatile("dsb\n isb" ::: "memory");
 }
 

@@ -74,6 +74,7 @@ void samples_interrupt() {
         start_samples();
         return;
     }
+    __asm volatile("dmb" ::: "memory");  // nothing is read ahead of the flags
     const bool is_first = (flags & Dma::FLAG_HT) != 0;
     const bool is_second = (flags & Dma::FLAG_TC) != 0;
     if (is_first && is_second) {

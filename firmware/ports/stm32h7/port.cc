@@ -30,7 +30,7 @@ uint32_t draw_random_number() {
     set_bits(rcc().CR, Rcc::CR_HSI48ON);
     wait_for(rcc().CR, Rcc::CR_HSI48RDY, Rcc::CR_HSI48RDY);
     clear_bits(rcc().D2CCIP2R, Rcc::D2CCIP2R_RNGSEL);
-    open_gate({offsetof(Rcc, AHB2ENR), 6});  // RNG
+    open_gate({offsetof(Rcc, AHB2ENR), Rcc::AHB2ENR_RNGEN});
     rng().CR = Rng::CR_RNGEN;
     uint32_t status = 0;
     for (uint32_t poll = 0; poll < kPatience && (status & (Rng::SR_DRDY | Rng::SR_CEIS | Rng::SR_SEIS)) == 0; ++poll) {

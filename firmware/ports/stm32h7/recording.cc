@@ -19,6 +19,7 @@ void recording_push(Recording& recording, const volatile uint32_t* words, uint32
     for (uint32_t index = 0; index < taken; ++index) {
         recording.samples[(written + index) % kRecordingSamples] = static_cast<int16_t>(words[index] >> 16);
     }
+    __atomic_signal_fence(__ATOMIC_RELEASE);  // the samples first, then the count that the reader goes by
     recording.written = written + taken;
     recording.lost = recording.lost + (count - taken);
 }
@@ -29,11 +30,13 @@ void recording_lose(Recording& recording, uint32_t count) {
 
 uint32_t recording_read(Recording& recording, int16_t* samples, uint32_t capacity) {
     const uint32_t waiting = recording.written - recording.read;
+    __atomic_signal_fence(__ATOMIC_ACQUIRE);
     const uint32_t count = waiting < capacity ? waiting : capacity;
     const uint32_t position = recording.read % kRecordingSamples;
     const uint32_t first = count < kRecordingSamples - position ? count : kRecordingSamples - position;
     memcpy(samples, recording.samples + position, first * sizeof(int16_t));
     memcpy(samples + first, recording.samples, (count - first) * sizeof(int16_t));
+    __atomic_signal_fence(__ATOMIC_RELEASE);  // copied before the room is given back
     recording.read = recording.read + count;
     return count;
 }

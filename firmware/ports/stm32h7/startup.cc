@@ -37,9 +37,8 @@ extern const VectorTable tinyaudio_vectors;
 
 // The memories of domain D2, and the backup RAM with leave to write to it (RM0433 8.7, 6.8).
 static void open_memories() {
-    set_bits(rcc().AHB2ENR, Rcc::AHB2ENR_SRAM1EN | Rcc::AHB2ENR_SRAM2EN | Rcc::AHB2ENR_SRAM3EN);
-    set_bits(rcc().AHB4ENR, Rcc::AHB4ENR_BKPRAMEN);
-    static_cast<void>(static_cast<uint32_t>(rcc().AHB4ENR));  // a gate is open two clocks later
+    open_gate({offsetof(Rcc, AHB2ENR), Rcc::AHB2ENR_SRAM1EN | Rcc::AHB2ENR_SRAM2EN | Rcc::AHB2ENR_SRAM3EN});
+    open_gate({offsetof(Rcc, AHB4ENR), Rcc::AHB4ENR_BKPRAMEN});
     set_bits(pwr().CR1, Pwr::CR1_DBP);
     wait_for(pwr().CR1, Pwr::CR1_DBP, Pwr::CR1_DBP);
 }
@@ -135,6 +134,7 @@ constexpr VectorTable make_vectors() {
     }
     Handler* const interrupts = table.handlers + kFirstInterrupt - 1;
     table.handlers[0] = tinyaudio_reset;
+    interrupts[kFlashInterrupt] = flash_interrupt;
     interrupts[kDma1Stream0Interrupt] = link_receive_interrupt;
     interrupts[kDma1Stream1Interrupt] = link_transmit_interrupt;
     interrupts[kDma1Stream2Interrupt] = samples_interrupt;

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "generated/board_config.h"
+#include "interrupts.h"
 #include "registers/flash.h"
+#include "registers/nvic.h"
 #include "registers/scb.h"
 #include "tinyaudio/port.h"
 
@@ -58,9 +60,20 @@ void unlock() {
     bank().CCR = FlashBank::SR_WRITE_ERRORS | FlashBank::SR_EOP;
 }
 
+// Sleeps until what was begun has ended: an erase takes seconds, in which bytes and samples still come in. Behind the
+// interrupt of its end nothing else need come, so it is not slept on if the controller is busy still.
 bool finish() {
-    __asm volatile("dsb" ::: "memory");
-    wait_for(bank().SR, FlashBank::SR_QW | FlashBank::SR_BSY | FlashBank::SR_WBNE, 0);
+    constexpr uint32_t kBusy = FlashBank::SR_QW | FlashBank::SR_BSY | FlashBank::SR_WBNE;
+    enable_interrupt(kFlashInterrupt);
+    for (;;) {
+        const InterruptLock lock;
+        if ((bank().SR & kBusy) == 0) {
+            break;
+        }
+        if ((bank().CR & FlashBank::CR_END_INTERRUPTS) != 0) {
+            wait_for_interrupt();
+        }
+    }
     const bool is_good = (bank().SR & FlashBank::SR_WRITE_ERRORS) == 0;
     bank().CCR = FlashBank::SR_WRITE_ERRORS | FlashBank::SR_EOP;
     bank().CR = FlashBank::CR_LOCK;
@@ -68,6 +81,13 @@ bool finish() {
 }
 
 }  // namespace
+
+// It only has to end a sleep: the interrupt stays away until the next operation asks for it.
+void stm32h7::flash_interrupt() {
+    if ((bank().CR & FlashBank::CR_LOCK) == 0) {
+        clear_bits(bank().CR, FlashBank::CR_END_INTERRUPTS);
+    }
+}
 
 PortStorage port_storage() {
     return {kStorage.sector_bytes, kStorage.sectors, kStorage.sectors == 0 ? 0 : kUnitBytes};
@@ -100,11 +120,12 @@ bool port_storage_program(uint32_t offset_bytes, const uint8_t* unit) {
     memcpy(words, unit, kUnitBytes);
     volatile uint32_t* const target = unit_at(offset_bytes);
     unlock();
-    bank().CR = FlashBank::CR_PG | FlashBank::CR_PSIZE_64_BITS;
+    bank().CR = FlashBank::CR_PG | FlashBank::CR_PSIZE_64_BITS | FlashBank::CR_END_INTERRUPTS;
     __asm volatile("dsb\n isb" ::: "memory");
     for (uint32_t index = 0; index < kFlashWords; ++index) {
         target[index] = words[index];
     }
+    __asm volatile("dsb" ::: "memory");
     uint32_t written[kFlashWords];
     return finish() && read_unit(offset_bytes, written) && memcmp(written, words, kUnitBytes) == 0;
 }
@@ -114,7 +135,7 @@ bool port_storage_erase(uint32_t sector) {
         return false;
     }
     unlock();
-    const uint32_t command = FlashBank::CR_SER | FlashBank::CR_PSIZE_64_BITS |
+    const uint32_t command = FlashBank::CR_SER | FlashBank::CR_PSIZE_64_BITS | FlashBank::CR_END_INTERRUPTS |
                              (kStorage.first_sector + sector) << FlashBank::CR_SNB_SHIFT;
     bank().CR = command;
     bank().CR = command | FlashBank::CR_START;

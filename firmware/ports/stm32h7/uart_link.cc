@@ -70,6 +70,7 @@ uint32_t put(const uint8_t* bytes, uint32_t count) {
     const uint32_t first = taken < kTransmitRingBytes - position ? taken : kTransmitRingBytes - position;
     memcpy(transmit_ring + position, bytes, first);
     memcpy(transmit_ring, bytes + first, taken - first);
+    __asm volatile("dmb" ::: "memory");  // the bytes first, then the count that the interrupt sends by
     bytes_written = bytes_written + taken;
     return taken;
 }
@@ -77,7 +78,7 @@ uint32_t put(const uint8_t* bytes, uint32_t count) {
 }  // namespace
 
 void uart_link_open() {
-    open_gate({offsetof(Rcc, AHB1ENR), 0});  // DMA1, and DMAMUX1 with it
+    open_gate({offsetof(Rcc, AHB1ENR), Rcc::AHB1ENR_DMA1EN});  // and DMAMUX1 with it
     open_gate(kLink.gate);
     connect_pin(kLink.tx, false);
     connect_pin(kLink.rx, true);  // a line that nobody drives is idle
@@ -114,6 +115,7 @@ uint32_t uart_link_read(uint8_t* bytes, uint32_t capacity) {
         const InterruptLock lock;
         waiting = uart_link_available();
     }
+    __asm volatile("dmb" ::: "memory");  // nothing is read ahead of the DMA controller's position
     const uint32_t count = waiting < capacity ? waiting : capacity;
     const uint32_t position = bytes_read % kReceiveRingBytes;
     const uint32_t first = count < kReceiveRingBytes - position ? count : kReceiveRingBytes - position;

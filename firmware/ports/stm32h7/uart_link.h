@@ -18,7 +18,7 @@ struct LinkErrors {
 
 void uart_link_open();
 
-// Bytes that wait to be read.
+// Bytes that wait to be read. Under an InterruptLock.
 uint32_t uart_link_available();
 
 // Copies at most `capacity` of them; returns how many.

@@ -8,6 +8,8 @@ import numpy as np
 import tflite
 
 from tests.deploy.compiler.model_builder import ModelBuilder
+from tests.deploy.compiler.moving_cases import MOVING_CASES
+from tests.deploy.compiler.value_cases import VALUE_CASES
 
 _ACTIVATIONS = {
     "none": tflite.ActivationFunctionType.NONE,
@@ -68,7 +70,8 @@ def convolution(
     out_channels = depth * depth_multiplier if depth_multiplier else channels
     shape, axis = ((1, *kernel, out_channels), 3) if depth_multiplier else ((channels, *kernel, depth), 0)
     weights, scales = _weights(model, rng, shape, axis, per_channel)
-    inputs = [image, weights, *([_bias(model, rng, out_channels, scales)] if bias else [-1])]
+    absent = [] if depth_multiplier else [-1]  # the reference interpreter breaks down over an absent bias of a depthwise convolution
+    inputs = [image, weights, *([_bias(model, rng, out_channels, scales)] if bias else absent)]
     products = kernel[0] * kernel[1] * (1 if depth_multiplier else depth)
     output = model.tensor(
         "output",
@@ -94,6 +97,44 @@ def convolution(
     else:
         model.operator("CONV_2D", inputs, [output], "Conv2DOptions", **options)
     return model.build(inputs=[source], outputs=[output])
+
+
+def transposed(
+    size: tuple[int, int, int],
+    channels: int,
+    kernel: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (2, 2),
+    padding: str = "same",
+    output: tuple[int, int] | None = None,
+    activation: str = "none",
+    per_channel: bool = True,
+    bias: bool = True,
+    gain: float = 1.0,
+    seed: int = 0,
+) -> bytes:
+    """TRANSPOSE_CONV."""
+    rng = np.random.default_rng(seed)
+    model = ModelBuilder()
+    image = model.tensor("image", (1, *size), scale=_INPUT_SCALE, zero_point=-7)
+    beyond = [max(kernel[axis] - stride[axis], 0) if padding == "valid" else 0 for axis in (0, 1)]
+    height, width = output or (size[0] * stride[0] + beyond[0], size[1] * stride[1] + beyond[1])
+    shape = model.tensor("shape", (4,), dtype="int32", data=np.array([1, height, width, channels]))
+    weights, scales = _weights(model, rng, (channels, *kernel, size[2]), 0, per_channel)
+    target = model.tensor(
+        "output", (1, height, width, channels), scale=float(_INPUT_SCALE * 0.011 * 60 * np.sqrt(kernel[0] * kernel[1] * size[2]) / gain), zero_point=5
+    )
+    model.operator(
+        "TRANSPOSE_CONV",
+        [shape, weights, image, *([_bias(model, rng, channels, scales)] if bias else [])],
+        [target],
+        "TransposeConvOptions",
+        Padding=_PADDINGS[padding],
+        StrideH=stride[0],
+        StrideW=stride[1],
+        FusedActivationFunction=_ACTIVATIONS[activation],
+    )
+    return model.build(inputs=[image], outputs=[target])
 
 
 def dense(rows: int, depth: int, channels: int, *, per_channel: bool, activation: str = "none", gain: float = 1.0, seed: int = 0) -> bytes:
@@ -231,4 +272,14 @@ CASES: dict[str, Callable[[], bytes]] = {
     "softmax_rows": lambda: softmax((4, 9), scale=0.06, beta=0.7),
     "softmax_longest": lambda: softmax((1, 511), scale=0.04),
     "reshape_between": reshape_between,
+    "transposed_3x3": lambda: transposed((4, 3, 5), 4, (3, 3), activation="relu", seed=50),
+    "transposed_one_channel": lambda: transposed((4, 5, 8), 1, (3, 3), seed=51),
+    "transposed_valid": lambda: transposed((4, 3, 3), 3, (3, 4), padding="valid", gain=6.0, seed=52),
+    "transposed_2x2": lambda: transposed((3, 4, 6), 5, (2, 2), per_channel=False, seed=53),
+    "transposed_small_kernel": lambda: transposed((3, 4, 2), 3, (1, 2), stride=(2, 3), padding="valid", seed=54),
+    "transposed_stride_1": lambda: transposed((4, 5, 3), 2, (3, 3), stride=(1, 1), bias=False, seed=55),
+    "transposed_large": lambda: transposed((3, 3, 2), 4, (5, 5), stride=(2, 3), activation="relu6", seed=56),
+    "transposed_cut": lambda: transposed((4, 4, 2), 3, (3, 3), output=(7, 7), seed=57),
+    **VALUE_CASES,
+    **MOVING_CASES,
 }

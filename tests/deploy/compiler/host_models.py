@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
-from tinyaudio.deploy.compiler import CompiledModel, compile_model
+from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
 
 NN = FIRMWARE_LIB / "tinyaudio_nn"
 INCLUDE_DIRS = (NN / "include", FIRMWARE_LIB / "tinyaudio_placement" / "include")
@@ -20,10 +20,10 @@ _RUNNER = """
 {includes}
 template <typename Input, typename Invoke, typename Output, typename Logits>
 static int serve(Input input, uint32_t inputs, Invoke invoke, Output output, uint32_t outputs, Logits logits, uint32_t values) {{
-    while (fread(input(), 1, inputs, stdin) == inputs) {{
+    while (fread(input(), sizeof(*input()), inputs, stdin) == inputs) {{
         invoke();
-        fwrite(output(), 1, outputs, stdout);
-        fwrite(logits(), 1, values, stdout);
+        fwrite(output(), sizeof(*output()), outputs, stdout);
+        fwrite(logits(), sizeof(*logits()), values, stdout);
     }}
     return 0;
 }}
@@ -40,26 +40,40 @@ int main(int, char** argv) {{
 class HostModels:
     """Several models in one program, each in a namespace of its own."""
 
-    def __init__(self, models: Mapping[str, bytes], directory: Path, *, dsp: bool, sanitize: bool = True) -> None:
-        self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name) for name, tflite in models.items()}
-        self._numbers = {name: number for number, name in enumerate(models)}
-        source = write_sources(self.compiled, directory) / "runner.cc"
+    def __init__(self, models: Mapping[str, bytes], directory: Path, *, dsp: bool, sanitize: bool = True, optimize: Optimize = "size") -> None:
+        self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name, optimize=optimize) for name, tflite in models.items()}
+        write_sources(self.compiled, directory)
+        self._build(directory, dsp=dsp, sanitize=sanitize)
+
+    @classmethod
+    def rebuild(cls, compiled: Mapping[str, CompiledModel], directory: Path) -> HostModels:
+        """Build what lies in `directory`, where a test has changed the generated files of `compiled`."""
+        models = cls.__new__(cls)
+        models.compiled = dict(compiled)
+        models._build(directory, dsp=False, sanitize=True)
+        return models
+
+    def _build(self, directory: Path, *, dsp: bool, sanitize: bool) -> None:
+        self._numbers = {name: number for number, name in enumerate(self.compiled)}
+        source = directory / "runner.cc"
         cases = [f"        case {number}: return SERVE(model_{number});" for number in self._numbers.values()]
         source.write_text(_RUNNER.format(includes=include_all(self.compiled), cases="\n".join(cases)), encoding="utf-8")
         self._binary = compile_host(
             directory / "runner",
-            [source, NN / "src" / "softmax.cc"],
+            [source, *sorted((NN / "src").glob("*.cc"))],
             include_dirs=[*INCLUDE_DIRS, directory],
             flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O1"],
             sanitize=sanitize,
         )
 
     def run(self, name: str, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (outputs, logits), int8[count, elements], of the model `name` for int8[count, input elements]."""
+        """Return (outputs, logits), [count, elements], of the model `name` for [count, input elements], one after the other."""
         compiled = self.compiled[name]
-        raw = run_host(self._binary, str(self._numbers[name]), stdin=inputs.astype(np.int8).tobytes())
-        values = np.frombuffer(raw, np.int8).reshape(len(inputs), -1)
-        return values[:, : compiled.output_.elements], values[:, compiled.output_.elements :]
+        raw = run_host(self._binary, str(self._numbers[name]), stdin=inputs.astype(compiled.input_.dtype).tobytes())
+        row = np.dtype([(end, summary.dtype, (summary.elements,)) for end, summary in (("out", compiled.output_), ("logits", compiled.logits))])
+        values = np.frombuffer(raw, row)
+        assert len(values) == len(inputs)
+        return values["out"], values["logits"]
 
 
 def write_sources(compiled: Mapping[str, CompiledModel], directory: Path) -> Path:
@@ -82,23 +96,26 @@ def include_all(compiled: Mapping[str, CompiledModel]) -> str:
 
 
 def reference_outputs(tflite: bytes, inputs: np.ndarray) -> np.ndarray:
-    """Return what TFLite Micro's reference kernels compute, int8[count, elements]."""
+    """Return what TFLite Micro's reference kernels compute, [count, elements], for one input after the other."""
     runtime = pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]").runtime
-    interpreter = runtime.Interpreter.from_bytes(tflite)
-    shape = interpreter.get_input_details(0)["shape"]
+    interpreter = runtime.Interpreter.from_bytes(tflite, arena_size=max(10 * len(tflite), 1 << 20))
+    details = interpreter.get_input_details(0)
     outputs = []
     for values in inputs:
-        interpreter.set_input(values.reshape(shape), 0)
+        interpreter.set_input(values.astype(details["dtype"]).reshape(details["shape"]), 0)
         interpreter.invoke()
         outputs.append(interpreter.get_output(0).ravel().copy())
     return np.array(outputs)
 
 
-def varied_inputs(elements: int, count: int, *, seed: int = 0) -> np.ndarray:
-    """Return int8[count, elements]: both extremes, then noise, of which a third is quiet and a third saturates."""
+def varied_inputs(elements: int, count: int, *, dtype: str = "int8", seed: int = 0) -> np.ndarray:
+    """Return [count, elements]: both extremes, then noise, of which a third is quiet and a third saturates."""
     rng = np.random.default_rng(seed)
-    inputs = rng.integers(-128, 128, (count, elements))
+    if dtype == "float32":
+        return rng.normal(0.0, 4.0, (count, elements)).astype(np.float32)
+    limits = np.iinfo(dtype)
+    inputs = rng.integers(limits.min, limits.max, (count, elements), endpoint=True)
     inputs[2::3] //= 16
     inputs[4::3] *= 4
-    inputs[0], inputs[1] = -128, 127
-    return np.clip(inputs, -128, 127).astype(np.int8)
+    inputs[0], inputs[1] = limits.min, limits.max
+    return np.clip(inputs, limits.min, limits.max).astype(dtype)

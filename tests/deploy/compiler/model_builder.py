@@ -10,7 +10,15 @@ import flatbuffers
 import numpy as np
 import tflite
 
-_TYPES = {"int8": tflite.TensorType.INT8, "int32": tflite.TensorType.INT32, "float32": tflite.TensorType.FLOAT32, "uint8": tflite.TensorType.UINT8}
+_TYPES = {
+    "int8": tflite.TensorType.INT8,
+    "uint8": tflite.TensorType.UINT8,
+    "int16": tflite.TensorType.INT16,
+    "int32": tflite.TensorType.INT32,
+    "int64": tflite.TensorType.INT64,
+    "float32": tflite.TensorType.FLOAT32,
+    "resource": tflite.TensorType.RESOURCE,
+}
 
 
 @dataclass(kw_only=True)
@@ -40,6 +48,7 @@ class ModelBuilder:
 
     tensors: list[_Tensor] = field(default_factory=list)
     operators: list[_Operator] = field(default_factory=list)
+    subgraphs: list[ModelBuilder] = field(default_factory=list)  # further ones, numbered from 1; they have no inputs and outputs
 
     def tensor(
         self,
@@ -74,8 +83,9 @@ class ModelBuilder:
         number = getattr(tflite.BuiltinOperator, code)
 
         def write(builder: Any) -> int:
+            fields = {name: builder.CreateString(value) if isinstance(value, str) else value for name, value in values.items()}
             getattr(tflite, f"{options}Start")(builder)
-            for name, value in values.items():
+            for name, value in fields.items():
                 getattr(tflite, f"{options}Add{name}")(builder, value)
             return int(getattr(tflite, f"{options}End")(builder))
 
@@ -91,9 +101,28 @@ class ModelBuilder:
 
     def build(self, *, inputs: Sequence[int], outputs: Sequence[int], version: int = 3) -> bytes:
         builder = flatbuffers.Builder(4096)
-        buffers = [_buffer(builder, None)] + [_buffer(builder, tensor.data) for tensor in self.tensors]
-        tensors = [_tensor(builder, tensor, index + 1) for index, tensor in enumerate(self.tensors)]
-        codes = sorted({operator.code for operator in self.operators})
+        graphs = [self, *self.subgraphs]
+        buffers = [_buffer(builder, None)]
+        codes = sorted({operator.code for graph in graphs for operator in graph.operators})
+        written = []
+        for graph in graphs:
+            first_buffer = len(buffers)
+            buffers += [_buffer(builder, tensor.data) for tensor in graph.tensors]
+            ends = (inputs, outputs) if graph is self else ((), ())
+            written.append(graph.build_subgraph(builder, codes, first_buffer, *ends))
+        subgraphs = _offsets(builder, tflite.ModelStartSubgraphsVector, written)
+        code_vector = _offsets(builder, tflite.ModelStartOperatorCodesVector, [_code(builder, code) for code in codes])
+        buffer_vector = _offsets(builder, tflite.ModelStartBuffersVector, buffers)
+        tflite.ModelStart(builder)
+        tflite.ModelAddVersion(builder, version)
+        tflite.ModelAddOperatorCodes(builder, code_vector)
+        tflite.ModelAddSubgraphs(builder, subgraphs)
+        tflite.ModelAddBuffers(builder, buffer_vector)
+        builder.Finish(tflite.ModelEnd(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+    def build_subgraph(self, builder: Any, codes: Sequence[int], first_buffer: int, inputs: Sequence[int], outputs: Sequence[int]) -> int:
+        tensors = [_tensor(builder, tensor, first_buffer + index) for index, tensor in enumerate(self.tensors)]
         operators = [_operator(builder, operator, codes.index(operator.code)) for operator in self.operators]
         tensor_vector = _offsets(builder, tflite.SubGraphStartTensorsVector, tensors)
         operator_vector = _offsets(builder, tflite.SubGraphStartOperatorsVector, operators)
@@ -104,16 +133,7 @@ class ModelBuilder:
         tflite.SubGraphAddOperators(builder, operator_vector)
         tflite.SubGraphAddInputs(builder, input_vector)
         tflite.SubGraphAddOutputs(builder, output_vector)
-        subgraphs = _offsets(builder, tflite.ModelStartSubgraphsVector, [tflite.SubGraphEnd(builder)])
-        code_vector = _offsets(builder, tflite.ModelStartOperatorCodesVector, [_code(builder, code) for code in codes])
-        buffer_vector = _offsets(builder, tflite.ModelStartBuffersVector, buffers)
-        tflite.ModelStart(builder)
-        tflite.ModelAddVersion(builder, version)
-        tflite.ModelAddOperatorCodes(builder, code_vector)
-        tflite.ModelAddSubgraphs(builder, subgraphs)
-        tflite.ModelAddBuffers(builder, buffer_vector)
-        builder.Finish(tflite.ModelEnd(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
+        return int(tflite.SubGraphEnd(builder))
 
 
 def _offsets(builder: Any, start: Callable[[Any, int], object], offsets: Sequence[int]) -> int:

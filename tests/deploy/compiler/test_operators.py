@@ -9,6 +9,7 @@ import pytest
 
 from tests.deploy.compiler.cases import CASES
 from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
+from tests.deploy.compiler.random_cases import RANDOM_CASES
 
 INPUTS = 40
 
@@ -16,14 +17,30 @@ INPUTS = 40
 @pytest.fixture(scope="module", params=["plain", "dsp"])
 def host_models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HostModels:
     directory: Path = tmp_path_factory.mktemp(request.param)
-    return HostModels({name: build() for name, build in CASES.items()}, directory, dsp=request.param == "dsp")
+    models = {name: build() for name, build in CASES.items()}
+    return HostModels(models, directory, dsp=request.param == "dsp", optimize="speed" if request.param == "dsp" else "size")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_operator_is_bit_exact(host_models: HostModels, name: str) -> None:
-    inputs = varied_inputs(host_models.compiled[name].input_.elements, INPUTS, seed=len(name))
-    expected = reference_outputs(CASES[name](), inputs)
-    assert len(np.unique(expected)) > 2, "a constant output proves nothing"
+    _assert_bit_exact(host_models, name, CASES[name]())
+
+
+@pytest.fixture(scope="module")
+def random_models(tmp_path_factory: pytest.TempPathFactory) -> HostModels:
+    return HostModels({name: build() for name, build in RANDOM_CASES.items()}, tmp_path_factory.mktemp("random"), dsp=True)
+
+
+@pytest.mark.parametrize("name", RANDOM_CASES)
+def test_random_operator_is_bit_exact(random_models: HostModels, name: str) -> None:
+    _assert_bit_exact(random_models, name, RANDOM_CASES[name](), varied=False)
+
+
+def _assert_bit_exact(host_models: HostModels, name: str, tflite: bytes, *, varied: bool = True) -> None:
+    input_ = host_models.compiled[name].input_
+    inputs = varied_inputs(input_.elements, INPUTS, dtype=input_.dtype, seed=len(name))
+    expected = reference_outputs(tflite, inputs)
+    assert not varied or len(np.unique(expected)) > 2, "a constant output proves nothing"
     outputs, logits = host_models.run(name, inputs)
     np.testing.assert_array_equal(outputs, expected)
     assert logits.shape[1] == host_models.compiled[name].logits.elements

@@ -9,12 +9,9 @@ import pytest
 
 from tests.deploy.compiler.cases import CASES
 from tests.deploy.compiler.model_builder import ModelBuilder
-from tests.golden_fixture import MODEL_FILE
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler import compile_model, read_graph
 from tinyaudio.deploy.compiler.ops import OPERATIONS
-
-FUZZED_FILES = 300
 
 
 def test_graph_of_a_good_model() -> None:
@@ -68,22 +65,22 @@ def _assign(attribute: str, value: object) -> Callable[[_Parts], None]:
 
 
 BAD: dict[str, tuple[Callable[[_Parts], None], str]] = {
-    "scale of zero": (_set("image", scale=0.0), "tensor 0 'image': its scale is 0.0"),
-    "scale of NaN": (_set("weights", scale=(0.01, float("nan"), 0.03)), "tensor 1 'weights': its scale is nan"),
-    "negative scale": (_set("output", scale=-0.5), "tensor 3 'output': its scale is -0.5"),
-    "infinite scale": (_set("output", scale=float("inf")), "tensor 3 'output': its scale is inf"),
-    "axis out of range": (_set("weights", axis=7), "tensor 1 'weights': it has 3 scales along axis 7"),
+    "scale of zero": (_set("image", scale=0.0), "tensor 0 'image' of operator 0 CONV_2D: its scale is 0.0"),
+    "scale of NaN": (_set("weights", scale=(0.01, float("nan"), 0.03)), "tensor 1 'weights' of operator 0 CONV_2D: its scale is nan"),
+    "negative scale": (_set("output", scale=-0.5), "tensor 3 'output' of operator 0 CONV_2D: its scale is -0.5"),
+    "infinite scale": (_set("output", scale=float("inf")), "tensor 3 'output' of operator 0 CONV_2D: its scale is inf"),
+    "axis out of range": (_set("weights", axis=7), "tensor 1 'weights' of operator 0 CONV_2D: it has 3 scales along axis 7"),
     "wrong axis": (_set("weights", axis=1), "operator 0 CONV_2D .*'weights'.* along axis 1"),
-    "scales too few": (_set("weights", scale=(0.1, 0.2)), "tensor 1 'weights': it has 2 scales"),
+    "scales too few": (_set("weights", scale=(0.1, 0.2)), "tensor 1 'weights' of operator 0 CONV_2D: it has 2 scales"),
     "zero points too few": (_set("weights", zero_point=(0, 0)), "3 scales and 2 zero points"),
     "zero points of weights": (_set("weights", zero_point=(0, 1, 0)), "zero points other than 0"),
     "zero point outside int8": (_set("image", zero_point=200), "operator 0 CONV_2D .*zero point 200"),
-    "zero size": (_set("image", shape=(1, 0, 4, 2)), "tensor 0 'image': its shape .* size of zero"),
-    "dynamic size": (_set("image", shape=(1, -1, 4, 2)), "tensor 0 'image': its shape .* is dynamic"),
-    "dynamic height": (_set("image", signature=(1, -1, 4, 2)), "tensor 0 'image': its shape .* is dynamic"),
-    "huge shape": (_set("image", shape=(1, 40_000, 40_000, 2)), "tensor 0 'image': its shape .* too large"),
+    "zero size": (_set("image", shape=(1, 0, 4, 2)), "tensor 0 'image' of operator 0 CONV_2D: its shape .* size of zero"),
+    "dynamic size": (_set("image", shape=(1, -1, 4, 2)), "tensor 0 'image' of operator 0 CONV_2D: its shape .* is dynamic"),
+    "dynamic height": (_set("image", signature=(1, -1, 4, 2)), "tensor 0 'image' of operator 0 CONV_2D: its shape .* is dynamic"),
+    "huge shape": (_set("image", shape=(1, 40_000, 40_000, 2)), "tensor 0 'image' of operator 0 CONV_2D: its shape .* too large"),
     "batch of two": (_set("image", shape=(2, 4, 4, 2)), "operator 0 CONV_2D .*must have the shape"),
-    "buffer too short": (_set("weights", data=np.ones(50)), "tensor 1 'weights': its buffer holds 50 bytes"),
+    "buffer too short": (_set("weights", data=np.ones(50)), "tensor 1 'weights' of operator 0 CONV_2D: its buffer holds 50 bytes"),
     "weights not constant": (_set("weights", data=None), "operator 0 .*'weights'"),
     "float input": (_set("image", dtype="float32"), "operator 0 CONV_2D .*'image' float32.* must be an int8 activation"),
     "unquantized input": (_set("image", scale=()), "'image'.* must be quantized"),
@@ -99,7 +96,7 @@ BAD: dict[str, tuple[Callable[[_Parts], None], str]] = {
     "options of another operator": (_assign("options_name", "DepthwiseConv2DOptions"), "operator 0 CONV_2D .*options"),
     "tensor index out of range": (_assign("operator_inputs", (0, 1, 17)), "inputs of operator 0: tensor 17 of 4"),
     "missing input": (_assign("operator_inputs", (0, -1, 2)), "its input 1 is missing"),
-    "no outputs": (_assign("operator_outputs", ()), "operator 0 CONV_2D .*0 outputs"),
+    "no outputs": (_assign("operator_outputs", ()), "operator 0 CONV_2D .*no output"),
     "output is a constant": (_assign("operator_outputs", (2,)), "operator 0 CONV_2D"),
     "model output out of range": (_assign("model_outputs", (99,)), "outputs of the model: tensor 99"),
     "two inputs": (_assign("model_inputs", (0, 0)), "the model has 2 inputs"),
@@ -119,8 +116,8 @@ def test_bad_model_names_tensor_or_operator(name: str) -> None:
 
 def test_unsupported_operator_lists_the_supported_ones() -> None:
     parts = _Parts()
-    parts.code, parts.options_name, parts.options = "TRANSPOSE_CONV", "TransposeConvOptions", {}
-    with pytest.raises(ModelError, match=r"operator 0 TRANSPOSE_CONV \(output tensor 'output'\): the operator is not supported") as caught:
+    parts.code, parts.options_name, parts.options = "SVDF", "SVDFOptions", {}
+    with pytest.raises(ModelError, match=r"operator 0 SVDF \(output tensor 'output'\): the operator is not supported") as caught:
         read_graph(parts.build())
     assert all(kind in caught.value.hint for kind in OPERATIONS)
 
@@ -138,29 +135,3 @@ def test_softmax_with_another_output_scale_is_refused() -> None:
     model.operator("SOFTMAX", [values], [output], "SoftmaxOptions", Beta=1.0)
     with pytest.raises(ModelError, match=r"operator 0 SOFTMAX .*1/256"):
         read_graph(model.build(inputs=[values], outputs=[output]))
-
-
-def test_truncated_files() -> None:
-    good = MODEL_FILE.read_bytes()
-    for length in np.linspace(0, len(good) - 1, 60).astype(int):
-        try:
-            compile_model(good[:length], name="truncated")
-        except ModelError as error:
-            assert error.message and error.hint
-
-
-@pytest.mark.parametrize("name", ["golden", "reshape_between", "conv_padded", "depthwise_3x3"])
-def test_mutated_files_give_a_model_error_or_compile(name: str) -> None:
-    good = MODEL_FILE.read_bytes() if name == "golden" else CASES[name]()
-    rng = np.random.default_rng(2024)
-    refused = 0
-    for _ in range(FUZZED_FILES // 4 if name == "golden" else FUZZED_FILES):
-        data = bytearray(good)
-        for position in rng.integers(0, len(data), rng.integers(1, 6)):
-            data[position] = data[position] ^ (1 << rng.integers(8)) if rng.random() < 0.5 else rng.integers(256)
-        try:
-            compile_model(bytes(data), name="mutated")
-        except ModelError as error:
-            assert error.message and error.hint
-            refused += 1
-    assert refused > 0

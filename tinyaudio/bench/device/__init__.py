@@ -1,9 +1,25 @@
-"""A typed conversation with running firmware: connect, stream clips, survive faults of the line and resets of the device."""
+"""A typed conversation with running firmware: connect, stream clips, record its microphone, read and write its settings;
+survive faults of the line and resets of the device.
+"""
 
 from __future__ import annotations
 
 from tinyaudio.bench.device.clip_run import Capture, ClipRun
 from tinyaudio.bench.device.conversation import Device
 from tinyaudio.bench.device.identity import check_identity, identity_of
+from tinyaudio.bench.device.live_run import LiveRun, LiveSegment
+from tinyaudio.bench.device.settings import DETECTION_THRESHOLD_KEY, FIRST_FREE_KEY, decode_threshold, encode_threshold
 
-__all__ = ["Capture", "ClipRun", "Device", "check_identity", "identity_of"]
+__all__ = [
+    "DETECTION_THRESHOLD_KEY",
+    "FIRST_FREE_KEY",
+    "Capture",
+    "ClipRun",
+    "Device",
+    "LiveRun",
+    "LiveSegment",
+    "check_identity",
+    "decode_threshold",
+    "encode_threshold",
+    "identity_of",
+]

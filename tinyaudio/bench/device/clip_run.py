@@ -44,6 +44,16 @@ class ClipRun:
     statistics: LinkStatistics  # what the link had to mend since it was opened for this device
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """How much must have come of a clip."""
+
+    samples: int  # lost ones counted
+    overruns: int  # samples
+    frames: int
+    patches: int
+
+
 class ClipCollector:
     """Takes the messages about one clip in; what comes twice, out of place or not at all is a `ProtocolError`."""
 
@@ -110,22 +120,30 @@ class ClipCollector:
 
     def _require_complete(self, result: ClipResult) -> None:
         """Hold the device's own counts, and what came, against what the clip's length and the geometry of Hello demand."""
-        hello = self._hello
-        frames = _count_whole(self._total_samples, hello.window_samples, hello.hop_samples)
-        traced = frames if self._trace_mode is TraceMode.CRC else 0
-        patches = _count_whole(frames, hello.patch_frames, hello.patch_hop_frames)
+        due = self._due(result)
+        traced = due.frames if self._trace_mode is TraceMode.CRC else 0
         counts = (
-            ("samples processed", result.samples_received + result.overruns, self._total_samples),
-            ("samples dropped", result.overruns, 0),
-            ("frames computed", result.frames, frames),
+            ("samples processed", result.samples_received + result.overruns, due.samples),
+            ("samples dropped", result.overruns, due.overruns),
+            ("frames computed", result.frames, due.frames),
             ("frames traced", len(self._traces), traced),
-            ("inferences made", result.patches, patches),
-            ("inferences reported", len(self._patches), patches),
-            ("arrays captured", len(self._stage_data), self._captures_of(frames)),
+            ("inferences made", result.patches, due.patches),
+            ("inferences reported", len(self._patches), due.patches),
+            ("arrays captured", len(self._stage_data), self._captures_of(due.frames)),
         )
         wrong = [f"{actual} {what} of {expected}" for what, actual, expected in counts if actual != expected]
         if wrong:
             raise self._broken("; ".join(wrong))
+
+    def _due(self, _: ClipResult) -> Due:
+        frames = self._frames_of(self._total_samples)
+        return Due(samples=self._total_samples, overruns=0, frames=frames, patches=self._patches_of(frames))
+
+    def _frames_of(self, samples: int) -> int:
+        return _count_whole(samples, self._hello.window_samples, self._hello.hop_samples)
+
+    def _patches_of(self, frames: int) -> int:
+        return _count_whole(frames, self._hello.patch_frames, self._hello.patch_hop_frames)
 
     def _captures_of(self, frames: int) -> int:
         if self._capture is None:

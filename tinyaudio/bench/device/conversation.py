@@ -1,4 +1,4 @@
-"""`Device`: connect to firmware, stream clips to it, and hear what it computed."""
+"""`Device`: connect to firmware, stream clips to it or let it record, and hear what it computed; its settings."""
 
 from __future__ import annotations
 
@@ -6,21 +6,48 @@ import dataclasses
 import secrets
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.bench.device.clip_run import Capture, ClipCollector, ClipRun
+from tinyaudio.bench.device.live_run import LiveCollector, LiveRun
+from tinyaudio.bench.device.settings import FIRST_FREE_KEY
 from tinyaudio.bench.transport import Deadline, Transport
-from tinyaudio.core.errors import DeviceError, IdentityError
+from tinyaudio.core.errors import DeviceError, IdentityError, InputError, ProtocolError
 from tinyaudio.wire.host_link import HostLink, LinkState
 from tinyaudio.wire.link import LinkStatistics
-from tinyaudio.wire.messages import ClipBegin, DeviceFault, Hello, Log, Message, Pcm, ResetRequest, TraceMode
+from tinyaudio.wire.messages import (
+    ClipBegin,
+    DeviceFault,
+    Hello,
+    LiveBegin,
+    LiveEnd,
+    Log,
+    Message,
+    Pcm,
+    ResetRequest,
+    SettingsKeys,
+    SettingsList,
+    SettingsRead,
+    SettingStatus,
+    SettingsValue,
+    SettingsWrite,
+    TraceMode,
+)
 
 _READ_BYTES = 65_536
 _MOST_RESETS = 8  # of one clip
 _PCM_SAMPLES = Pcm.MAX_SAMPLES
+_Answer = TypeVar("_Answer", SettingsValue, SettingsKeys)
+
+#: Why a setting is not stored, and what helps.
+_REFUSALS = {
+    SettingStatus.REFUSED: ("its firmware has no such key, or not with this value", f"keys from {FIRST_FREE_KEY} on are free for any use"),
+    SettingStatus.FULL: ("there is no room for another key", "forget one: write an empty value to it"),
+    SettingStatus.FAILED: ("its storage is not there, does not work, or is of other firmware", "erase the settings' sectors, or use another board"),
+}
 
 
 class _SessionLostError(Exception):
@@ -141,7 +168,90 @@ class Device:
                 return collector.finish(resumed=resumed, statistics=self.statistics)
             except _SessionLostError:
                 continue
-        raise DeviceError(f"was reset {_MOST_RESETS + 1} times in one clip", hint="check its power supply and its log", where=self._name)
+        raise self._reset_too_often()
+
+    def run_live(
+        self,
+        clip_id: int,
+        *,
+        total_samples: int | None = None,
+        should_end: Callable[[], bool] | None = None,
+        trace_mode: TraceMode = TraceMode.CRC,
+        on_message: Callable[[Message], None] | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> LiveRun:
+        """Let the device record its microphone, and return all that it computed.
+
+        Samples that got lost are no error here: `LiveRun.gaps` tells of them. A recording cannot be resumed, for what was
+        to be heard meanwhile is gone: when the device is reset, that is an error, and the next call begins a new one.
+
+        Parameters
+        ----------
+        clip_id
+            Any u32; messages about the recording repeat it.
+        total_samples
+            Length, lost samples counted, 1 to 2^32 - 1; None: until `should_end`.
+        should_end
+            Asked after each exchange with the device; True ends the recording with what the device has taken in by then.
+        trace_mode
+            What to tell about each frame.
+        on_message
+            Called with every result as it comes, `Overrun` among them.
+        timeout_seconds
+            For the whole recording; `math.inf` for no limit.
+
+        Raises
+        ------
+        InputError
+            If neither `total_samples` nor `should_end` ends the recording.
+        DeviceError
+            If the device has no microphone for this, reports a fault, falls silent, or is reset.
+        ProtocolError
+            If anything is missing, comes twice, or is not the protocol.
+        """
+        if not total_samples and should_end is None:
+            raise InputError("nothing would end the recording", hint="give total_samples, at least 1, or should_end", where="total_samples")
+        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        hello = self._require_session(deadline)
+        collector = LiveCollector(clip_id=clip_id, total_samples=total_samples or 0, trace_mode=trace_mode, hello=hello)
+        begin = LiveBegin(clip_id=clip_id, total_samples=total_samples or 0, trace_mode=trace_mode)
+        try:
+            self._send(begin, deadline, collector)
+            is_ending = False
+            while collector.result is None:
+                self._dispatch(self._exchange(deadline), collector, on_message=on_message)
+                if not is_ending and should_end is not None and should_end():
+                    is_ending = True
+                    self._send(LiveEnd(clip_id=clip_id), deadline, collector, on_message=on_message)
+                self._require_time(deadline)
+        except _SessionLostError as error:
+            raise DeviceError("was reset in the middle of a recording", hint="check its power supply; record again", where=self._name) from error
+        return collector.finish_live(statistics=self.statistics)
+
+    def write_setting(self, key: int, value: bytes, *, timeout_seconds: float = 60.0) -> None:
+        """Have the device store `value` under `key` so that it survives a power loss, and obey it; ``b""`` forgets the key.
+
+        When the device is reset meanwhile, it is asked again. A device may take seconds to erase a sector, and loses samples
+        of a recording then.
+
+        Raises
+        ------
+        DeviceError
+            If it refuses, saying why, cannot store it, or falls silent.
+        """
+        answer = self._ask(SettingsWrite(key=key, value=value), SettingsValue, timeout_seconds)
+        if answer.status not in (SettingStatus.STORED, SettingStatus.ABSENT) or answer.value != value:
+            reason, hint = _REFUSALS.get(answer.status, ("answered with another value", "run `tinyaudio build` and flash again"))
+            raise DeviceError(f"did not store setting {key}: {reason}", hint=hint, where=self._name)
+
+    def read_setting(self, key: int, *, timeout_seconds: float = 30.0) -> bytes | None:
+        """Return what the device has stored under `key`, None if nothing; raise `DeviceError` as `write_setting`."""
+        answer = self._ask(SettingsRead(key=key), SettingsValue, timeout_seconds)
+        return answer.value if answer.status is SettingStatus.STORED else None
+
+    def list_settings(self, *, timeout_seconds: float = 30.0) -> tuple[int, ...]:
+        """Return the keys under which the device has stored something, ascending; raise `DeviceError` as `write_setting`."""
+        return self._ask(SettingsList(first_key=0), SettingsKeys, timeout_seconds).keys
 
     def request_reset(self, *, delay_ms: int = 0, timeout_seconds: float = 30.0) -> None:
         """Have the device reboot, and wait until it has; the next `connect` or `stream_clip` meets it again.
@@ -169,11 +279,36 @@ class Device:
         self._link.open(nonce=self._nonce_source(), now_seconds=self._clock())
         while True:
             try:
-                for message in self._exchange(deadline):
-                    if isinstance(message, Hello):
-                        return message
+                messages = self._exchange(deadline)
             except _SessionLostError:  # reset between its Hello and our reading it
                 self._link.open(nonce=self._nonce_source(), now_seconds=self._clock())
+                continue
+            if messages and isinstance(messages[0], Hello):
+                self._dispatch(messages[1:], None)
+                return messages[0]
+
+    def _require_session(self, deadline: Deadline) -> Hello:
+        if self._hello is None or self._link.state is not LinkState.OPEN:
+            self.connect(timeout_seconds=deadline.remaining_seconds)
+        assert self._hello is not None
+        return self._hello
+
+    def _ask(self, request: Message, kind: type[_Answer], timeout_seconds: float) -> _Answer:
+        """Send `request` and return its answer; after a reset of the device, again."""
+        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        for _ in range(_MOST_RESETS + 1):
+            try:
+                self._require_session(deadline)
+                self._send(request, deadline, None)
+                while True:
+                    messages = self._exchange(deadline)
+                    answers = [message for message in messages if isinstance(message, kind)]
+                    self._dispatch([message for message in messages if not isinstance(message, kind)], None)
+                    if answers:
+                        return answers[0]
+            except _SessionLostError:
+                continue
+        raise self._reset_too_often()
 
     def _stream_once(self, clip_id: int, pcm: NDArray[np.int16], trace_mode: TraceMode, capture: Capture | None, deadline: Deadline) -> ClipCollector:
         assert self._hello is not None
@@ -186,8 +321,7 @@ class Device:
             capture_first_frame=capture.first_frame if capture else 0,
             capture_frame_count=capture.frame_count if capture else 0,
         )
-        while not self._link.send(begin):
-            self._dispatch(self._exchange(deadline), collector)
+        self._send(begin, deadline, collector)
         position = 0
         while collector.result is None:
             while position < len(pcm) and self._link.can_send(Pcm.MAX_BYTES):
@@ -196,6 +330,17 @@ class Device:
                 position += len(samples)
             self._dispatch(self._exchange(deadline), collector)
         return collector
+
+    def _send(
+        self,
+        message: Message,
+        deadline: Deadline,
+        collector: ClipCollector | None,
+        *,
+        on_message: Callable[[Message], None] | None = None,
+    ) -> None:
+        while not self._link.send(message):
+            self._dispatch(self._exchange(deadline), collector, on_message=on_message)
 
     def _exchange(self, deadline: Deadline) -> list[Message]:
         """Write what waits, read what comes, keep the link's clock; return the messages that are there now."""
@@ -220,18 +365,29 @@ class Device:
         silence_seconds = self._clock() - self._link.heard_seconds
         if silence_seconds > self._silence_seconds:
             raise DeviceError(f"did not answer for {silence_seconds:.0f} s", hint=_SILENCE_HINT, where=self._name)
+        self._require_time(deadline)
+
+    def _require_time(self, deadline: Deadline) -> None:
         if deadline.expired:
             raise DeviceError("did not finish in time", hint="allow more time, or see whether it hangs", where=self._name)
 
-    def _dispatch(self, messages: list[Message], collector: ClipCollector) -> None:
+    def _reset_too_often(self) -> DeviceError:
+        return DeviceError(f"was reset {_MOST_RESETS + 1} times in a row", hint="check its power supply and its log", where=self._name)
+
+    def _dispatch(self, messages: list[Message], collector: ClipCollector | None, *, on_message: Callable[[Message], None] | None = None) -> None:
+        """Hand on what came: logs, results to `collector`; without one there is nothing to be told."""
         for message in messages:
             if isinstance(message, Log):
                 if self._on_log is not None:
                     self._on_log(message)
             elif isinstance(message, DeviceFault):
                 raise DeviceError(f"{message.code.name.lower()}: {message.text}", hint="see the device's log", where=self._name)
+            elif collector is None:
+                raise ProtocolError(f"{type(message).__name__} came unasked for", hint="run `tinyaudio build` and flash again", where=self._name)
             else:
                 collector.take(message)
+                if on_message is not None:
+                    on_message(message)
 
 
 _SILENCE_HINT = "is the right firmware on it, and is this its port? run `tinyaudio build` and flash again"

@@ -43,19 +43,19 @@ def start_virtual(
     work_dir
         Folder in which QEMU's FIFOs are made, in a folder of their own that goes when the board is closed.
     microphone
-        WAV (one channel, 16 bits, at the rate the firmware sets up) that the emulated chip's microphone hears from the
-        moment it is switched on; silence follows.
+        WAV (one channel, 16 bits, at the rate the firmware sets up) that the microphone hears from the moment it is
+        switched on; on the emulated chip silence follows.
     mode
         Of the emulated chip: "counting" counts every instruction; "fast" needs no C compiler and is coarse.
     settings
-        File that keeps the settings sectors of the emulated chip over restarts.
+        File that keeps the settings over restarts; each emulator has its own format.
     power_loss_at
         The emulated chip loses power during this erase or programming of flash, counted from 1.
 
     Raises
     ------
     BoardError
-        If the board has no emulator, or its emulator has no microphone, settings or power.
+        If the board has no emulator, or its emulator has no microphone or settings to speak of.
     BuildError
         If there is no image.
     ToolError
@@ -70,12 +70,12 @@ def start_virtual(
     if board.emulator.kind == "unicorn":
         options = MachineOptions(mode=mode, microphone=microphone, settings=settings, power_loss_at=power_loss_at)
         return start_stm32h743(board, elf.resolve(), link=link, options=options)
-    if not (microphone is None and settings is None and power_loss_at is None):
-        raise BoardError(
-            f"the emulator of {board.id} has no microphone and no flash of its own",
-            hint="use --board stm32h7 at depth virtual",
-            where=board.emulator.kind,
-        )
+    if power_loss_at is not None:
+        raise BoardError(f"the emulator of {board.id} has no power to lose", hint="use --board stm32h7 at depth virtual", where=board.emulator.kind)
     if board.emulator.kind == "process":
-        return start_process(elf.resolve())
+        return start_process(elf.resolve(), work_dir=work_dir, microphone=microphone, settings=settings)
+    if microphone is not None or settings is not None:
+        raise BoardError(
+            f"the emulator of {board.id} has neither microphone nor settings", hint="use --board stm32h7 or native", where=board.emulator.kind
+        )
     return start_qemu(board.emulator.machine, elf.resolve(), link=link, work_dir=work_dir)

@@ -50,11 +50,11 @@ def start_stm32h743(board: Board, elf: Path, *, link: Link, options: MachineOpti
             port = _pseudo_terminal(process)
             serial_port = SerialTransport(port)
             resources.callback(serial_port.close)
-            return VirtualBoard(process, serial_port, description=f"emulated USART, {port}", resources=resources.pop_all())
+            return VirtualBoard(process, serial_port, description=f"emulated UART, {port}", resources=resources.pop_all())
         process = resources.enter_context(start_tool(command, pipes=True, name=_NAME))
         pipes = ProcessTransport(process)
         resources.callback(pipes.close)
-        return VirtualBoard(process, pipes, description="emulated USART", resources=resources.pop_all())
+        return VirtualBoard(process, pipes, description="emulated UART, pipes", resources=resources.pop_all())
 
 
 def _pseudo_terminal(process: ToolProcess) -> str:

@@ -2,6 +2,7 @@
 
 from tinyaudio.bench.hil.comparison import Comparison, median_frame_ticks
 from tinyaudio.bench.hil.frontend import FrontendRun, run_frontend
+from tinyaudio.bench.hil.live import LiveExpectation, LiveReport, Predict, run_live
 from tinyaudio.bench.hil.proof import HilClip, HilExpectation, OpenDevice, run_hil
 
 __all__ = [
@@ -9,8 +10,12 @@ __all__ = [
     "FrontendRun",
     "HilClip",
     "HilExpectation",
+    "LiveExpectation",
+    "LiveReport",
     "OpenDevice",
+    "Predict",
     "median_frame_ticks",
     "run_frontend",
     "run_hil",
+    "run_live",
 ]

@@ -136,11 +136,11 @@ def _differing_rows(run: ClipRun, arrays: dict[str, NDArray[Any]]) -> dict[str, 
     """Return {stage: frames (of features: patches) whose CRC differs}, without the stages that agree."""
     device_crcs = {stage: run.stage_crc32[:, index] for index, stage in enumerate(_TRACED_STAGES)}
     device_crcs["features"] = np.array([patch.features_crc32 for patch in run.patches], np.uint32)
-    rows = {stage: np.flatnonzero(_crc32_rows(arrays[stage]) != crcs) for stage, crcs in device_crcs.items()}
+    rows = {stage: np.flatnonzero(crc32_rows(arrays[stage]) != crcs) for stage, crcs in device_crcs.items()}
     return {stage: indices for stage, indices in rows.items() if len(indices)}
 
 
-def _crc32_rows(array: NDArray[Any]) -> NDArray[np.uint32]:
+def crc32_rows(array: NDArray[Any]) -> NDArray[np.uint32]:
     """Return the CRC-32 of each row as it lies in a little-endian memory."""
     little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     return np.array([zlib.crc32(row) for row in little_endian], np.uint32)

@@ -196,6 +196,8 @@ def _needs() -> tuple[_Need, ...]:
             "the qemu-system-arm package of your distribution",
             "brew install qemu",
         ),
+        program("cc", "exact instruction counts of the emulated STM32H743", "gcc", "the gcc package of your distribution", xcode),
+        anywhere("unicorn", "the emulated STM32H743", base, functools.partial(_package_version, "unicorn")),
         anywhere("platformio", "building firmware", base, functools.partial(_module_program_version, "platformio", "platformio")),
         anywhere("PlatformIO core dir", "building firmware without a network", prepare, _prepared_platformio),
         anywhere("CMSIS-DSP sources", "FFT kernel cmsis_q31", sources, _cmsis_dsp_sources),

@@ -1,4 +1,7 @@
-"""Build a rendered firmware project with PlatformIO, without a network, and say how large it is.
+"""Build a rendered firmware project with PlatformIO, without a network, and say what came of it.
+
+How large it is, what lies where, how deep the stack gets, whose software is linked: `facts` gathers it from the ELF
+(`image`), the linker's map (`map_file`, `components`) and the compiler's call graphs (`call_graph`, `stack`).
 
 Public face
 -----------

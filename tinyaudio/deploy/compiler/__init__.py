@@ -9,6 +9,7 @@ from __future__ import annotations
 from tinyaudio.deploy.compiler.compile import CompiledModel, OperationSummary, TensorSummary, compile_model
 from tinyaudio.deploy.compiler.graph import Graph, Operation, Quantization, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan
+from tinyaudio.deploy.compiler.passes.widen_weights import Optimize
 from tinyaudio.deploy.compiler.reader import read_graph
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "Quantization",
     "Operation",
     "MemoryPlan",
+    "Optimize",
 ]

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 Activation = Literal["NONE", "RELU", "RELU6", "RELU_N1_TO_1"]
+Bounds = tuple[int, int]  # smallest and largest value that an operator gives out
 
 INT8_MIN = -128
 INT8_MAX = 127
@@ -65,7 +66,7 @@ def _split(factor: float) -> tuple[int, int]:
     return (multiplier // 2, exponent + 1) if multiplier == 2**31 else (multiplier, exponent)
 
 
-def activation_range(activation: Activation, *, scale: float, zero_point: int) -> tuple[int, int]:
+def activation_range(activation: Activation, *, scale: float, zero_point: int) -> Bounds:
     """Return the smallest and largest int8 that the fused `activation` lets through."""
     low, high = _ACTIVATION_RANGES[activation]
     bounds = (INT8_MIN if low is None else _quantize(low, scale, zero_point), INT8_MAX if high is None else _quantize(high, scale, zero_point))

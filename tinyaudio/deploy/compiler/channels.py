@@ -6,17 +6,21 @@ The input's zero point is folded into the bias: sum (x - z) w + b = sum x w + (b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyaudio.core.errors import ModelError
-from tinyaudio.deploy.compiler.arithmetic import Activation, FixedPointMultiplier, activation_range, quantize_multiplier
-from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, Operation, Tensor
+from tinyaudio.deploy.compiler.arithmetic import Bounds, FixedPointMultiplier, quantize_multiplier
+from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, IntArray, Operation, Tensor
 
 # Bounds under which the short requantization is exact, see firmware/lib/tinyaudio_nn/include/tinyaudio/nn/requantize.h.
 _FAST_ACCUMULATOR_LIMIT = 2**30
 _FAST_SHIFTS = range(1, 22)
+_SMALLEST_FOLDED_DEPTH = 16
+
+WeightFormat = Literal["bytes", "folded", "wide"]  # of columns.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,7 @@ class ChannelOperands:
     bias: npt.NDArray[np.int64]  # [output channels]
     factors: tuple[float, ...]  # [output channels]; accumulator -> output, real
     output: Tensor
-    activation: Activation
+    bounds: Bounds
     where: str  # the operator, for errors
 
 
@@ -36,33 +40,38 @@ class ChannelOperands:
 class ChannelConstants:
     """The same as constants of the generated code."""
 
-    bias: Constant
-    multipliers: Constant
-    right_shifts: Constant
+    weights: npt.NDArray[np.int8]  # [output channels, depth]
+    constants: tuple[Constant, Constant, Constant]  # bias, multipliers and right shifts
+    role_suffix: str  # of the names of what differs between the calls of one operator
     shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
 
 
-def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], activation: Activation) -> ChannelOperands:
-    """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`."""
+def channel_operands(operation: Operation, graph: Graph, *, weights: npt.NDArray[np.int8], bounds: Bounds, repeats: int = 1) -> ChannelOperands:
+    """Collect the operands of an `operation` whose inputs are values, weights and, perhaps, a bias; `weights` as in `ChannelOperands`.
+
+    With `repeats`, `weights` holds the operation's channels several times over; their biases and scales repeat.
+    """
     values, output = graph.tensor(operation.inputs[0]), graph.tensor(operation.outputs[0])
     quantization = graph.tensor(operation.inputs[1]).quantization
     scales = quantization.scales if quantization is not None else ()
-    per_channel = scales * len(weights) if len(scales) == 1 else scales
+    per_channel = scales * len(weights) if len(scales) == 1 else scales * repeats
     bias = graph.tensor(operation.inputs[2]).data if len(operation.inputs) > 2 and operation.inputs[2] != ABSENT else None
     return ChannelOperands(
         input=values,
         weights=weights,
-        bias=np.zeros(len(weights), np.int64) if bias is None else bias.ravel().astype(np.int64),
+        bias=np.zeros(len(weights), np.int64) if bias is None else np.tile(bias.ravel().astype(np.int64), repeats),
         # In double precision from left to right, as the reference computes it.
         factors=tuple(values.scale * scale / output.scale for scale in per_channel),
         output=output,
-        activation=activation,
+        bounds=bounds,
         where=operation.where(graph),
     )
 
 
-def channel_constants(operands: ChannelOperands) -> ChannelConstants:
+def channel_constants(operands: ChannelOperands, *, role_suffix: str = "") -> ChannelConstants:
     """Fold the zero point, compute the multipliers, and prove which requantization is exact.
+
+    `role_suffix` tells the weights and biases of several calls of one operator apart.
 
     Raises
     ------
@@ -76,15 +85,17 @@ def channel_constants(operands: ChannelOperands) -> ChannelConstants:
         channel = int(largest.argmax())
         raise ModelError(f"the accumulator of channel {channel} can leave int32", hint="quantize with a larger weight scale", where=operands.where)
     multipliers = [_multiplier(factor, channel, operands.where) for channel, factor in enumerate(operands.factors)]
-    low, high = activation_range(operands.activation, scale=operands.output.scale, zero_point=operands.output.zero_point)
-    if low > high:
-        raise ModelError("its activation leaves no value of the output", hint="quantize the model again", where=operands.where)
+    low, high = operands.bounds
     fast = int(largest.max()) < _FAST_ACCUMULATOR_LIMIT and all(m.right_shift in _FAST_SHIFTS for m in multipliers)
     rounding = "kGeneral" if not fast else ("kClampedAtZeroPoint" if low == operands.output.zero_point else "kRounded")
     return ChannelConstants(
-        bias=Constant(role="bias", c_type="int32_t", values=bias),
-        multipliers=Constant(role="multipliers", c_type="int32_t", values=np.array([m.multiplier for m in multipliers])),
-        right_shifts=Constant(role="right_shifts", c_type="int8_t", values=np.array([m.right_shift for m in multipliers])),
+        weights=operands.weights,
+        constants=(
+            Constant(role=f"bias{role_suffix}", c_type="int32_t", values=bias),
+            Constant(role="multipliers", c_type="int32_t", values=np.array([m.multiplier for m in multipliers])),
+            Constant(role="right_shifts", c_type="int8_t", values=np.array([m.right_shift for m in multipliers])),
+        ),
+        role_suffix=role_suffix,
         shape=(
             ("OutputZeroPoint", operands.output.zero_point),
             ("ActivationMin", low),
@@ -94,12 +105,61 @@ def channel_constants(operands: ChannelOperands) -> ChannelConstants:
     )
 
 
-def pack_channel_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Return ``weights[channels, depth]`` packed as ``[channels / 2][depth][2]``, both padded with zeros to even, flat."""
+def channel_stream(constants: ChannelConstants, *, grouped: int, weights: WeightFormat) -> Constant:
+    """Return bias, weights and requantization, pair of channels by pair, as firmware/lib/tinyaudio_nn/.../columns.h reads them.
+
+    Within each four of the first `grouped` places of the depth (a multiple of four), the inner two change places: so lie
+    the columns that the kernels multiply with.
+    """
+    pairs = even(len(constants.weights)) // 2
+    paired = _weights_in_pairs(constants.weights, grouped=grouped)
+    bias, multipliers, right_shifts = (
+        _in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True)
+    )
+    if weights == "wide":
+        words = np.ascontiguousarray(paired.transpose(0, 2, 1, 3)).astype("<i2").view("<i4")
+    elif weights == "folded":
+        words = (256 * paired[:, 1] + paired[:, 0]).astype("<i2").view("<i4")
+        bias[:, 1] = 256 * bias[:, 1] + bias[:, 0]
+    else:
+        words = np.ascontiguousarray(paired.transpose(0, 2, 3, 1)).astype(np.int8).reshape(pairs, -1).view("<i4")
+    shifts: npt.NDArray[np.int8] = np.zeros((pairs, 4), np.int8)
+    shifts[:, :2] = right_shifts - 1
+    stream = np.concatenate([bias, words.reshape(pairs, -1), multipliers, shifts.view("<i4")], axis=1)
+    return Constant(role=f"channels{constants.role_suffix}", c_type="int32_t", values=stream.astype(np.int32).ravel())
+
+
+def can_fold(constants: ChannelConstants) -> bool:
+    """Whether 256 times the sum of an odd channel, plus that of the even one beside it, always stays within int32, and pays.
+
+    It saves an instruction for each two of the depth and costs one for each output of the odd channels.
+    """
+    channels, depth = constants.weights.shape
+    weights = constants.weights.astype(np.int64)
+    largest = np.abs(constants.constants[0].values) + 128 * np.abs(weights).sum(axis=1)
+    fits = bool((256 * largest[1::2] + largest[0 : 2 * (channels // 2) : 2] < 2**31).all())
+    return fits and int(weights.min()) > -128 and channels % 2 == 0 and depth > _SMALLEST_FOLDED_DEPTH
+
+
+def _weights_in_pairs(weights: npt.NDArray[np.int8], *, grouped: int) -> npt.NDArray[np.int64]:
+    """Return [pair, channel of the pair, step, two values of the depth], both channels and depth filled up with zeros."""
     channels, depth = weights.shape
-    padded: npt.NDArray[np.int8] = np.zeros((even(channels), even(depth)), np.int8)
-    padded[:channels, :depth] = weights
-    return padded.reshape(-1, 2, even(depth)).transpose(0, 2, 1).ravel()
+    filled = np.zeros((even(channels), even(depth)), np.int64)
+    filled[:channels, :depth] = weights
+    filled[:, :grouped] = filled[:, :grouped].reshape(len(filled), -1, 4)[:, :, [0, 2, 1, 3]].reshape(len(filled), grouped)
+    return filled.reshape(len(filled) // 2, 2, -1, 2)
+
+
+def weights_member(weights: WeightFormat) -> tuple[str, str]:
+    """Return the member of a kernel's Shape struct that tells the format."""
+    return "Weights", f"tinyaudio::nn::WeightFormat::k{weights.capitalize()}"
+
+
+def _in_pairs(values: IntArray, pairs: int, *, empty: int) -> npt.NDArray[np.int64]:
+    """Return [pair, channel]; a missing last one is `empty`."""
+    filled = np.full(2 * pairs, empty, np.int64)
+    filled[: len(values)] = values
+    return filled.reshape(pairs, 2)
 
 
 def pack_position_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

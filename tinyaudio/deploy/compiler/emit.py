@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinyaudio.core.templating import render_template
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.graph import Argument, Arrays, Constant, Graph, Kernel, Number, Numbers, Operation, Pointer, State, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan
 from tinyaudio.deploy.compiler.schedule import Step, buffer_name, logits_index, scratch_name
 
@@ -39,30 +41,83 @@ class FunctionText:
 
     name: str
     comment: str
-    call: str
+    calls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndText:
+    """An end of the model, as the header declares it."""
+
+    elements: int
+    c_type: str
+    shape: tuple[int, ...]
+    place: str  # a pointer expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateText:
+    """A variable and its first value: a constant array, or one number for all its values."""
+
+    place: str
+    comment: str
+    elements: int
+    value: int
+    array: str  # name; "" where all values are `value`
 
 
 def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str) -> dict[str, str]:
     """Return the generated files, {path: text}."""
     shapes = _shapes(steps)
-    arrays = [_array(step.operation, constant, graph) for step in steps for constant in step.kernel.constants]
-    functions = [_function(step, position, graph, plan, shapes) for position, step in enumerate(steps)]
-    logits = graph.tensor(logits_index(graph))
+    states = [_state(number, state, graph, plan) for number, state in enumerate(graph.states)]
+    arrays = [_array(step.operation, constant, graph) for step in steps for constant in step.constants]
     context = {
         "name": plain_text(name),
-        "headers": sorted({step.kernel.header for step in steps}),
+        "headers": sorted({kernel.header for step in steps for kernel in step.kernels}),
         "shapes": list(shapes.values()),
-        "arrays": arrays,
-        "functions": functions,
+        "arrays": [*arrays, *(array for _, array in states if array is not None)],
+        "functions": [_function(step, position, graph, plan, shapes) for position, step in enumerate(steps)],
+        "states": [state for state, _ in states],
         "arena_bytes": plan.arena_bytes,
-        "input": graph.tensor(graph.inputs[0]),
-        "output": graph.tensor(graph.outputs[0]),
-        "logits": logits,
-        "input_offset": plan.offset(buffer_name(graph, graph.inputs[0])),
-        "output_offset": plan.offset(buffer_name(graph, graph.outputs[0])),
-        "logits_offset": plan.offset(buffer_name(graph, logits.index)),
+        "input": _end(graph, plan, graph.inputs[0]),
+        "output": _end(graph, plan, graph.outputs[0]),
+        "logits": _end(graph, plan, logits_index(graph)),
     }
     return {f"generated/{file}": render_template(f"model/{file}.j2", context) for file in _FILES}
+
+
+def initial_values_bytes(graph: Graph) -> int:
+    """Return the size of the constant arrays of variables' first values."""
+    return sum(state.initial.nbytes for state in graph.states if np.ptp(state.initial) != 0)
+
+
+def _state(number: int, state: State, graph: Graph, plan: MemoryPlan) -> tuple[StateText, ArrayText | None]:
+    tensor, values = graph.tensor(state.tensor), tuple(int(value) for value in state.initial.ravel())
+    array = None
+    if len(set(values)) > 1:
+        array = ArrayText(name=f"kState{number}", c_type="int8_t", values=values, comment=plain_text(tensor.name))
+    text = StateText(
+        place=_place(graph, plan, Pointer(tensor=tensor.index)),
+        comment=f"{plain_text(tensor.name)} {list(tensor.shape)}",
+        elements=tensor.elements,
+        value=values[0],
+        array=array.name if array else "",
+    )
+    return text, array
+
+
+def _end(graph: Graph, plan: MemoryPlan, index: int) -> EndText:
+    tensor = graph.tensor(index)
+    return EndText(elements=tensor.elements, c_type=_c_type(tensor), shape=tensor.shape, place=_place(graph, plan, Pointer(tensor=index)))
+
+
+def _c_type(tensor: Tensor) -> str:
+    return "float" if tensor.dtype == "float32" else f"{tensor.dtype}_t"
+
+
+def _place(graph: Graph, plan: MemoryPlan, pointer: Pointer) -> str:
+    tensor = graph.tensor(pointer.tensor)
+    place = f"arena + {plan.offset(buffer_name(graph, pointer.tensor)) + pointer.offset_bytes}"
+    return place if pointer.raw or tensor.dtype == "int8" else f"reinterpret_cast<{_c_type(tensor)}*>({place})"
 
 
 def plain_text(text: str) -> str:
@@ -84,10 +139,12 @@ def _shape_members(kernel: Kernel) -> tuple[tuple[str, str, str], ...]:
 def _shapes(steps: Sequence[Step]) -> dict[tuple[str, tuple[tuple[str, str, str], ...]], ShapeText]:
     shapes: dict[tuple[str, tuple[tuple[str, str, str], ...]], ShapeText] = {}
     for step in steps:
-        key = (step.kernel.function, _shape_members(step.kernel))
-        if step.kernel.shape and key not in shapes:
-            camel_case = "".join(word.capitalize() for word in step.kernel.function.split("_"))
-            shapes[key] = ShapeText(name=f"{camel_case}Shape{step.operation.index}", members=key[1])
+        for number, kernel in enumerate(step.kernels):
+            key = (kernel.function, _shape_members(kernel))
+            if kernel.shape and key not in shapes:
+                camel_case = "".join(word.capitalize() for word in kernel.function.split("_"))
+                suffix = f"_{number}" if len(step.kernels) > 1 else ""
+                shapes[key] = ShapeText(name=f"{camel_case}Shape{step.operation.index}{suffix}", members=key[1])
     return shapes
 
 
@@ -107,23 +164,31 @@ def _array(operation: Operation, constant: Constant, graph: Graph) -> ArrayText:
 def _function(
     step: Step, position: int, graph: Graph, plan: MemoryPlan, shapes: dict[tuple[str, tuple[tuple[str, str, str], ...]], ShapeText]
 ) -> FunctionText:
-    kernel, operation = step.kernel, step.operation
-    offsets = [plan.offset(buffer_name(graph, index)) for index in (operation.inputs[0], operation.outputs[0])]
-    arguments = [f"arena + {offset}" for offset in offsets]
-    if kernel.constants:
-        arguments.append("{" + ", ".join(_array_name(operation, constant) for constant in kernel.constants) + "}")
-    if kernel.parameters:
-        arguments.append("{" + ", ".join(map(str, kernel.parameters)) + "}")
-    if kernel.scratch_bytes:
-        arguments.append(f"arena + {plan.offset(scratch_name(position))}")
-    shape = f"<{shapes[kernel.function, _shape_members(kernel)].name}>" if kernel.shape else ""
-    return FunctionText(
-        name=function_name(operation, graph), comment=_comment(step, graph), call=f"tinyaudio::nn::{kernel.function}{shape}({', '.join(arguments)});"
-    )
+    calls = []
+    for kernel in step.kernels:
+        arguments = [_argument(argument, step, position, graph, plan) for argument in kernel.arguments]
+        shape = f"<{shapes[kernel.function, _shape_members(kernel)].name}>" if kernel.shape else ""
+        calls.append(f"tinyaudio::nn::{kernel.function}{shape}({', '.join(arguments)});")
+    return FunctionText(name=function_name(step.operation, graph), comment=_comment(step, graph), calls=tuple(calls))
+
+
+def _argument(argument: Argument, step: Step, position: int, graph: Graph, plan: MemoryPlan) -> str:
+    if isinstance(argument, Pointer):
+        return _place(graph, plan, argument)
+    if isinstance(argument, Arrays):
+        names = [_array_name(step.operation, constant) for constant in argument.constants]
+        return names[0] if len(names) == 1 else "{" + ", ".join(names) + "}"
+    if isinstance(argument, Numbers):
+        return _number(argument.values) if len(argument.values) > 1 else str(argument.values[0])
+    return f"arena + {plan.offset(scratch_name(position))}"
+
+
+def _number(value: Number) -> str:
+    return "{" + ", ".join(_number(part) for part in value) + "}" if isinstance(value, tuple) else str(value)
 
 
 def _comment(step: Step, graph: Graph) -> str:
     operation = step.operation
     shapes = " * ".join(str(list(graph.tensor(index).shape)) for index in operation.inputs[:2] if index >= 0)
-    macs = f"; {step.kernel.macs} multiply-accumulates" if step.kernel.macs else ""
+    macs = f"; {step.macs} multiply-accumulates" if step.macs else ""
     return f"{operation.kind} {shapes} -> {list(graph.tensor(operation.outputs[0]).shape)}{macs}"

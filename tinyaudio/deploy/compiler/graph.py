@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -13,6 +14,9 @@ import numpy.typing as npt
 from tinyaudio.core.errors import ModelError
 
 IntArray = npt.NDArray[np.integer[Any]]
+
+#: In the order of a C++ struct's members; a tuple is a struct or an array within, a string a C++ expression.
+Number = int | str | tuple["Number", ...]
 
 ABSENT = -1  # index of an optional input that is not there
 
@@ -74,25 +78,62 @@ class Constant:
     """A constant array of the generated code."""
 
     role: str  # "weights", "bias", "multipliers", "right_shifts": last part of its C++ name
-    c_type: str  # "int8_t" or "int32_t"
+    c_type: str  # "int8_t", "int16_t", "int32_t" ...
     values: IntArray  # flat
+
+    @property
+    def bytes(self) -> int:
+        """Size in memory."""
+        return self.values.size * np.dtype(self.c_type.removesuffix("_t")).itemsize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """Argument of a kernel: an activation in the arena."""
+
+    tensor: int
+    offset_bytes: int = 0
+    raw: bool = False  # as int8_t*, whatever the tensor's type: for kernels that move or look up bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrays:
+    """Argument of a kernel: one constant array, or a struct of several."""
+
+    constants: tuple[Constant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """Argument of a kernel: a number, or a struct of several."""
+
+    values: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scratch:
+    """Argument of a kernel: memory of its own during the call."""
+
+
+Argument = Pointer | Arrays | Numbers | Scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """A call of a kernel of firmware/lib/tinyaudio_nn.
-
-    The call is ``function<Shape>(input, output[, {constants}][, scratch])``; the shape's members are `shape`.
-    """
+    """A call ``function<Shape>(arguments)`` of a kernel of firmware/lib/tinyaudio_nn."""
 
     function: str  # name in namespace tinyaudio::nn
     header: str  # "tinyaudio/nn/<header>"
-    shape: tuple[tuple[str, int | str], ...]  # compile-time constants of the Shape struct; a string is a C++ expression
-    constants: tuple[Constant, ...] = ()
-    parameters: tuple[int, ...] = ()  # run-time numbers, passed as one brace list, in place of a Shape
+    arguments: tuple[Argument, ...]
+    shape: tuple[tuple[str, int | str], ...] = ()  # compile-time constants of the Shape struct; a string is a C++ expression
     scratch_bytes: int = 0
-    in_place: bool = False  # the output may start where the first input starts
+    in_place: tuple[int, ...] = ()  # positions of the operator's inputs over which the output may lie, if it starts where they start or before
     macs: int = 0  # multiply-accumulates of one inference
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """All constant arrays among the arguments."""
+        return tuple(constant for argument in self.arguments if isinstance(argument, Arrays) for constant in argument.constants)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +146,25 @@ class Operation(ABC):
     outputs: tuple[int, ...]
 
     @abstractmethod
-    def lower(self, graph: Graph) -> Kernel:
-        """Return the kernel call that computes this operator."""
+    def lower(self, graph: Graph) -> tuple[Kernel, ...]:
+        """Return the kernel calls that compute this operator, in order."""
+
+    def fold(self, constants: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...] | None:
+        """Return the outputs for `constants`, one array an input; None if this kind of operator cannot be computed while compiling."""
+        del constants
+        return None
 
     def where(self, graph: Graph) -> str:
         """Return the place that error messages name."""
         return operation_place(self.index, self.kind, graph.tensors[self.outputs[0]].name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A variable of a streaming model: a tensor that keeps its value from one inference to the next."""
+
+    tensor: int
+    initial: npt.NDArray[Any]  # as the tensor; its value before the first inference and after a reset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +175,26 @@ class Graph:
     operations: tuple[Operation, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    aliases: tuple[tuple[int, int], ...] = ()  # (tensor, tensor in whose memory it lies), of removed RESHAPEs
+    states: tuple[State, ...] = ()
+    aliases: tuple[tuple[int, int], ...] = ()  # (tensor, tensor in whose memory it lies): of removed operators that only moved values
 
     def storage(self, tensor_index: int) -> int:
         """Return the tensor in whose memory tensor `tensor_index` lies; most often itself."""
         return dict(self.aliases).get(tensor_index, tensor_index)
+
+    def with_aliases(self, sources: Mapping[int, int], operations: tuple[Operation, ...]) -> Graph:
+        """Return the graph with `operations`, in which each tensor of `sources` lies where the other one lies.
+
+        Readers keep their tensor, whose shape they were written for; `storage` says whose memory it is.
+        """
+        aliases = {**dict(self.aliases), **sources}
+
+        def follow(index: int) -> int:
+            while index in aliases:
+                index = aliases[index]
+            return index
+
+        return replace(self, operations=operations, aliases=tuple(sorted((index, follow(index)) for index in aliases)))
 
     def tensor(self, index: int) -> Tensor:
         """Return tensor `index`."""
@@ -134,6 +203,11 @@ class Graph:
     def consumers(self, tensor_index: int) -> tuple[Operation, ...]:
         """Return the operators that read tensor `tensor_index`."""
         return tuple(operation for operation in self.operations if tensor_index in operation.inputs)
+
+    @property
+    def state_tensors(self) -> frozenset[int]:
+        """The tensors that keep their values from one inference to the next."""
+        return frozenset(state.tensor for state in self.states)
 
 
 def operation_place(index: int, kind: str, output_name: str) -> str:

@@ -20,7 +20,7 @@ class Buffer:
     bytes: int
     first: int  # step that writes it; -1: written before the first step
     last: int  # last step that needs it; the number of steps: needed after the last
-    overwrites: str = ""  # name of the buffer it may overlap because its writer works in place
+    overwrites: tuple[str, ...] = ()  # names of the buffers it may overlap because its writer works in place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +58,28 @@ _STRATEGIES: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
 
 
 def plan_memory(buffers: Sequence[Buffer]) -> MemoryPlan:
-    """Return the smallest arena that greedy placement in one of several orders finds."""
-    plans = [_place(sorted(buffers, key=lambda buffer: (*strategy(buffer), buffer.name))) for strategy in _STRATEGIES]
+    """Return the smallest arena that greedy placement in one of several orders finds.
+
+    Each order is tried twice: every buffer as low as it fits, and over the buffer that it may overwrite if it fits there.
+    """
+    plans = [
+        _place(sorted(buffers, key=lambda buffer: (*strategy(buffer), buffer.name)), in_place_first=in_place_first)
+        for strategy in _STRATEGIES
+        for in_place_first in (False, True)
+    ]
     best = min(plans, key=_arena_bytes)
     by_name = {placement.buffer.name: placement for placement in best}
     return MemoryPlan(arena_bytes=_arena_bytes(best), placements=tuple(by_name[buffer.name] for buffer in buffers))
 
 
-def _place(ordered: Sequence[Buffer]) -> list[Placement]:
+def _place(ordered: Sequence[Buffer], *, in_place_first: bool) -> list[Placement]:
     placed: list[Placement] = []
     for buffer in ordered:
         neighbours = [other for other in placed if other.buffer.first <= buffer.last and buffer.first <= other.buffer.last]
         offsets = sorted({0, *(_aligned(other.end) for other in neighbours), *(other.offset for other in neighbours)})
+        if in_place_first:
+            shared = {other.offset for other in neighbours if other.buffer.name in buffer.overwrites or buffer.name in other.buffer.overwrites}
+            offsets.sort(key=lambda offset: (offset not in shared, offset))
         candidates = (Placement(buffer=buffer, offset=offset) for offset in offsets)
         placed.append(next(candidate for candidate in candidates if all(may_coexist(candidate, other) for other in neighbours)))
     return placed
@@ -79,9 +89,9 @@ def may_coexist(one: Placement, other: Placement) -> bool:
     """Whether two buffers that are alive at the same step lie so that both keep their values."""
     if one.end <= other.offset or other.end <= one.offset:
         return True
-    if one.buffer.overwrites == other.buffer.name:
+    if other.buffer.name in one.buffer.overwrites:
         return one.offset <= other.offset
-    return other.buffer.overwrites == one.buffer.name and other.offset <= one.offset
+    return one.buffer.name in other.buffer.overwrites and other.offset <= one.offset
 
 
 def _arena_bytes(placements: Sequence[Placement]) -> int:

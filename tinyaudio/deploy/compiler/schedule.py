@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyaudio.deploy.compiler.graph import Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
 from tinyaudio.deploy.compiler.memory import Buffer
-from tinyaudio.deploy.compiler.ops.softmax import Softmax
+from tinyaudio.deploy.compiler.ops.quantize import Dequantize
+
+_FINAL_KINDS = ("SOFTMAX", "LOGISTIC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,20 +16,42 @@ class Step:
     """One operator with its kernel call."""
 
     operation: Operation
-    kernel: Kernel
+    kernels: tuple[Kernel, ...]  # at least one
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The constant arrays, each once: calls of one operator may share them."""
+        return tuple({constant.role: constant for kernel in self.kernels for constant in kernel.constants}.values())
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Memory that the calls need beside their tensors, one after the other."""
+        return max(kernel.scratch_bytes for kernel in self.kernels)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(kernel.macs for kernel in self.kernels)
+
+    @property
+    def in_place(self) -> tuple[int, ...]:
+        """Positions of the inputs over which the output may lie."""
+        return self.kernels[0].in_place if len(self.kernels) == 1 else ()
 
 
 def schedule(graph: Graph) -> tuple[Step, ...]:
     """Lower every operator, in the file's order."""
-    return tuple(Step(operation=operation, kernel=operation.lower(graph)) for operation in graph.operations)
+    return tuple(Step(operation=operation, kernels=operation.lower(graph)) for operation in graph.operations)
 
 
 def logits_index(graph: Graph) -> int:
-    """Return the tensor in front of a final softmax; without one, the output."""
-    output = graph.storage(graph.outputs[0])
-    for operation in graph.operations:
-        if isinstance(operation, Softmax) and graph.storage(operation.outputs[0]) == output:
-            return operation.inputs[0]
+    """Return the tensor in front of a final SOFTMAX or LOGISTIC, behind which values may only be requantized; without one, the output."""
+    writers = {graph.storage(index): operation for operation in graph.operations for index in operation.outputs}
+    writer = writers.get(graph.storage(graph.outputs[0]))
+    while isinstance(writer, Dequantize) or (writer is not None and writer.kind == "QUANTIZE"):
+        writer = writers.get(graph.storage(writer.inputs[0]))
+    if writer is not None and writer.kind in _FINAL_KINDS:
+        return writer.inputs[0]
     return graph.outputs[0]
 
 
@@ -44,16 +68,18 @@ def scratch_name(step_index: int) -> str:
 def buffers_of(graph: Graph, steps: tuple[Step, ...]) -> list[Buffer]:
     """Return the activations with their lifetimes, and the scratch of each step.
 
-    The model's output and its logits stay readable after the last step.
+    The model's output and its logits stay readable after the last step; variables stay for good.
     """
-    first = {graph.storage(graph.inputs[0]): -1}
-    last = {graph.storage(graph.inputs[0]): 0}
+    first = {graph.storage(index): -1 for index in (graph.inputs[0], *graph.state_tensors)}
+    last = dict.fromkeys(first, 0)
     for position, step in enumerate(steps):
         for index in _activations(graph, step.operation.inputs):
             last[graph.storage(index)] = position
         for index in step.operation.outputs:
-            first[graph.storage(index)] = last[graph.storage(index)] = position
-    for index in (graph.outputs[0], logits_index(graph)):
+            storage = graph.storage(index)
+            first.setdefault(storage, position)
+            last[storage] = position
+    for index in (graph.outputs[0], logits_index(graph), *graph.state_tensors):
         last[graph.storage(index)] = len(steps)
     overwrites = _in_place_pairs(graph, steps, last)
     activations = [
@@ -62,14 +88,14 @@ def buffers_of(graph: Graph, steps: tuple[Step, ...]) -> list[Buffer]:
             bytes=graph.tensor(index).bytes,
             first=first[index],
             last=last[index],
-            overwrites=buffer_name(graph, overwrites[index]) if index in overwrites else "",
+            overwrites=tuple(buffer_name(graph, source) for source in overwrites.get(index, ())),
         )
         for index in first
     ]
     scratch = [
-        Buffer(name=scratch_name(position), bytes=step.kernel.scratch_bytes, first=position, last=position)
+        Buffer(name=scratch_name(position), bytes=step.scratch_bytes, first=position, last=position)
         for position, step in enumerate(steps)
-        if step.kernel.scratch_bytes
+        if step.scratch_bytes
     ]
     return activations + scratch
 
@@ -78,10 +104,13 @@ def _activations(graph: Graph, indices: tuple[int, ...]) -> list[int]:
     return [index for index in indices if index >= 0 and graph.tensor(index).data is None]
 
 
-def _in_place_pairs(graph: Graph, steps: tuple[Step, ...], last: dict[int, int]) -> dict[int, int]:
-    """Return {output: input} of the steps that may overwrite their input: it dies with them."""
-    return {
-        graph.storage(step.operation.outputs[0]): graph.storage(step.operation.inputs[0])
-        for position, step in enumerate(steps)
-        if step.kernel.in_place and last[graph.storage(step.operation.inputs[0])] == position
-    }
+def _in_place_pairs(graph: Graph, steps: tuple[Step, ...], last: dict[int, int]) -> dict[int, tuple[int, ...]]:
+    """Return {output: inputs} of the steps that may overwrite inputs: those that die with them."""
+    states = graph.state_tensors
+    pairs: dict[int, tuple[int, ...]] = {}
+    for position, step in enumerate(steps):
+        target = graph.storage(step.operation.outputs[0])
+        sources = {graph.storage(step.operation.inputs[place]) for place in step.in_place}
+        if target not in states:
+            pairs[target] = tuple(sorted(source for source in sources if last[source] == position and source != target))
+    return pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -9,7 +10,7 @@ import numpy as np
 import tflite
 
 from tinyaudio.core.errors import ModelError
-from tinyaudio.deploy.compiler.arithmetic import Activation
+from tinyaudio.deploy.compiler.arithmetic import Activation, Bounds, activation_range
 from tinyaudio.deploy.compiler.graph import ABSENT, Tensor, operation_place
 from tinyaudio.deploy.compiler.window import Window, extent
 
@@ -19,6 +20,7 @@ _ACTIVATIONS: dict[int, Activation] = {
     tflite.ActivationFunctionType.RELU6: "RELU6",
     tflite.ActivationFunctionType.RELU_N1_TO_1: "RELU_N1_TO_1",
 }
+_SCALE_TOLERANCE = 1e-6
 _PADDINGS = {tflite.Padding.SAME: "SAME", tflite.Padding.VALID: "VALID"}
 
 
@@ -30,7 +32,7 @@ class OperatorView:
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    tensors: tuple[Tensor, ...]
+    tensors: Sequence[Tensor]  # what constant folding computed so far included
     source: Any  # tflite.Operator
 
     def fail(self, message: str, hint: str = "export the model again, with full-integer INT8 quantization") -> NoReturn:
@@ -68,15 +70,45 @@ class OperatorView:
             self.fail(f"its input {position} is missing")
         return self.tensors[self.inputs[position]]
 
+    def int8_values(self, tensor: Tensor) -> Tensor:
+        """Return `tensor`, an activation or a constant, after checking that it is int8, quantized as a whole."""
+        if tensor.dtype != "int8":
+            self.fail(f"tensor {tensor.describe()} must be int8")
+        return self.quantized(tensor)
+
     def int8_activation(self, tensor: Tensor) -> Tensor:
         """Return `tensor` after checking that it is an int8 activation, quantized as a whole."""
         if tensor.dtype != "int8" or tensor.data is not None:
             self.fail(f"tensor {tensor.describe()} must be an int8 activation")
+        return self.quantized(tensor)
+
+    def quantized(self, tensor: Tensor) -> Tensor:
+        """Return `tensor` after checking that it has one scale, and a zero point within its type."""
         if tensor.quantization is None or len(tensor.quantization.scales) != 1:
             self.fail(f"tensor {tensor.describe()} must be quantized with one scale")
-        if not -128 <= tensor.zero_point <= 127:
-            self.fail(f"tensor {tensor.describe()} has the zero point {tensor.zero_point}, outside int8")
+        limits = np.iinfo(tensor.dtype)
+        if not limits.min <= tensor.zero_point <= limits.max:
+            self.fail(f"tensor {tensor.describe()} has the zero point {tensor.zero_point}, outside {tensor.dtype}")
         return tensor
+
+    def expect_equal_quantization(self, one: Tensor, other: Tensor) -> None:
+        """Check that two int8 tensors mean the same by the same number, within the tolerance of the reference."""
+        if abs(one.scale - other.scale) > _SCALE_TOLERANCE or one.zero_point != other.zero_point:
+            self.fail(f"tensors {one.describe()} and {other.describe()} are quantized differently")
+
+    def moved(self, position: int = 0) -> Tensor:
+        """Return input `position` of an operator that only moves values; all outputs must be of its type and quantization.
+
+        It is an int8 tensor, or a constant of any type, which constant folding moves.
+        """
+        values = self.input(position)
+        for index in self.outputs:
+            output = self.tensors[index]
+            if output.dtype != values.dtype:
+                self.fail(f"tensor {output.describe()} is of another type than {values.describe()}")
+            if values.data is None:
+                self.expect_equal_quantization(self.int8_activation(values), self.int8_activation(output))
+        return values
 
     def image(self, tensor: Tensor) -> Tensor:
         """Return `tensor` after checking that it is an int8 activation of shape [1, height, width, channels]."""
@@ -91,8 +123,9 @@ class OperatorView:
 
     def expect_output_shape(self, shape: tuple[int, ...]) -> None:
         """Check that the output has the shape that follows from the inputs."""
-        if self.output().shape != shape:
-            self.fail(f"tensor {self.output().describe()} must have the shape {list(shape)}")
+        output = self.tensors[self.outputs[0]]
+        if output.shape != shape:
+            self.fail(f"tensor {output.describe()} must have the shape {list(shape)}")
 
     def int8_weights(self, position: int, *, rank: int, channel_axis: int) -> Tensor:
         """Return the constant int8 input `position`, symmetrically quantized as a whole or along `channel_axis`."""
@@ -108,10 +141,10 @@ class OperatorView:
             self.fail(f"tensor {tensor.describe()} has zero points other than 0")
         return tensor
 
-    def int32_constant(self, position: int) -> tuple[int, ...]:
-        """Return the values of the constant int32 input `position`, flat."""
+    def integers(self, position: int) -> tuple[int, ...]:
+        """Return the values of the constant int32 or int64 input `position`, flat."""
         tensor = self.input(position)
-        if tensor.dtype != "int32" or tensor.data is None:
+        if tensor.dtype not in ("int32", "int64") or tensor.data is None:
             self.fail(f"tensor {tensor.describe()} must be a constant int32")
         return tuple(int(value) for value in tensor.data.ravel())
 
@@ -122,11 +155,20 @@ class OperatorView:
             if tensor.dtype != "int32" or tensor.data is None or tensor.elements != channels:
                 self.fail(f"tensor {tensor.describe()} must be {channels} constant int32 biases")
 
-    def activation(self, value: int) -> Activation:
-        """Return the fused activation."""
+    def bounds(self, value: int) -> Bounds:
+        """Return what the fused activation `value` lets through of the int8 output."""
         if value not in _ACTIVATIONS:
             self.fail(f"its fused activation {value} is not supported", hint=f"supported: {', '.join(_ACTIVATIONS.values())}")
-        return _ACTIVATIONS[value]
+        bounds = activation_range(_ACTIVATIONS[value], scale=self.output().scale, zero_point=self.output().zero_point)
+        if bounds[0] > bounds[1]:
+            self.fail("its activation leaves no value of the output")
+        return bounds
+
+    def axis(self, value: int, *, rank: int) -> int:
+        """Return an axis of a tensor with `rank` dimensions, counted from the front."""
+        if not -rank <= value < rank:
+            self.fail(f"its axis {value} is outside the {rank} dimensions")
+        return value % rank
 
     def padding(self, value: int) -> str:
         """Return "SAME" or "VALID"."""

@@ -8,6 +8,8 @@ namespace tinyaudio {
 
 namespace {
 
+constexpr uint32_t kMaxSectors = 8;
+
 // Where the latest record of each key is.
 struct Directory {
     uint32_t count;
@@ -20,63 +22,63 @@ uint32_t greater(uint32_t a, uint32_t b) {
 }
 
 bool fits(const PortStorage& storage) {
-    return storage.sectors >= 2 && storage.program_bytes >= 1 && storage.program_bytes <= kMaxProgramBytes &&
+    return storage.sectors >= 2 && storage.sectors <= kMaxSectors && storage.program_bytes >= 1 &&
+           storage.program_bytes <= kMaxProgramBytes &&
            storage.sector_bytes % storage.program_bytes == 0 &&
            header_size(storage) + 2 * record_size(storage, kMaxSettingBytes) + record_size(storage, sizeof(uint32_t)) <=
                storage.sector_bytes;
 }
 
-// The greatest generation up to which the records of a log declare all others void; 0 if none does.
-uint32_t void_generation(const SettingsLog& log) {
-    uint32_t generation = 0;
+// What mounting finds in a sector.
+struct Candidate {
+    bool counts;
+    SettingsLog log;
+    uint32_t void_generation;  // the greatest up to which its records declare all others void; 0 if none does
+};
+
+// Walks through a log: how far it goes (a value of 0xFF may end in units that look blank), what it declares void.
+void survey(Candidate& candidate) {
+    SettingsLog& log = candidate.log;
     Record record;
-    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record);
-         offset = record.offset_bytes + record.size_bytes) {
+    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record); offset = end_of(record)) {
+        log.end_bytes = greater(log.end_bytes, end_of(record));
         if (record.header.key == kControlKey && record.header.value_bytes == sizeof(uint32_t)) {
-            uint32_t value;
-            memcpy(&value, record.value, sizeof(value));
-            generation = greater(generation, value);
+            uint32_t generation;
+            memcpy(&generation, record.value, sizeof(generation));
+            candidate.void_generation = greater(candidate.void_generation, generation);
         }
     }
-    return generation;
 }
 
-// A value of 0xFF may end in units that look blank.
-void include_last_record(SettingsLog& log) {
-    Record record;
-    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record);
-         offset = record.offset_bytes + record.size_bytes) {
-        log.end_bytes = greater(log.end_bytes, record.offset_bytes + record.size_bytes);
-    }
-}
-
-// Opens the log of a sector; false if it does not count. A header counts with the records it was written for, as long as
-// it is not erased in part, and with something behind them, which was begun when the header had been read back.
-bool open_log(Settings& settings, uint32_t sector, SettingsLog* log) {
+// Opens the log of a sector. A header counts with the records it was written for, as long as it is not erased in part, and
+// with something behind them, which was begun when the header had been read back.
+Candidate open_log(Settings& settings, uint32_t sector) {
     const PortStorage& storage = settings.log.storage;
+    Candidate candidate = {};
     SectorHeader header;
     const HeaderState state = read_header(storage, sector, &header);
     if (state != HeaderState::kValid) {
         settings.is_usable = settings.is_usable && state == HeaderState::kNone;
-        return false;
+        return candidate;
     }
     if (header.generation >= settings.newest_generation) {
         settings.newest_generation = header.generation;
         settings.newest_sector = sector;
     }
-    *log = {storage, sector, header.generation, header.copied_end_bytes, find_end(storage, sector)};
-    include_last_record(*log);
-    return log->end_bytes > header.copied_end_bytes && is_copy_whole(*log, header);
+    candidate.log = {storage, sector, header.generation, header.copied_end_bytes, find_end(storage, sector)};
+    if (is_copy_whole(candidate.log, header)) {
+        survey(candidate);
+        candidate.counts = candidate.log.end_bytes > header.copied_end_bytes;
+    }
+    return candidate;
 }
 
-// Whether an older log that counts says that `log` does not.
-bool is_void(Settings& settings, const SettingsLog& log) {
-    for (uint32_t sector = 0; sector < log.storage.sectors; ++sector) {
-        SettingsLog other;
-        if (open_log(settings, sector, &other) && other.generation < log.generation) {
-            if (void_generation(other) >= log.generation) {
-                return true;
-            }
+// Whether an older log that counts says that `candidate` does not.
+bool is_void(const Candidate (&candidates)[kMaxSectors], const Candidate& candidate) {
+    for (const Candidate& other : candidates) {
+        if (other.counts && other.log.generation < candidate.log.generation &&
+            other.void_generation >= candidate.log.generation) {
+            return true;
         }
     }
     return false;
@@ -90,8 +92,7 @@ uint32_t reserved_bytes(const PortStorage& storage) {
 bool find_latest(const SettingsLog& log, uint16_t key, Record* latest) {
     bool is_found = false;
     Record record;
-    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record);
-         offset = record.offset_bytes + record.size_bytes) {
+    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record); offset = end_of(record)) {
         if (record.header.key == key) {
             *latest = record;
             is_found = true;
@@ -143,7 +144,7 @@ Directory read_directory(const Settings& settings) {
         if (record.header.key != kControlKey) {
             enter(directory, record);
         }
-        offset = record.offset_bytes + record.size_bytes;
+        offset = end_of(record);
     }
     return directory;
 }
@@ -163,14 +164,15 @@ bool continue_log(Settings& settings) {
     Record record;
     Record last;
     bool is_last_whole = false;
-    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record); offset = record.offset_bytes + record.size_bytes) {
+    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record); offset = end_of(record)) {
         last = record;
-        is_last_whole = record.offset_bytes + record.size_bytes == log.end_bytes;
+        is_last_whole = end_of(record) == log.end_bytes;
     }
     const bool needs_control = !is_last_whole || settings.newest_generation > log.generation;
-    log.end_bytes += record_size(log.storage, kMaxSettingBytes);  // what a record may have touched and left blank to look at
-    settings.is_continued = (!needs_control || append_control(log, settings.newest_generation)) &&
-                            (!is_last_whole || append_record(log, last.header.key, last.value, last.header.value_bytes, 0));
+    log.end_bytes += record_size(log.storage, kMaxSettingBytes);  // what a record may have touched and left to look blank
+    settings.is_continued =
+        (!needs_control || append_control(log, settings.newest_generation)) &&
+        (!is_last_whole || append_record(log, last.header.key, last.value, last.header.value_bytes, 0));
     return settings.is_continued;
 }
 
@@ -178,17 +180,17 @@ bool continue_log(Settings& settings) {
 // neither hangs on the last unit alone, which may have been under way when power failed.
 bool is_proven(const SettingsLog& log, const Record* latest) {
     Record record;
-    for (uint32_t offset = log.copied_end_bytes; next_record(log, offset, &record); offset = record.offset_bytes + record.size_bytes) {
-        if (record.offset_bytes + record.size_bytes < log.end_bytes) {
-            return latest == nullptr || latest->offset_bytes + latest->size_bytes < log.end_bytes;
+    for (uint32_t offset = log.copied_end_bytes; next_record(log, offset, &record); offset = end_of(record)) {
+        if (end_of(record) < log.end_bytes) {
+            return latest == nullptr || end_of(*latest) < log.end_bytes;
         }
     }
     return false;
 }
 
 // Copies all values but that of `key` behind the header of `target`, and the new one. False if something fails.
-bool copy_records(const SettingsLog& source, const Directory& directory, SettingsLog& target, uint16_t key, const uint8_t* value,
-                  uint32_t bytes) {
+bool copy_records(const SettingsLog& source, const Directory& directory, SettingsLog& target, uint16_t key,
+                  const uint8_t* value, uint32_t bytes) {
     Record record;
     for (uint32_t index = 0; index < directory.count; ++index) {
         if (directory.keys[index] == key) {
@@ -246,16 +248,21 @@ bool has_room(const Settings& settings, uint16_t key, uint32_t bytes) {
 void settings_mount(Settings& settings) {
     settings = {};
     settings.log.storage = port_storage();
+    const uint32_t sectors = settings.log.storage.sectors;
     settings.is_usable = fits(settings.log.storage);
-    settings.newest_sector = settings.log.storage.sectors - 1;  // so that the first log begins in the first sector
-    for (uint32_t sector = 0; settings.is_usable && sector < settings.log.storage.sectors; ++sector) {
-        SettingsLog log;
-        if (!open_log(settings, sector, &log)) {
+    settings.newest_sector = sectors - 1;  // so that the first log begins in the first sector
+    Candidate candidates[kMaxSectors] = {};
+    for (uint32_t sector = 0; settings.is_usable && sector < sectors; ++sector) {
+        candidates[sector] = open_log(settings, sector);
+    }
+    for (const Candidate& candidate : candidates) {
+        if (!settings.is_usable || !candidate.counts) {
             continue;
         }
-        settings.newest_generation = greater(settings.newest_generation, void_generation(log));
-        if (!is_void(settings, log) && (!settings.has_log || log.generation > settings.log.generation)) {
-            settings.log = log;
+        settings.newest_generation = greater(settings.newest_generation, candidate.void_generation);
+        if (!is_void(candidates, candidate) &&
+            (!settings.has_log || candidate.log.generation > settings.log.generation)) {
+            settings.log = candidate.log;
             settings.has_log = true;
         }
     }
@@ -277,8 +284,9 @@ SettingsResult settings_write(Settings& settings, uint16_t key, const uint8_t* v
     Record latest;
     const bool is_known = settings.has_log && find_latest(settings.log, key, &latest);
     const uint32_t known_bytes = is_known ? latest.header.value_bytes : 0;
-    if (known_bytes == bytes && (bytes == 0 || memcmp(latest.value, value, bytes) == 0) &&
-        (!settings.has_log || settings.is_continued || is_proven(settings.log, is_known ? &latest : nullptr) || continue_log(settings))) {
+    const bool is_unchanged = known_bytes == bytes && (bytes == 0 || memcmp(latest.value, value, bytes) == 0);
+    if (is_unchanged && (!settings.has_log || settings.is_continued ||
+                         is_proven(settings.log, is_known ? &latest : nullptr) || continue_log(settings))) {
         return SettingsResult::kDone;
     }
     if (bytes > 0 && !has_room(settings, key, bytes)) {

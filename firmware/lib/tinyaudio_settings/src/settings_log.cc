@@ -68,19 +68,28 @@ bool content_crc32(const SettingsLog& log, uint32_t end_bytes, uint32_t* crc32) 
     return true;
 }
 
+// Reads each unit once: a port may take its time over one.
 bool read_record(const SettingsLog& log, uint32_t offset_bytes, Record* record) {
     RecordHeader& header = record->header;
     const uint32_t address = address_of(log, offset_bytes);
-    if (offset_bytes + sizeof(header) > log.storage.sector_bytes ||
-        !port_storage_read(address, reinterpret_cast<uint8_t*>(&header), sizeof(header)) ||
-        header.value_bytes > kMaxSettingBytes) {
+    const uint32_t first_bytes = whole_units(log.storage, sizeof(header));
+    uint8_t bytes[kMaxRecordBytes];
+    if (offset_bytes + first_bytes > log.storage.sector_bytes || !port_storage_read(address, bytes, first_bytes)) {
+        return false;
+    }
+    memcpy(&header, bytes, sizeof(header));
+    if (header.value_bytes > kMaxSettingBytes) {
         return false;
     }
     record->offset_bytes = offset_bytes;
     record->size_bytes = record_size(log.storage, header.value_bytes);
-    return offset_bytes + record->size_bytes <= log.storage.sector_bytes &&
-           (header.value_bytes == 0 || port_storage_read(address + sizeof(header), record->value, header.value_bytes)) &&
-           record_crc32(log, offset_bytes, header, record->value) == header.crc32;
+    const uint32_t further_bytes = record->size_bytes - first_bytes;
+    if (offset_bytes + record->size_bytes > log.storage.sector_bytes ||
+        (further_bytes > 0 && !port_storage_read(address + first_bytes, bytes + first_bytes, further_bytes))) {
+        return false;
+    }
+    memcpy(record->value, bytes + sizeof(header), header.value_bytes);
+    return record_crc32(log, offset_bytes, header, record->value) == header.crc32;
 }
 
 }  // namespace
@@ -142,12 +151,14 @@ bool write_header(const SettingsLog& log) {
     return program_and_check(log.storage, address_of(log, 0), bytes, header_size(log.storage));
 }
 
-bool append_record(SettingsLog& log, uint16_t key, const uint8_t* value, uint32_t value_bytes, uint32_t reserved_bytes) {
+bool append_record(SettingsLog& log, uint16_t key, const uint8_t* value, uint32_t value_bytes,
+                   uint32_t reserved_bytes) {
     const uint32_t size_bytes = record_size(log.storage, value_bytes);
+    const uint32_t limit_bytes = log.storage.sector_bytes - reserved_bytes;
     RecordHeader header = {key, static_cast<uint16_t>(value_bytes), 0};
     uint8_t bytes[kMaxRecordBytes];
     memset(bytes, kBlank, sizeof(bytes));
-    for (uint32_t attempt = 0; attempt < kMostTries && log.end_bytes + size_bytes + reserved_bytes <= log.storage.sector_bytes; ++attempt) {
+    for (uint32_t attempt = 0; attempt < kMostTries && log.end_bytes + size_bytes <= limit_bytes; ++attempt) {
         const uint32_t offset_bytes = log.end_bytes;
         log.end_bytes += size_bytes;
         header.crc32 = record_crc32(log, offset_bytes, header, value);

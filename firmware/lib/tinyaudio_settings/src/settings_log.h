@@ -35,6 +35,11 @@ struct Record {
     uint8_t value[kMaxSettingBytes];
 };
 
+// Where in the sector the next record may begin.
+inline uint32_t end_of(const Record& record) {
+    return record.offset_bytes + record.size_bytes;
+}
+
 enum class HeaderState : uint8_t { kNone, kValid, kForeign };
 
 uint32_t whole_units(const PortStorage& storage, uint32_t bytes);
@@ -48,7 +53,7 @@ HeaderState read_header(const PortStorage& storage, uint32_t sector, SectorHeade
 // Where the last unit of a sector ends that is not blank; what cannot be read is not blank. 0: all of it is blank.
 uint32_t find_end(const PortStorage& storage, uint32_t sector);
 
-// The next valid record from `offset_bytes` on; false if there is none. Begin at header_size, go on at offset + size.
+// The next valid record from `offset_bytes` on; false if there is none. Begin at header_size, go on at end_of.
 bool next_record(const SettingsLog& log, uint32_t offset_bytes, Record* record);
 
 // Whether the records that a sector was begun with are still those that its header was written for.
@@ -59,7 +64,8 @@ bool write_header(const SettingsLog& log);
 
 // Appends a record and reads it back; where it did not come out right, it is written again behind. False if that would
 // not leave `reserved_bytes` of the sector, or nothing can be written.
-bool append_record(SettingsLog& log, uint16_t key, const uint8_t* value, uint32_t value_bytes, uint32_t reserved_bytes);
+bool append_record(SettingsLog& log, uint16_t key, const uint8_t* value, uint32_t value_bytes,
+                   uint32_t reserved_bytes);
 bool append_control(SettingsLog& log, uint32_t generation);
 
 }  // namespace tinyaudio

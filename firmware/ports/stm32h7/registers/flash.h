@@ -30,6 +30,7 @@ struct FlashBank {
     static constexpr uint32_t CR_PSIZE_64_BITS = 3U << 4;
     static constexpr uint32_t CR_START = 1U << 7;
     static constexpr uint32_t CR_SNB_SHIFT = 8;
+    static constexpr uint32_t CR_END_INTERRUPTS = 0x006F0000;  // EOPIE, and the enable bits of SR_WRITE_ERRORS
     static constexpr uint32_t SR_BSY = 1U << 0;
     static constexpr uint32_t SR_WBNE = 1U << 1;
     static constexpr uint32_t SR_QW = 1U << 2;

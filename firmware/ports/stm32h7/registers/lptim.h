@@ -23,7 +23,6 @@ struct Lptim {
     static constexpr uint32_t ISR_ARRM = 1U << 1;
     static constexpr uint32_t ISR_ARROK = 1U << 4;
     static constexpr uint32_t ICR_ARRMCF = 1U << 1;
-    static constexpr uint32_t ICR_ARROKCF = 1U << 4;
     static constexpr uint32_t IER_ARRMIE = 1U << 1;
     static constexpr uint32_t CFGR_PRESC_SHIFT = 9;
     static constexpr uint32_t CR_ENABLE = 1U << 0;

@@ -18,6 +18,7 @@ struct Mpu {
     Register RASR;
 
     static constexpr uint32_t CTRL_ENABLE = 1U << 0;
+    static constexpr uint32_t CTRL_HFNMIENA = 1U << 1;  // also in hard faults and under FAULTMASK
     static constexpr uint32_t CTRL_PRIVDEFENA = 1U << 2;  // what no region covers has the attributes of the default map
     static constexpr uint32_t RASR_ENABLE = 1U << 0;
     static constexpr uint32_t RASR_SIZE_SHIFT = 1;  // a region has 2^(SIZE + 1) bytes

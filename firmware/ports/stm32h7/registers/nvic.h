@@ -30,6 +30,7 @@ inline Nvic& nvic() {
 // Exceptions 0 to 15 are the core's; interrupts follow.
 constexpr uint32_t kFirstInterrupt = 16;
 constexpr uint32_t kInterruptCount = 150;
+constexpr uint32_t kFlashInterrupt = 4;
 constexpr uint32_t kDma1Stream0Interrupt = 11;
 constexpr uint32_t kDma1Stream1Interrupt = 12;
 constexpr uint32_t kDma1Stream2Interrupt = 13;

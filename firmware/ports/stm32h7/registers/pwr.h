@@ -21,7 +21,7 @@ struct Pwr {
 
     static constexpr uint32_t CR1_DBP = 1U << 8;
     static constexpr uint32_t CR1_SVOS = 3U << 14;
-    static constexpr uint32_t CR1_SVOS_SCALE3 = 1U << 14;
+    static constexpr uint32_t CR1_SVOS_SCALE3 = 3U << 14;  // 1 is scale 5, 2 scale 4
     static constexpr uint32_t CSR1_ACTVOSRDY = 1U << 13;
     static constexpr uint32_t CR3_BYPASS = 1U << 0;
     static constexpr uint32_t CR3_LDOEN = 1U << 1;

@@ -29,7 +29,9 @@ struct Rcc {
     Register D3CCIPR;
     uint32_t reserved_5c[6];
     Register CSR;
-    uint32_t reserved_78[22];
+    uint32_t reserved_78[6];
+    Register APB1LRSTR;
+    uint32_t reserved_94[15];
     Register RSR;
     Register AHB3ENR;
     Register AHB1ENR;
@@ -81,6 +83,7 @@ struct Rcc {
     static constexpr uint32_t D2CCIP2R_LPTIM1SEL_LSI = 4U << 28;
     static constexpr uint32_t CSR_LSION = 1U << 0;
     static constexpr uint32_t CSR_LSIRDY = 1U << 1;
+    static constexpr uint32_t APB1LRSTR_LPTIM1RST = 1U << 9;
     static constexpr uint32_t AHB1ENR_DMA1EN = 1U << 0;
     static constexpr uint32_t AHB2ENR_RNGEN = 1U << 6;
     static constexpr uint32_t AHB2ENR_SRAM1EN = 1U << 29;
@@ -99,6 +102,7 @@ static_assert(offsetof(Rcc, PLLxR) == 0x30);
 static_assert(offsetof(Rcc, D2CCIP1R) == 0x50);
 static_assert(offsetof(Rcc, D2CCIP2R) == 0x54);
 static_assert(offsetof(Rcc, CSR) == 0x74);
+static_assert(offsetof(Rcc, APB1LRSTR) == 0x90);
 static_assert(offsetof(Rcc, RSR) == 0xd0);
 static_assert(offsetof(Rcc, AHB1ENR) == 0xd8);
 static_assert(offsetof(Rcc, AHB2ENR) == 0xdc);

@@ -16,7 +16,7 @@ from tinyaudio.bench.emulation.stm32h743.chip import Chip, ChipOptions
 from tinyaudio.bench.emulation.stm32h743.host_line import HostLine, pseudo_terminal
 from tinyaudio.bench.emulation.stm32h743.image import read_image
 from tinyaudio.bench.emulation.stm32h743.machine import Machine
-from tinyaudio.bench.emulation.stm32h743.problems import MachineEnd
+from tinyaudio.bench.emulation.stm32h743.problems import MachineEndError
 from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import TinyaudioError
 
@@ -42,10 +42,10 @@ def _say(line: str) -> None:
 
 def _open_line(*, pty: bool) -> HostLine:
     if not pty:
-        return HostLine(sys.stdin.fileno(), sys.stdout.fileno())
+        return HostLine(sys.stdin.fileno(), sys.stdout.fileno(), lifeline=sys.stdout.fileno())
     descriptor, name = pseudo_terminal()
     os.write(sys.stdout.fileno(), f"{name}\n".encode())
-    return HostLine(descriptor, descriptor)
+    return HostLine(descriptor, descriptor, lifeline=sys.stdout.fileno())
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -59,14 +59,14 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     chip = Chip(board, read_image(arguments.elf), options)
     machine = Machine(chip, _open_line(pty=arguments.pty), _say)
-    begun = time.monotonic()
+    begun = time.process_time()
     try:
         machine.run()
-    except MachineEnd as end:
+    except MachineEndError as end:
         if arguments.statistics:
-            counter, seconds = chip.engine.counter, time.monotonic() - begun
+            counter, seconds = chip.engine.counter, time.process_time() - begun
             executed = counter.cycles - counter.slept
-            _say(f"{executed} instructions in {seconds:.2f} s, {executed / seconds / 1e6:.1f} MIPS; {counter.slept} cycles slept")
+            _say(f"{executed} instructions in {seconds:.2f} s of the processor, {executed / seconds / 1e6:.1f} MIPS; {counter.slept} cycles slept")
         if end.exit_code:
             _say(str(end))
         return end.exit_code

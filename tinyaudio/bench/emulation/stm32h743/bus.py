@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.engine import Engine
 from tinyaudio.bench.emulation.stm32h743.problems import MisuseError, UnmodelledError
@@ -28,14 +29,15 @@ class Peripheral:
     name = ""
     origin = 0
     length_bytes = 0x400
-    reset_values: dict[int, int] = {}  # offset -> value after a reset, of registers that just keep what is written
+    reset_values: ClassVar[Mapping[int, int]] = {}  # offset -> value after a reset, of registers that just keep what is written
 
-    def __init__(self) -> None:
-        self.registers = dict(self.reset_values)
+    def __init__(self, reset_values: Mapping[int, int] | None = None) -> None:
+        self._reset_values = dict(self.reset_values if reset_values is None else reset_values)
+        self.registers = dict(self._reset_values)
 
     def reset(self) -> None:
         """As after a system reset."""
-        self.registers = dict(self.reset_values)
+        self.registers = dict(self._reset_values)
 
     def read_register(self, offset: int) -> int:
         """Return the register at `offset`, a multiple of 4."""

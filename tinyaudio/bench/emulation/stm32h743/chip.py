@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from unicorn import unicorn_const
 
 from tinyaudio.bench.emulation.stm32h743.bus import Bus
@@ -176,6 +177,7 @@ class Chip:
             name: Lptim(name, origin, timeline=self.timeline, exceptions=self.exceptions, kernel_hz=self.rcc.lptim_hz)
             for name, origin in (("LPTIM1", 0x4000_2400), ("LPTIM2", 0x5800_2400))
         }
+        self.rcc.on_lptim1_reset = self.lptims["LPTIM1"].reset
         probe = board.probe
         for peripheral in (self.flash, *self.lptims.values(), Rng(options.seed), Dbgmcu(probe.device_id if probe else _DEFAULT_DEVICE_ID)):
             self.bus.add(peripheral)
@@ -195,7 +197,7 @@ class Chip:
                     hint="build the project for this board",
                     where="the image",
                 )
-            view[:] = list(content) if len(content) < 16 else memoryview(content)
+            view[:] = np.frombuffer(content, np.uint8)
 
     # -- what the parts tell each other --------------------------------------------------------------------------
 
@@ -272,7 +274,7 @@ class Chip:
         if problem:
             raise MisuseError(f"{place} in {region.name}: {problem}")
         if region.kind == "flash" and not to_memory:
-            return memoryview(view)
+            return view.data
         if controller.lower() not in region.dma:
             raise MisuseError(f"{place} lies in {region.name}, which {controller} cannot reach")
         is_cached = any(self.mpu.is_cached(at) for at in (address, address + count - 1))
@@ -280,7 +282,7 @@ class Chip:
             raise MisuseError(
                 f"{place} lies in {region.name} behind the data cache: core and DMA would see different bytes; make it non-cacheable by the MPU"
             )
-        return memoryview(view)
+        return view.data
 
     def _require_pins(self, pins: dict[str, str], whose: str) -> None:
         for signal, pin in pins.items():

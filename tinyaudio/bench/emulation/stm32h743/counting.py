@@ -128,6 +128,7 @@ class ExactCounter:
 
     @property
     def cycles(self) -> int:
+        """Instructions begun, and cycles slept through."""
         return int(self._struct.cycles)
 
     @cycles.setter
@@ -136,6 +137,7 @@ class ExactCounter:
 
     @property
     def slept(self) -> int:
+        """The part of `cycles` that was slept through."""
         return int(self._struct.slept)
 
     @slept.setter
@@ -144,6 +146,7 @@ class ExactCounter:
 
     @property
     def fpu_enabled(self) -> bool:
+        """Whether CPACR gives access to the FPU."""
         return bool(self._struct.fpu_enabled)
 
     @fpu_enabled.setter
@@ -151,26 +154,32 @@ class ExactCounter:
         self._struct.fpu_enabled = value
 
     def now(self) -> int:
+        """See `Counter`."""
         return int(self._struct.accessed_at)
 
     def stop_at_next_block(self) -> None:
+        """See `Counter`."""
         self._struct.deadline = 0
 
     def run(self, start: Callable[[int], int], *, deadline: int) -> tuple[int, StopReason]:
+        """See `Counter`."""
         self._struct.deadline = deadline
         self._struct.stop_reason = RUNNING
         error = start(0)
         return error, self._struct.stop_reason
 
     def settle(self, pc: int) -> None:
+        """See `Counter`."""
         self._struct.cycles -= self._library.counter_remaining(self._pointer, self._uc._uch, pc)
 
     def watch_masks(self, values: tuple[int, ...] | None) -> None:
+        """See `Counter`."""
         self._struct.watch_masks = values is not None
         if values is not None:
             self._struct.masks[:] = values
 
     def forget_code(self) -> None:
+        """See `Counter`."""
         self._library.counter_forget(self._pointer)
 
 
@@ -183,15 +192,18 @@ class CoarseCounter:
         self.fpu_enabled = True  # a missing CPACR is not noticed
         self._begun_ns = 0
         self._slice = 0  # instructions of the slice that runs; 0: none does
+        self._watching = False
 
     def now(self) -> int:
+        """See `Counter`."""
         return self.cycles + self._estimated()
 
     def stop_at_next_block(self) -> None:
         """Nothing can: the slice goes to its end."""
 
     def run(self, start: Callable[[int], int], *, deadline: int) -> tuple[int, StopReason]:
-        self._slice = max(1, min(deadline - self.cycles, _COARSE_SLICE_INSTRUCTIONS))
+        """See `Counter`."""
+        self._slice = 1 if self._watching else max(1, min(deadline - self.cycles, _COARSE_SLICE_INSTRUCTIONS))
         self._begun_ns = time.perf_counter_ns()
         error = start(self._slice)
         self.cycles += self._estimated()
@@ -202,7 +214,8 @@ class CoarseCounter:
         """Nothing to take back from an estimate."""
 
     def watch_masks(self, values: tuple[int, ...] | None) -> None:
-        """Slices are short enough."""
+        """Go step by step, not to miss the few instructions for which an interrupt is let in."""
+        self._watching = values is not None
 
     def forget_code(self) -> None:
         """Nothing is remembered."""

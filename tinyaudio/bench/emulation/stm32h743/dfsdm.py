@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Dfsdm1(Peripheral):
 
     name = "DFSDM1"
     origin = 0x4001_7000
-    reset_values = {
+    reset_values: ClassVar[Mapping[int, int]] = {
         **{_CHANNEL_BYTES * channel + offset: 0 for channel in range(_CHANNELS) for offset in (0, 4, 8, 12, 16, 20)},
         _CR1: 0, _CR2: 0, _ICR: 0, 0x110: 0, _FCR: 0, 0x120: 0, 0x124: 0, 0x128: 0, 0x12C: 0,
     }  # fmt: skip
@@ -61,6 +62,7 @@ class Dfsdm1(Peripheral):
         )
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         self.input.stop()
 
@@ -81,6 +83,7 @@ class Dfsdm1(Peripheral):
         return (samples.astype(np.int64) << 16 & 0xFFFF_FFFF | self._channel()).astype(np.uint32)
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         self.input.advance()
         if offset == _ISR:
             return self._status()
@@ -91,6 +94,7 @@ class Dfsdm1(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         self.input.advance()
         if offset == _ICR:
             self.input.overrun &= not value & _OVERRUN

@@ -7,7 +7,8 @@ Not modelled: memory to memory, double buffers (DBM), the FIFO's own delay, burs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
 from tinyaudio.bench.emulation.stm32h743.exceptions import Exceptions
@@ -153,10 +154,12 @@ class Dma(Peripheral):
         self.on_switched: Callable[[Stream], None] = lambda _stream: None
 
     def reset(self) -> None:
+        """As after a system reset."""
         for stream in self.streams:
             stream.reset()
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if offset in (0x00, 0x04):
             four = self.streams[:4] if offset == 0x00 else self.streams[4:]
             for stream in four:
@@ -171,6 +174,7 @@ class Dma(Peripheral):
         ]
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset in (0x08, 0x0C):
             four = self.streams[:4] if offset == 0x08 else self.streams[4:]
             for stream, shift in zip(four, _FLAG_SHIFTS, strict=True):
@@ -203,13 +207,14 @@ class Dmamux(Peripheral):
 
     name = "DMAMUX1"
     origin = 0x4002_0800
-    reset_values = {**dict.fromkeys(range(0, 0x40, 4), 0), 0x80: 0, 0x84: 0}
+    reset_values: ClassVar[Mapping[int, int]] = {**dict.fromkeys(range(0, 0x40, 4), 0), 0x80: 0, 0x84: 0}
 
     def __init__(self, controllers: tuple[Dma, Dma]) -> None:
         super().__init__()
         self._streams = [stream for controller in controllers for stream in controller.streams]
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset < 0x40 and value & ~0x7F:
             raise UnmodelledError(f"DMAMUX1_C{offset // 4}CR = 0x{value:08x}: only the request's number is modelled")
         super().write_register(offset, value)

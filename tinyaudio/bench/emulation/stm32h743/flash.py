@@ -5,7 +5,8 @@ Only the settings sectors can be erased and programmed; the image's sectors cann
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
 from tinyaudio.bench.emulation.stm32h743.engine import Engine
@@ -68,8 +69,10 @@ class Flash(Peripheral):
 
     name = "FLASH"
     origin = 0x5200_2000
-    reset_values = {_ACR: _ACR_RESET, _OPTCR: 1, 0x1C: 0x1BC6_AAD0, 0x20: 0x1BC6_AAD0, 0x24: 0, 0x28: 0xFF, 0x2C: 0xFF, 0x30: 0, 0x34: 0,
-                    0x38: 0xFF, 0x3C: 0xFF, 0x40: 0x1FF0_0800, 0x44: 0x1FF0_0800, 0x5C: 0}  # fmt: skip
+    reset_values: ClassVar[Mapping[int, int]] = {
+        _ACR: _ACR_RESET, _OPTCR: 1, 0x1C: 0x1BC6_AAD0, 0x20: 0x1BC6_AAD0, 0x24: 0, 0x28: 0xFF, 0x2C: 0xFF, 0x30: 0, 0x34: 0,
+        0x38: 0xFF, 0x3C: 0xFF, 0x40: 0x1FF0_0800, 0x44: 0x1FF0_0800, 0x5C: 0,
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -98,6 +101,7 @@ class Flash(Peripheral):
         self.steps = 0
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         for index, alarm in enumerate(self._alarms):
             if self._banks[index].done is not None:
@@ -228,6 +232,7 @@ class Flash(Peripheral):
         return (1, offset - _BANK_STRIDE) if offset >= _BANK_STRIDE else (0, offset)
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         index, inner = self._locate(offset)
         bank = self._banks[index]
         if inner in (_KEYR, _OPTKEYR, _CCR):
@@ -241,6 +246,7 @@ class Flash(Peripheral):
         return super().read_register(inner)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         index, inner = self._locate(offset)
         bank = self._banks[index]
         if inner == _KEYR:
@@ -282,6 +288,7 @@ class Flash(Peripheral):
                 raise UnmodelledError(f"FLASH_CR{index + 1} = 0x{value:08x}: only erasing a sector is modelled")
             bank.control |= _START
             self._begin_erase(index)
+        self._update_line()  # EOPIE may have gone
 
     def _update_line(self) -> None:
         wanted = any(bank.status & bank.control & _EOP for bank in self._banks)

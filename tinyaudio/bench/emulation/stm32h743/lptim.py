@@ -29,6 +29,7 @@ class Lptim(Peripheral):
         self.reset()
 
     def reset(self) -> None:
+        """As after a system reset."""
         self.registers = {_IER: 0, _CFGR: 0, _CR: 0, _CMP: 0, _ARR: 1, _CFGR2: 0, 0x20: 0}
         self._flags = 0
         self._begun_ps: int | None = None  # when the count was 0
@@ -63,6 +64,7 @@ class Lptim(Peripheral):
         return min(ticks, self.registers[_ARR]) if self._is_single else ticks % (self.registers[_ARR] + 1)
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if offset == _ISR:
             return self._flags
         if offset == _CNT:
@@ -70,6 +72,7 @@ class Lptim(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset == _ICR:
             self._flags &= ~value
         elif offset == _CR:
@@ -91,6 +94,8 @@ class Lptim(Peripheral):
         if not value & _ENABLE:
             self._begun_ps = None
         elif value & (_SINGLE | _CONTINUOUS):
+            if self.registers[_ARR] <= self.registers[_CMP]:
+                raise MisuseError(f"{self.name}: ARR ({self.registers[_ARR]}) is not above CMP ({self.registers[_CMP]}) (RM0433, 43.7)")
             self._begun_ps = self._last_ps = self._timeline.now_ps()
             self._is_single = bool(value & _SINGLE)
         self._schedule()

@@ -14,7 +14,7 @@ from tinyaudio.bench.emulation.stm32h743.exceptions import HARD_FAULT, SV_CALL
 from tinyaudio.bench.emulation.stm32h743.faults import Faults
 from tinyaudio.bench.emulation.stm32h743.flash import BusFaultError
 from tinyaudio.bench.emulation.stm32h743.host_line import HostLine
-from tinyaudio.bench.emulation.stm32h743.problems import FirmwareEnded, FirmwareFaultError, HostGoneError, MachineEnd, MisuseError
+from tinyaudio.bench.emulation.stm32h743.problems import FirmwareEndedError, FirmwareFaultError, HostGoneError, MachineEndError, MisuseError
 from tinyaudio.bench.emulation.stm32h743.timeline import PICOSECONDS_PER_SECOND
 
 _LOOK_CYCLES = 500_000  # how often a busy core looks for bytes of the host: 1 ms of emulated time at 480 MHz
@@ -58,15 +58,15 @@ class Machine:
 
         Raises
         ------
-        MachineEnd
+        MachineEndError
             Always; its class and text say why, with the place in the firmware.
         """
         try:
             self._reset()
             while True:
                 self._step()
-        except MachineEnd as end:
-            if end.exit_code and not isinstance(end, FirmwareEnded):
+        except MachineEndError as end:
+            if end.exit_code and not isinstance(end, FirmwareEndedError):
                 pc = self.chip.engine.register(reg.UC_ARM_REG_PC)
                 raise type(end)(f"{end}, at pc={self.chip.image.place(pc)}") from end
             raise
@@ -102,7 +102,8 @@ class Machine:
         number = exceptions.next_to_take()
         if number is not None:
             self._faults.enter(number, return_address=engine.register(reg.UC_ARM_REG_PC))
-        engine.counter.watch_masks(engine.masks() if exceptions.has_waiting() else None)
+        masks = engine.masks() if exceptions.has_waiting() else (0, 0, 0)
+        engine.counter.watch_masks(masks if any(masks) else None)
 
     def _supervisor_call(self, pc: int) -> None:
         if self.chip.exceptions.can_take(SV_CALL):
@@ -131,7 +132,7 @@ class Machine:
 
     def _pass_time(self, _stop: Stop, pc: int) -> None:
         self._look_at_host()
-        if self._hangs(pc):
+        if self._hangs(pc) and not self.chip.reset_requested:
             raise FirmwareFaultError("the firmware hangs: it branches to itself with nothing that could interrupt it")
 
     def _hangs(self, pc: int) -> bool:
@@ -142,6 +143,8 @@ class Machine:
         return chip.exceptions.execution_priority() <= 0
 
     def _look_at_host(self) -> None:
+        if self._host.is_deserted:  # it may have been killed in the middle of a recording that has hours to go
+            raise HostGoneError("the host is gone")
         link = self.chip.link
         if link is not None and link.is_hungry() and (data := self._host.read()):
             link.deliver(data)
@@ -151,7 +154,7 @@ class Machine:
     def _sleep(self, pc: int) -> None:
         chip = self.chip
         if chip.image.holds(_ENDED, pc):
-            raise FirmwareEnded(chip.engine.register(reg.UC_ARM_REG_R0))
+            raise FirmwareEndedError(chip.engine.register(reg.UC_ARM_REG_R0))
         if chip.system_control.is_deep_sleep:
             self._stop_mode()
             return
@@ -191,7 +194,7 @@ class Machine:
             at_ps = min((timer.wakes_at_ps for timer in timers if timer.wakes_at_ps is not None), default=None)
             if at_ps is None:
                 raise FirmwareFaultError("the firmware goes to STOP with nothing that could wake it")
-            chip.timeline.sleep_to(at_ps)
+            chip.timeline.stand_to(at_ps)
             for timer in timers:
                 timer.advance()
         chip.pwr.stop()

@@ -12,7 +12,8 @@ from unicorn import unicorn_const
 
 _TYPE, _CTRL, _RNR, _RBAR, _RASR = 0xD90, 0xD94, 0xD98, 0xD9C, 0xDA0
 _REGIONS = 16
-_ENABLE, _PRIVILEGED_DEFAULT = 1 << 0, 1 << 2
+_ENABLE, _AT_NEGATIVE_PRIORITY, _PRIVILEGED_DEFAULT = 1 << 0, 1 << 1, 1 << 2
+_ALL = int(unicorn_const.UC_PROT_ALL)
 _READ, _WRITE, _EXECUTE = unicorn_const.UC_PROT_READ, unicorn_const.UC_PROT_WRITE, unicorn_const.UC_PROT_EXEC
 _RIGHTS_OF_AP = {0: 0, 1: _READ | _WRITE, 2: _READ | _WRITE, 3: _READ | _WRITE, 5: _READ, 6: _READ, 7: _READ}  # of privileged code
 
@@ -35,8 +36,8 @@ class MpuRegion:
     @property
     def rights(self) -> int:
         """Rights of privileged code, as Unicorn writes them."""
-        rights = _RIGHTS_OF_AP.get(self.attributes >> 24 & 7, 0)
-        return rights if self.attributes >> 28 & 1 or not rights else rights | _EXECUTE
+        rights = int(_RIGHTS_OF_AP.get(self.attributes >> 24 & 7, 0))
+        return rights if self.attributes >> 28 & 1 or not rights else int(rights | _EXECUTE)
 
     @property
     def is_cached(self) -> bool:
@@ -103,11 +104,11 @@ class Mpu:
     def rights_at(self, address: int) -> int:
         """Return what privileged code may do at `address`, as Unicorn writes it."""
         if not self._control & _ENABLE:
-            return unicorn_const.UC_PROT_ALL
+            return _ALL
         for region in self.regions():
             if region.holds(address):
                 return region.rights
-        return unicorn_const.UC_PROT_ALL if self._control & _PRIVILEGED_DEFAULT else 0
+        return _ALL if self._control & _PRIVILEGED_DEFAULT else 0
 
     def is_cached(self, address: int) -> bool:
         """Whether data at `address` may lie in the data cache, were that on. The default map caches SRAM and external memory."""
@@ -115,6 +116,11 @@ class Mpu:
             if region.holds(address):
                 return region.is_cached
         return address < 0x4000_0000 or 0x6000_0000 <= address < 0xA000_0000
+
+    @property
+    def is_bypassed_at_negative_priority(self) -> bool:
+        """Whether it is on, but off in hard faults and under FAULTMASK (CTRL.HFNMIENA)."""
+        return self._control & (_ENABLE | _AT_NEGATIVE_PRIORITY) == _ENABLE
 
     def boundaries(self) -> list[int]:
         """Return where rights may change, in rising order."""

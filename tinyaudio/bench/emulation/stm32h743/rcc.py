@@ -5,10 +5,11 @@ Every rate in the emulated chip follows from what the firmware wrote here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
-from tinyaudio.bench.emulation.stm32h743.problems import MisuseError
+from tinyaudio.bench.emulation.stm32h743.problems import MisuseError, UnmodelledError
 from tinyaudio.bench.emulation.stm32h743.timeline import PICOSECONDS_PER_SECOND, Timeline
 from tinyaudio.core.board import Clock
 
@@ -41,6 +42,8 @@ _GATES = {
 _GATE_REGISTERS = {0xD4: "AHB3ENR", 0xD8: "AHB1ENR", 0xDC: "AHB2ENR", 0xE0: "AHB4ENR", 0xE4: "APB3ENR", 0xE8: "APB1LENR", 0xEC: "APB1HENR",
                    0xF0: "APB2ENR", 0xF4: "APB4ENR"}  # fmt: skip
 _RSR_POWER_ON, _RSR_SOFTWARE = 0x00FE_0000, 0x0156_0000  # SFTRSTF, PINRSTF, D1, D2 and CPU flags
+_RESET_REGISTERS = range(0x7C, 0xA0, 4)  # AHB3RSTR to APB4RSTR
+_APB1LRSTR, _LPTIM1RST = 0x90, 1 << 9
 _RSR_CLEAR = 1 << 16
 
 
@@ -55,7 +58,7 @@ class Rcc(Peripheral):
 
     name = "RCC"
     origin = 0x5802_4400
-    reset_values = {
+    reset_values: ClassVar[Mapping[int, int]] = {
         _CR: _CR_RESET, 0x04: 0x4000_0000, 0x08: 0, 0x0C: 0x2000_0000, _CFGR: 0, _D1CFGR: 0, _D2CFGR: 0, _D3CFGR: 0,
         _PLLCKSELR: 0x0202_0200, _PLLCFGR: 0x01FF_0000,
         **dict.fromkeys(_PLL_DIVR, 0x0101_0280), **dict.fromkeys(_PLL_FRACR, 0),
@@ -71,10 +74,12 @@ class Rcc(Peripheral):
         self.voltage_scale: Callable[[], int] = lambda: 3
         self.flash_wait_states: Callable[[], int] = lambda: 7
         self.on_clocks_changed: Callable[[], None] = lambda: None
+        self.on_lptim1_reset: Callable[[], None] = lambda: None
         self._on_since_ps: dict[int, int] = {}  # bit of CR, or -1 for the LSI -> since when it is on
         self._software_reset = False
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         if self._software_reset:
             self.registers[_RSR] = _RSR_SOFTWARE
@@ -93,6 +98,7 @@ class Rcc(Peripheral):
     # -- registers -----------------------------------------------------------------------------------------------
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if offset >= 0x130:
             offset -= 0x60  # the C1 copies of RSR, the gates and their low-power twins
         value = super().read_register(offset)
@@ -106,6 +112,7 @@ class Rcc(Peripheral):
         return value
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset >= 0x130:
             offset -= 0x60
         if offset == _CR:
@@ -116,13 +123,19 @@ class Rcc(Peripheral):
         elif offset == _RSR:
             if value & _RSR_CLEAR:
                 self.registers[_RSR] = 0
+        elif offset in _RESET_REGISTERS:
+            if value & ~(_LPTIM1RST if offset == _APB1LRSTR else 0):
+                raise UnmodelledError(f"RCC, offset 0x{offset:02x} = 0x{value:08x}: of the resets of peripherals only LPTIM1's is modelled")
+            super().write_register(offset, value)
+            if value:
+                self.on_lptim1_reset()
         else:
             self._require_pll_off(offset, value)
             super().write_register(offset, value)
             if offset in (_CFGR, _D1CFGR):
                 self._require_ready_source(self.registers[_CFGR] & 7)
                 self._apply()
-            elif offset not in _GATE_REGISTERS:
+            else:
                 self.on_clocks_changed()
 
     def _write_control(self, value: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,13 +143,14 @@ class Sai1(Peripheral):
 
     name = "SAI1"
     origin = 0x4001_5800
-    reset_values = {0x00: 0, 0x44: 0, 0x48: 0}
+    reset_values: ClassVar[Mapping[int, int]] = {0x00: 0, 0x44: 0, 0x48: 0}
 
     def __init__(self, blocks: dict[str, SaiBlock]) -> None:
         super().__init__()
         self.blocks = blocks
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         for block in self.blocks.values():
             block.reset()
@@ -158,10 +160,12 @@ class Sai1(Peripheral):
         return (self.blocks["AB"[index]], inner) if 0 <= index <= 1 else None
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         found = self._block(offset)
         return super().read_register(offset) if found is None else found[0].read_register(found[1])
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         found = self._block(offset)
         if found is None:
             super().write_register(offset, value)

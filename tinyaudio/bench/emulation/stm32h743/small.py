@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Dwt(Peripheral):
     name = "DWT"
     origin = 0xE000_1000
     length_bytes = 0x1000
-    reset_values = {0x000: 0x4000_0000}
+    reset_values: ClassVar[Mapping[int, int]] = {0x000: 0x4000_0000}
 
     def __init__(self, timeline: Timeline, is_tracing: Callable[[], bool]) -> None:
         super().__init__()
@@ -30,6 +31,7 @@ class Dwt(Peripheral):
         self._count = 0  # while it stands; otherwise what to add to the cycles
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         self._count = 0
         self._unlocked = False
@@ -38,6 +40,7 @@ class Dwt(Peripheral):
         return bool(self.registers[0] & 1) and self._is_tracing()
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if offset == 0x004:
             return (self._count + self._timeline.cycles()) & 0xFFFF_FFFF if self._counts() else self._count & 0xFFFF_FFFF
         if offset == 0xFB4:
@@ -45,6 +48,7 @@ class Dwt(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset == 0xFB0:
             self._unlocked = value == _DWT_KEY
         elif not self._unlocked or not self._is_tracing():
@@ -67,8 +71,7 @@ class Dbgmcu(Peripheral):
     origin = 0x5C00_1000
 
     def __init__(self, device_id: int) -> None:
-        self.reset_values = {0x00: _REVISION_V | device_id, 0x04: 0, 0x34: 0, 0x3C: 0, 0x4C: 0, 0x54: 0}
-        super().__init__()
+        super().__init__({0x00: _REVISION_V | device_id, 0x04: 0, 0x34: 0, 0x3C: 0, 0x4C: 0, 0x54: 0})
 
 
 class Gpio(Peripheral):
@@ -83,10 +86,10 @@ class Gpio(Peripheral):
         mode = {"A": 0xABFF_FFFF, "B": 0xFFFF_FEBF}.get(letter, 0xFFFF_FFFF)  # the debugger's pins are not analog
         speed = {"A": 0x0C00_0000, "B": 0x0000_00C0}.get(letter, 0)
         pull = {"A": 0x6400_0000, "B": 0x0000_0100}.get(letter, 0)
-        self.reset_values = {0x00: mode, 0x04: 0, 0x08: speed, 0x0C: pull, 0x14: 0, 0x1C: 0, 0x20: 0, 0x24: 0}
-        super().__init__()
+        super().__init__({0x00: mode, 0x04: 0, 0x08: speed, 0x0C: pull, 0x14: 0, 0x1C: 0, 0x20: 0, 0x24: 0})
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if offset == 0x10:
             outputs = sum(1 << pin for pin in range(16) if self.registers[0x00] >> 2 * pin & 3 == 1)
             return self.registers[0x14] & outputs
@@ -95,6 +98,7 @@ class Gpio(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset == 0x18:
             self.registers[0x14] = (self.registers[0x14] | value & 0xFFFF) & ~(value >> 16 & ~value)
         else:
@@ -111,13 +115,14 @@ class Rng(Peripheral):
 
     name = "RNG"
     origin = 0x4802_1800
-    reset_values = {0x00: 0}
+    reset_values: ClassVar[Mapping[int, int]] = {0x00: 0}
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._random = np.random.default_rng(seed)
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         is_on = bool(self.registers[0] & 4)
         if offset == 0x04:
             return 1 if is_on else 0
@@ -126,6 +131,7 @@ class Rng(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if offset == 0x04:
             return  # clears error flags, of which there are none
         super().write_register(offset, value)

@@ -5,7 +5,8 @@ Armv7-M Architecture Reference Manual, B3.2 to B3.5; Cortex-M7 Technical Referen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from tinyaudio.bench.emulation.stm32h743.bus import Peripheral
 from tinyaudio.bench.emulation.stm32h743.exceptions import (
@@ -21,7 +22,7 @@ from tinyaudio.bench.emulation.stm32h743.exceptions import (
 )
 from tinyaudio.bench.emulation.stm32h743.memory import Memories
 from tinyaudio.bench.emulation.stm32h743.mpu import Mpu
-from tinyaudio.bench.emulation.stm32h743.problems import UnmodelledError
+from tinyaudio.bench.emulation.stm32h743.problems import MisuseError, UnmodelledError
 from tinyaudio.bench.emulation.stm32h743.sys_tick import SysTick
 
 _CPUID = 0x411F_C271  # Cortex-M7, r1p1
@@ -37,6 +38,7 @@ _DATA_CACHE, _INSTRUCTION_CACHE = 0xF00F_E019, 0xF01F_E009  # 16 KB each: 128 se
 _CACHE_MAINTENANCE = {0xF50: "ICIALLU", 0xF58: "ICIMVAU", 0xF5C: "DCIMVAC", 0xF60: "DCISW", 0xF64: "DCCMVAU", 0xF68: "DCCMVAC",
                       0xF6C: "DCCSW", 0xF70: "DCCIMVAC", 0xF74: "DCCISW", 0xF78: "BPIALL"}  # fmt: skip
 _ENABLED_DATA_CACHE = 1 << 16  # CCR.DC
+_IGNORE_BUS_FAULTS = 1 << 8  # CCR.BFHFNMIGN
 _SLEEP_DEEP = 1 << 2  # SCR
 
 
@@ -46,7 +48,7 @@ class SystemControl(Peripheral):
     name = "SCS"
     origin = 0xE000_E000
     length_bytes = 0x1000
-    reset_values = {
+    reset_values: ClassVar[Mapping[int, int]] = {
         0x008: 0, 0xD00: _CPUID, _VTOR: _INITIAL_VECTORS, _SCR: 0, _CCR: 0x0004_0200, _SHCSR: 0, _CFSR: 0, _HFSR: 0, 0xD30: 0, _MMFAR: 0, _BFAR: 0,
         0xD3C: 0, 0xD78: 0x0900_0003, 0xD7C: 0x8303_C003, _CSSELR: 0, _CPACR: 0, 0xDF0: 0, _DEMCR: 0,
         0xF34: 0xC000_0000, 0xF38: 0, 0xF3C: 0, 0xF40: 0x1011_0221, 0xF44: 0x1200_0011, 0xF48: 0x0000_0040,
@@ -64,6 +66,7 @@ class SystemControl(Peripheral):
         self.on_code_changed: Callable[[], None] = lambda: None
 
     def reset(self) -> None:
+        """As after a system reset."""
         super().reset()
         self._sys_tick.reset()
         self._mpu.reset()
@@ -78,7 +81,7 @@ class SystemControl(Peripheral):
     @property
     def ignores_bus_faults(self) -> bool:
         """Whether CCR.BFHFNMIGN is set."""
-        return bool(self.registers[_CCR] & 1 << 8)
+        return bool(self.registers[_CCR] & _IGNORE_BUS_FAULTS)
 
     @property
     def is_deep_sleep(self) -> bool:
@@ -119,6 +122,7 @@ class SystemControl(Peripheral):
     # -- registers -----------------------------------------------------------------------------------------------
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if 0x010 <= offset <= 0x01C:
             return self._sys_tick.read_register(offset)
         if 0x100 <= offset < 0x600:
@@ -140,6 +144,7 @@ class SystemControl(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         if 0x010 <= offset <= 0x01C:
             self._sys_tick.write_register(offset, value)
         elif 0x100 <= offset < 0x600:
@@ -157,6 +162,9 @@ class SystemControl(Peripheral):
                 self.on_code_changed()
         elif offset in (_CFSR, _HFSR, 0xD30):
             self.registers[offset] &= ~value  # cleared by writing ones
+        elif offset == _CCR:
+            self._check_probing(value)
+            super().write_register(offset, value)
         elif offset == 0xF00:
             self._exceptions.pend(FIRST_INTERRUPT + (value & 0x1FF))  # STIR
         else:
@@ -171,6 +179,15 @@ class SystemControl(Peripheral):
         if _SHPR1 <= offset < _SHPR1 + 12 or 0x400 <= offset < 0x600:
             return self.read_register(offset)
         return super().peek(offset)
+
+    def _check_probing(self, ccr: int) -> None:
+        """Firmware that is about to read what may fault must not read it through a cache that the MPU keeps it out of otherwise."""
+        is_probing = ccr & _IGNORE_BUS_FAULTS and self._exceptions.execution_priority() < 0
+        if is_probing and ccr & _ENABLED_DATA_CACHE and self._mpu.is_bypassed_at_negative_priority:
+            raise MisuseError(
+                "memory is probed (CCR.BFHFNMIGN) at a priority at which the MPU is off (MPU_CTRL.HFNMIENA is 0): "
+                "what it keeps out of the data cache is cached meanwhile"
+            )
 
     def _enable_faults(self, shcsr: int) -> None:
         for number, bit in _FAULT_ENABLE_BITS.items():

@@ -75,8 +75,8 @@ class Timeline:
         """Set `alarm` to `at_ps`; ``None`` takes it back."""
         alarm.at_ps = at_ps
         alarm.background = background
-        if self.in_device and at_ps is not None:
-            self._counter.stop_at_next_block()
+        if at_ps is not None:
+            self._counter.stop_at_next_block()  # a running core has an older deadline
 
     def next_alarm(self) -> Alarm | None:
         """Return the alarm that rings first."""
@@ -99,6 +99,12 @@ class Timeline:
         if passed > 0:
             self._counter.cycles += passed
             self._counter.slept += passed
+
+    def stand_to(self, at_ps: int) -> None:
+        """Let the time pass, up to `at_ps`, with the core's clock standing."""
+        if at_ps > self.now_ps():
+            self._base_ps = at_ps
+            self._base_cycles = self._counter.cycles
 
     def _cycles_at(self, at_ps: int) -> int:
         ahead = (at_ps - self._base_ps) * self._core_hz

@@ -60,6 +60,7 @@ class Usart(Peripheral):
         self.reset()
 
     def reset(self) -> None:
+        """As after a system reset."""
         self.registers = dict.fromkeys((_CR1, _CR2, _CR3, _BRR, _GTPR, _RTOR, _PRESC), 0)
         self._flags = 0  # ORE, IDLE, RTOF
         self._received = bytearray()  # RDR and the FIFO
@@ -248,6 +249,7 @@ class Usart(Peripheral):
         self._exceptions.set_line(_INTERRUPTS[self.name], bool(wanted))
 
     def read_register(self, offset: int) -> int:
+        """Return the register at `offset`."""
         if offset in (_ISR, _RDR):
             self.advance()
         if offset == _ISR:
@@ -262,6 +264,7 @@ class Usart(Peripheral):
         return super().read_register(offset)
 
     def write_register(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
         self.advance()
         if offset == _TDR:
             if self.registers[_CR1] & (_UE | _TE) == _UE | _TE:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import tflite
 
-from tinyaudio.deploy.compiler.arithmetic import Activation
-from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_channel_pairs
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.arithmetic import Bounds
+from tinyaudio.deploy.compiler.channels import (
+    ChannelConstants,
+    WeightFormat,
+    can_fold,
+    channel_constants,
+    channel_operands,
+    channel_stream,
+    even,
+    weights_member,
+)
+from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
 
@@ -17,39 +27,73 @@ BLOCK_PIXELS = 4  # kBlockPixels of columns.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Which images a convolution reads and writes, and where its outputs lie: offset and steps in values."""
+
+    image: int
+    output: int
+    offset: int
+    height: int
+    width: int
+    column_step: int  # between neighbouring outputs of a row
+    row_step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution(Operation):
     """A convolution; inputs are image, weights [output channels, height, width, input channels] and bias."""
 
     window: Window
-    activation: Activation
+    bounds: Bounds
+    wide_weights: bool = False  # two bytes each: faster, and twice the flash
 
-    def lower(self, graph: Graph) -> Kernel:
+    def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return `pointwise` for a 1x1 window, else `conv_2d`."""
-        image, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
+        output = graph.tensor(self.outputs[0])
         height, width, channels = output.shape[1:]
-        weights = weight_rows(graph, self.inputs[1])
-        pixels, depth = height * width, weights.shape[1]
-        constants = channel_constants(channel_operands(self, graph, weights=weights, activation=self.activation))
-        geometry: tuple[tuple[str, int], ...]
-        if self.window.is_single_point:
-            geometry = (("Pixels", pixels), ("InputChannels", image.shape[3]))
-        else:
-            sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
-            outputs = (("OutputHeight", height), ("OutputWidth", width), ("InputZeroPoint", image.zero_point))
-            geometry = (*sizes, *outputs, *self.window.shape_constants())
-        function = "pointwise" if self.window.is_single_point else "conv_2d"
-        packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights))
-        return Kernel(
-            function=function,
-            header=f"{function}.h",
-            shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), *constants.shape),
-            constants=(packed, constants.bias, constants.multipliers, constants.right_shifts),
-            scratch_bytes=2 * min(pixels, BLOCK_PIXELS) * even(depth),
-            macs=pixels * channels * depth,
+        constants = channel_constants(channel_operands(self, graph, weights=weight_rows(graph, self.inputs[1]), bounds=self.bounds))
+        placement = Placement(
+            image=self.inputs[0],
+            output=output.index,
+            offset=0,
+            height=height,
+            width=width,
+            column_step=channels,
+            row_step=width * channels,
         )
+        return (convolution_kernel(graph, self.window, constants, placement=placement, wide=self.wide_weights),)
 
 
-def weight_rows(graph: Graph, index: int) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants, *, placement: Placement, wide: bool) -> Kernel:
+    """Return the kernel of a convolution: `pointwise` where it is a product of dense matrices, else `conv_2d`."""
+    image, (channels, depth) = graph.tensor(placement.image), constants.weights.shape
+    pixels = placement.height * placement.width
+    dense = window.is_single_point and placement.column_step == channels and placement.row_step == placement.width * channels
+    geometry: tuple[tuple[str, int], ...] = (("Pixels", pixels), ("InputChannels", image.shape[3]))
+    if not dense:
+        sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
+        outputs = (("OutputHeight", placement.height), ("OutputWidth", placement.width), ("InputZeroPoint", image.zero_point))
+        steps = (("OutputColumnStep", placement.column_step), ("OutputRowStep", placement.row_step))
+        geometry = (*sizes, *outputs, *steps, *window.shape_constants())
+    function = "pointwise" if dense else "conv_2d"
+    weights: WeightFormat = "wide" if wide else ("folded" if can_fold(constants) else "bytes")
+    grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
+    return Kernel(
+        function=function,
+        header=f"{function}.h",
+        arguments=(
+            Pointer(tensor=image.index),
+            Pointer(tensor=placement.output, offset_bytes=placement.offset),
+            Arrays(constants=(channel_stream(constants, grouped=grouped, weights=weights),)),
+            Scratch(),
+        ),
+        shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), weights_member(weights), *constants.shape),
+        scratch_bytes=2 * min(pixels, BLOCK_PIXELS) * even(depth),
+        macs=pixels * channels * depth,
+    )
+
+
+def weight_rows(graph: Graph, index: int) -> npt.NDArray[np.int8]:
     """Return the constant weights `index` as [first dimension, all the others]."""
     data = graph.tensor(index).data
     assert data is not None, "checked when the operator was read"
@@ -69,5 +113,5 @@ def read(view: OperatorView) -> Convolution:
     dilations = (options.DilationHFactor(), options.DilationWFactor())
     window = view.window(options, image, kernel=(kernel_height, kernel_width), dilations=dilations)
     view.expect_output_shape((1, *window.outputs_of(image.shape[1], image.shape[2]), channels))
-    activation = view.activation(options.FusedActivationFunction())
-    return Convolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, activation=activation)
+    bounds = view.bounds(options.FusedActivationFunction())
+    return Convolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, bounds=bounds)

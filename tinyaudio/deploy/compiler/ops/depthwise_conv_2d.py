@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import tflite
 
-from tinyaudio.deploy.compiler.arithmetic import Activation
-from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, pack_position_pairs
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation, Tensor
+from tinyaudio.deploy.compiler.arithmetic import Bounds
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_position_pairs
+from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch, Tensor
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
+
+_PAIR_BYTES = 64  # sizeof(DepthwisePair) of armv7em.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,33 +22,37 @@ class DepthwiseConvolution(Operation):
     """Each input channel convolved with its own kernels; inputs are image, weights [1, height, width, output channels] and bias."""
 
     window: Window
-    activation: Activation
+    bounds: Bounds
 
-    def lower(self, graph: Graph) -> Kernel:
+    def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return `depthwise_conv_2d`, in place where no row is overwritten before it was read."""
         image, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
         data = graph.tensor(self.inputs[1]).data
         assert data is not None, "checked when the operator was read"
         height, width, channels = output.shape[1:]
         weights = data.reshape(-1, channels)  # [height * width, output channels]
-        constants = channel_constants(channel_operands(self, graph, weights=weights.T, activation=self.activation))
+        constants = channel_constants(channel_operands(self, graph, weights=weights.T, bounds=self.bounds))
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
         outputs = (("OutputHeight", height), ("OutputWidth", width), ("ChannelMultiplier", channels // image.shape[3]))
         ring_columns = (width - 1) * self.window.width.stride + self.window.width.reach
-        return Kernel(
-            function="depthwise_conv_2d",
-            header="depthwise_conv_2d.h",
-            shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
-            constants=(
-                Constant(role="weights", c_type="int8_t", values=pack_position_pairs(weights.T)),
-                constants.bias,
-                constants.multipliers,
-                constants.right_shifts,
+        packed = Constant(role="weights", c_type="int8_t", values=pack_position_pairs(_in_pairs(_padded_rows(data), image.shape[3])))
+        arrays = Arrays(constants=(packed, *constants.constants))
+        return (
+            Kernel(
+                function="depthwise_conv_2d",
+                header="depthwise_conv_2d.h",
+                arguments=(Pointer(tensor=image.index), Pointer(tensor=output.index), arrays, Scratch()),
+                shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
+                scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3] + self._pair_bytes(image, output),
+                in_place=(0,) if self._fits_in_place(image, output) else (),
+                macs=height * width * channels * weights.shape[0],
             ),
-            scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3],
-            in_place=self._fits_in_place(image, output),
-            macs=height * width * channels * weights.shape[0],
         )
+
+    def _pair_bytes(self, image: Tensor, output: Tensor) -> int:
+        """Return the size of the constants that the blocks of assembly want spread in RAM."""
+        in_blocks = self.window.height.size == self.window.width.size == 3 and image.shape[3] == output.shape[3] and output.shape[2] >= 4
+        return _PAIR_BYTES * even(image.shape[3]) // 2 if in_blocks else 0
 
     def _fits_in_place(self, image: Tensor, output: Tensor) -> bool:
         """Whether output row y, when it is written, ends before the first input row that is not in the ring yet."""
@@ -52,6 +60,20 @@ class DepthwiseConvolution(Operation):
         output_row = output.shape[2] * output.shape[3]
         input_row = image.shape[2] * image.shape[3]
         return all((y + 1) * output_row <= (y * extent_y.stride + extent_y.reach - extent_y.before) * input_row for y in range(output.shape[1] - 1))
+
+
+def _padded_rows(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return [output channels, positions]; rows 3 positions wide get a fourth one of zeros, which a pair of words holds anyway."""
+    if weights.shape[2] == 3:
+        weights = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0)))
+    return weights.reshape(-1, weights.shape[3]).T
+
+
+def _in_pairs(rows: npt.NDArray[np.int8], inputs: int) -> npt.NDArray[np.int8]:
+    """Return the channels in the order of the kernel's pairs: the inner two of each four change places, if there are groups of four."""
+    if len(rows) != inputs or inputs % 4 != 0:
+        return rows
+    return rows.reshape(-1, 4, rows.shape[1])[:, [0, 2, 1, 3]].reshape(rows.shape)
 
 
 def read(view: OperatorView) -> DepthwiseConvolution:
@@ -67,5 +89,5 @@ def read(view: OperatorView) -> DepthwiseConvolution:
     dilations = (options.DilationHFactor(), options.DilationWFactor())
     window = view.window(options, image, kernel=weights.shape[1:3], dilations=dilations)
     view.expect_output_shape((1, *window.outputs_of(image.shape[1], image.shape[2]), weights.shape[3]))
-    activation = view.activation(options.FusedActivationFunction())
-    return DepthwiseConvolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, activation=activation)
+    bounds = view.bounds(options.FusedActivationFunction())
+    return DepthwiseConvolution(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, window=window, bounds=bounds)

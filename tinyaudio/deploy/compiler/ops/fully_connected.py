@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import tflite
 
-from tinyaudio.deploy.compiler.arithmetic import Activation
-from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_channel_pairs
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.arithmetic import Bounds
+from tinyaudio.deploy.compiler.channels import WeightFormat, channel_constants, channel_operands, channel_stream, even, weights_member
+from tinyaudio.deploy.compiler.graph import Argument, Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.ops.conv_2d import BLOCK_PIXELS, weight_rows
 from tinyaudio.deploy.compiler.view import OperatorView
 
@@ -17,23 +17,41 @@ from tinyaudio.deploy.compiler.view import OperatorView
 class FullyConnected(Operation):
     """A dense layer over the rows of its input; inputs are the values, weights [outputs, depth] and bias."""
 
-    activation: Activation
+    bounds: Bounds
+    wide_weights: bool = False  # two bytes each: faster, and twice the flash
 
-    def lower(self, graph: Graph) -> Kernel:
-        """Return `pointwise`, with rows for pixels."""
+    def lower(self, graph: Graph) -> tuple[Kernel, ...]:
+        """Return `dense` for one row, else `pointwise`, with rows for pixels."""
         values = graph.tensor(self.inputs[0])
         weights = weight_rows(graph, self.inputs[1])
         channels, depth = weights.shape
         rows = values.elements // depth
-        constants = channel_constants(channel_operands(self, graph, weights=weights, activation=self.activation))
-        packed = Constant(role="weights", c_type="int8_t", values=pack_channel_pairs(weights))
-        return Kernel(
-            function="pointwise",
-            header="pointwise.h",
-            shape=(("Pixels", rows), ("InputChannels", depth), ("OutputChannels", channels), ("Depth", even(depth)), *constants.shape),
-            constants=(packed, constants.bias, constants.multipliers, constants.right_shifts),
-            scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
-            macs=rows * channels * depth,
+        constants = channel_constants(channel_operands(self, graph, weights=weights, bounds=self.bounds))
+        format_: WeightFormat = "wide" if self.wide_weights else "bytes"
+        arguments: tuple[Argument, ...] = (
+            Pointer(tensor=values.index),
+            Pointer(tensor=self.outputs[0]),
+            Arrays(constants=(channel_stream(constants, grouped=depth // 4 * 4, weights=format_),)),
+        )
+        shape = (
+            ("InputChannels", depth),
+            ("OutputChannels", channels),
+            ("Depth", even(depth)),
+            weights_member(format_),
+            *constants.shape,
+        )
+        macs = rows * channels * depth
+        if rows == 1:
+            return (Kernel(function="dense", header="dense.h", arguments=arguments, shape=shape, macs=macs),)
+        return (
+            Kernel(
+                function="pointwise",
+                header="pointwise.h",
+                arguments=(*arguments, Scratch()),
+                shape=(("Pixels", rows), *shape),
+                scratch_bytes=2 * min(rows, BLOCK_PIXELS) * even(depth),
+                macs=macs,
+            ),
         )
 
 
@@ -51,5 +69,5 @@ def read(view: OperatorView) -> FullyConnected:
     options = view.options(tflite.FullyConnectedOptions, tflite.BuiltinOptions.FullyConnectedOptions)
     if options.WeightsFormat() != tflite.FullyConnectedOptionsWeightsFormat.DEFAULT:
         view.fail("its weights are in a shuffled order", hint="export the model for the default kernels")
-    activation = view.activation(options.FusedActivationFunction())
-    return FullyConnected(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, activation=activation)
+    bounds = view.bounds(options.FusedActivationFunction())
+    return FullyConnected(index=view.index, kind=view.kind, inputs=view.inputs, outputs=view.outputs, bounds=bounds)

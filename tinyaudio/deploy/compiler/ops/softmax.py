@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import softmax_scaling
-from tinyaudio.deploy.compiler.graph import Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.graph import Graph, Kernel, Numbers, Operation, Pointer
 from tinyaudio.deploy.compiler.view import OperatorView
 
 #: The reference's last shift, a division by 2^(23 + log2 of the row's length), ends at 31.
@@ -20,17 +20,14 @@ class Softmax(Operation):
 
     beta: float
 
-    def lower(self, graph: Graph) -> Kernel:
-        """Return `softmax`."""
+    def lower(self, graph: Graph) -> tuple[Kernel, ...]:
+        """Return `softmax`, in place."""
         values = graph.tensor(self.inputs[0])
         scaling = softmax_scaling(beta=self.beta, input_scale=values.scale)
         depth = values.shape[-1]
-        return Kernel(
-            function="softmax",
-            header="softmax.h",
-            shape=(),
-            parameters=(values.elements // depth, depth, scaling.multiplier, scaling.left_shift, scaling.smallest_difference),
-        )
+        numbers = Numbers(values=(values.elements // depth, depth, scaling.multiplier, scaling.left_shift, scaling.smallest_difference))
+        arguments = (Pointer(tensor=self.inputs[0]), Pointer(tensor=self.outputs[0]), numbers)
+        return (Kernel(function="softmax", header="softmax.h", arguments=arguments, in_place=(0,)),)
 
 
 def read(view: OperatorView) -> Softmax:

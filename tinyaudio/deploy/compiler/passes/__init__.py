@@ -6,11 +6,23 @@ from collections.abc import Callable
 
 from tinyaudio.deploy.compiler.graph import Graph
 from tinyaudio.deploy.compiler.passes.fold_padding import fold_padding
+from tinyaudio.deploy.compiler.passes.fuse_activations import fuse_activations
+from tinyaudio.deploy.compiler.passes.join_lookups import join_lookups
 from tinyaudio.deploy.compiler.passes.remove_dead import remove_dead
 from tinyaudio.deploy.compiler.passes.remove_reshapes import remove_reshapes
+from tinyaudio.deploy.compiler.passes.share_variables import share_variables
 from tinyaudio.deploy.compiler.passes.widen_depthwise import widen_depthwise
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_padding, remove_reshapes, remove_dead, widen_depthwise)
+#: `fold_constants` runs before them all, while the file is read.
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    fold_padding,
+    fuse_activations,
+    join_lookups,
+    remove_reshapes,
+    remove_dead,
+    share_variables,
+    widen_depthwise,
+)
 
 
 def simplify(graph: Graph) -> Graph:

@@ -14,7 +14,7 @@ from tinyaudio.deploy.compiler.window import Extent, Window
 def fold_padding(graph: Graph) -> Graph:
     """Fold each PAD of height and width into the convolution behind it, if nothing else reads the padded image.
 
-    Both pad with the zero point, and PAD keeps the quantization, so the result is the same bit for bit.
+    Both pad with the zero point, and PAD keeps the quantization, so the result is the same bit for bit; a PADV2 with another value stays.
     """
     folded: dict[int, Pad] = {}  # padded tensor -> the PAD that is gone
     for operation in graph.operations:
@@ -26,7 +26,7 @@ def fold_padding(graph: Graph) -> Graph:
 
 def _can_fold(pad: Pad, graph: Graph) -> bool:
     consumers = graph.consumers(pad.outputs[0])
-    if len(consumers) != 1 or pad.outputs[0] in graph.outputs or len(pad.amounts) != 4:
+    if len(consumers) != 1 or pad.outputs[0] in graph.outputs or len(pad.amounts) != 4 or pad.value != graph.tensor(pad.outputs[0]).zero_point:
         return False
     return isinstance(consumers[0], Convolution | DepthwiseConvolution) and pad.amounts[0] == (0, 0) and pad.amounts[3] == (0, 0)
 

@@ -24,7 +24,7 @@ def widen_depthwise(graph: Graph) -> Graph:
                     inputs=(operation.inputs[0], weights.index, *operation.inputs[2:]),
                     outputs=operation.outputs,
                     window=operation.window,
-                    activation=operation.activation,
+                    bounds=operation.bounds,
                 )
             )
         else:

@@ -58,6 +58,7 @@ inline void initialize_memory() {
             __asm volatile("" ::: "memory");
         }
     }
+    __asm volatile("dsb\n isb" ::: "memory");  // what was copied may be code
 }
 
 inline void run_constructors() {

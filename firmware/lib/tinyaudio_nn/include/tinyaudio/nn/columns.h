@@ -1,7 +1,13 @@
 // The multiplication that convolutions and dense layers share: a block of columns times packed weights.
 //
 // Columns hold the inputs of up to four output pixels as int16: columns[depth / 2][pixels][2]; the depth is padded to
-// even. Weights are packed for pairs of output channels: weights[channels / 2][depth][2]; padding holds zeros.
+// even. All that belongs to the weights lies in one stream, pair of output channels (a, b) by pair:
+//   int32 bias a, bias b          the input's zero point folded in
+//   weights[depth]                kBytes: int8 a0 b0 a1 b1 for each two of the depth; kWide: int16 a0 a1 b0 b1;
+//                                 kFolded: int16 256 b0 + a0, 256 b1 + a1, and instead of bias b 256 (bias b) + bias a
+//   int32 multiplier a, b         Q31, 0 or 2^30 to 2^31 - 1
+//   int8 right shift a - 1, b - 1, 0, 0
+// An odd last channel has a twin of zeros.
 #pragma once
 
 #include <stdint.h>
@@ -15,21 +21,26 @@ namespace nn {
 
 constexpr int32_t kBlockPixels = 4;  // 4 pixels x 2 channels: what fits the registers of Armv7E-M
 
-// Spread `count` int8 of one pixel over its places in a block of kPixels columns.
-// `column` points at the pixel's first place; the first value's index within the depth must be even.
+// Spread `count` int8 of one pixel over its places in a block of kPixels columns. Of each four values the inner two
+// change places: that is the order in which SXTB16 unpacks them, and the weights are packed in the same order.
+// `column` points at the pixel's first place; the first value's index within the depth must be a multiple of four.
 template <int32_t kPixels>
 inline void expand_column(const int8_t* source, int32_t count, int16_t* column) {
     int32_t index = 0;
-#if TINYAUDIO_NN_DSP
+#pragma GCC unroll 4
     for (; index + 4 <= count; index += 4) {
+#if TINYAUDIO_NN_DSP
         const uint32_t word = load_word(source + index);
-        const uint32_t even = sxtb16(word);
-        const uint32_t odd = sxtb16_ror8(word);
-        store_word(column, pack_bottoms(even, odd));
-        store_word(column + 2 * kPixels, pack_tops(even, odd));
+        store_word(column, sxtb16(word));
+        store_word(column + 2 * kPixels, sxtb16_ror8(word));
+#else
+        column[0] = source[index];
+        column[1] = source[index + 2];
+        column[2 * kPixels] = source[index + 1];
+        column[2 * kPixels + 1] = source[index + 3];
+#endif
         column += 4 * kPixels;
     }
-#endif
     for (; index + 2 <= count; index += 2) {
         column[0] = source[index];
         column[1] = source[index + 1];
@@ -40,76 +51,95 @@ inline void expand_column(const int8_t* source, int32_t count, int16_t* column) 
     }
 }
 
-// accumulators[pixel][channel of the pair], started with the bias.
-template <int32_t kDepth, int32_t kPixels>
-inline void accumulate_pair(const int16_t* columns, const int8_t* weights, int32_t (&accumulators)[kPixels][2]) {
-#if TINYAUDIO_NN_ASSEMBLY
-    if constexpr (kPixels == 4) {
-        return accumulate_four_pixels<kDepth>(columns, weights, accumulators);
+// One pair of output channels in the stream.
+template <typename Shape>
+struct ChannelPair {
+    static constexpr bool kFolded = Shape::kWeights == WeightFormat::kFolded;
+    static constexpr int32_t kWeightWords = Shape::kWeights == WeightFormat::kWide ? Shape::kDepth : Shape::kDepth / 2;
+    static constexpr int32_t kWords = 2 + kWeightWords + 3;
+
+    const int32_t* words;
+
+    int32_t bias(int32_t lane) const { return kFolded && lane == 1 ? (words[1] - words[0]) >> 8 : words[lane]; }
+    const int32_t* weights() const { return words + 2; }
+    Requantizer<Shape> requantizer(int32_t lane) const {
+        const int32_t* const behind = words + 2 + kWeightWords;
+        return {behind[lane], static_cast<int8_t>(behind[2] >> (8 * lane)) + 1};
     }
-#endif
-#if TINYAUDIO_NN_DSP
-    const int8_t* const end = weights + 2 * kDepth;
-#pragma GCC unroll 4
-    for (; weights != end; weights += 4) {
-        const uint32_t word = load_word(weights);
-        const uint32_t first = sxtb16(word);
-        const uint32_t second = sxtb16_ror8(word);
+};
+
+// Two values of the depth for channels a and b, as two int16 each.
+struct WeightPairs {
+    uint32_t first;
+    uint32_t second;
+};
+
+template <typename Shape>
+inline WeightPairs load_weights(const int32_t* weights, int32_t step) {
+    if constexpr (Shape::kWeights == WeightFormat::kWide) {
+        return {static_cast<uint32_t>(weights[2 * step]), static_cast<uint32_t>(weights[2 * step + 1])};
+    }
+    const uint32_t word = static_cast<uint32_t>(weights[step]);
+    const uint32_t first = sxtb16(word);
+    if constexpr (Shape::kWeights == WeightFormat::kFolded) {  // 256 b is left in each half, and its upper byte is b
+        return {first, sxtb16_ror8(ssub16(word, first))};
+    }
+    return {first, sxtb16_ror8(word)};
+}
+
+// accumulators[pixel][channel of the pair], started with the bias.
+template <typename Shape, int32_t kPixels>
+inline void accumulate_pair(const int16_t* columns, const int32_t* weights, int32_t (&accumulators)[kPixels][2]) {
+    for (int32_t step = 0; step < Shape::kDepth / 2; ++step) {
+        const WeightPairs pairs = load_weights<Shape>(weights, step);
 #pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
             const uint32_t values = load_word(columns + 2 * pixel);
-            accumulators[pixel][0] = smlad(values, first, accumulators[pixel][0]);
-            accumulators[pixel][1] = smlad(values, second, accumulators[pixel][1]);
+            accumulators[pixel][0] = smlad(values, pairs.first, accumulators[pixel][0]);
+            accumulators[pixel][1] = smlad(values, pairs.second, accumulators[pixel][1]);
         }
         columns += 2 * kPixels;
     }
-#else
-    for (int32_t pair = 0; pair < kDepth / 2; ++pair) {
-#pragma GCC unroll 4
-        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            const int32_t even = columns[(pair * kPixels + pixel) * 2];
-            const int32_t odd = columns[(pair * kPixels + pixel) * 2 + 1];
-            accumulators[pixel][0] += even * weights[4 * pair] + odd * weights[4 * pair + 2];
-            accumulators[pixel][1] += even * weights[4 * pair + 1] + odd * weights[4 * pair + 3];
-        }
-    }
-#endif
 }
 
-// One pair of output channels of a block of kPixels pixels. Not inlined: the assembly inside takes all registers.
-template <typename Shape, int32_t kPixels>
-__attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, const ChannelWeights& weights, int32_t channel,
-                                                     int8_t* output) {
-    const bool has_second = Shape::kOutputChannels % 2 == 0 || channel + 1 < Shape::kOutputChannels;
-    const int32_t first_bias = weights.bias[channel];
-    const int32_t second_bias = has_second ? weights.bias[channel + 1] : 0;
+// One pair of output channels of a block of kPixels pixels.
+template <typename Shape, int32_t kPixels, int32_t kStep>
+__attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, const int32_t* words, bool has_second, int8_t* output) {
+    const ChannelPair<Shape> pair{words};
     int32_t accumulators[kPixels][2];
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-        accumulators[pixel][0] = first_bias;
-        accumulators[pixel][1] = second_bias;
+        accumulators[pixel][0] = pair.bias(0);
+        accumulators[pixel][1] = pair.bias(1);
     }
-    accumulate_pair<Shape::kDepth, kPixels>(columns, weights.weights + channel * Shape::kDepth, accumulators);
-    output += channel;
-    const Requantizer<Shape> first(weights, channel);
+    accumulate_pair<Shape, kPixels>(columns, pair.weights(), accumulators);
+    const Requantizer<Shape> first = pair.requantizer(0);
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-        output[pixel * Shape::kOutputChannels] = first(accumulators[pixel][0]);
+        output[pixel * kStep] = first(accumulators[pixel][0]);
     }
-    if (has_second) {
-        const Requantizer<Shape> second(weights, channel + 1);
+    if (Shape::kOutputChannels % 2 == 0 || has_second) {
+        const Requantizer<Shape> second = pair.requantizer(1);
 #pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            output[pixel * Shape::kOutputChannels + 1] = second(accumulators[pixel][1]);
+            output[pixel * kStep + 1] = second(accumulators[pixel][1]);
         }
     }
 }
 
-// All output channels of a block of kPixels pixels. Shape: kDepth (even), kOutputChannels, and Requantizer's.
-template <typename Shape, int32_t kPixels>
-inline void multiply_columns(const int16_t* columns, const ChannelWeights& weights, int8_t* output) {
+// All output channels of a block of kPixels pixels, kStep values apart.
+// Shape: kDepth (even), kOutputChannels, kWeights, and Requantizer's.
+template <typename Shape, int32_t kPixels, int32_t kStep = Shape::kOutputChannels>
+inline void multiply_columns(const int16_t* columns, const int32_t* stream, int8_t* output) {
+#if TINYAUDIO_NN_ASSEMBLY
+    if constexpr (kPixels == 4 && FourPixels<Shape, kStep>::kFits) {
+        return FourPixels<Shape, kStep>::multiply(columns, stream, output);
+    }
+#endif
     for (int32_t channel = 0; channel < Shape::kOutputChannels; channel += 2) {
-        multiply_channel_pair<Shape, kPixels>(columns, weights, channel, output);
+        const bool has_second = channel + 1 < Shape::kOutputChannels;
+        multiply_channel_pair<Shape, kPixels, kStep>(columns, stream, has_second, output + channel);
+        stream += ChannelPair<Shape>::kWords;
     }
 }
 

@@ -9,55 +9,106 @@
 namespace tinyaudio {
 namespace nn {
 
+// How the inputs under the kernel lie in a column: kernel row by kernel row, each value at the next place. With a
+// multiple of four channels, each four values lie as expand_column spreads them.
+template <typename Shape>
+struct ConvColumn {
+    static constexpr int32_t kChannels = Shape::kInputChannels;
+    static constexpr int32_t kRowValues = Shape::kKernelWidth * kChannels;
+    static constexpr bool kGrouped = kChannels % 4 == 0;
+    static constexpr int32_t kReachWidth = (Shape::kKernelWidth - 1) * Shape::kDilationWidth + 1;
+    static constexpr bool kNeighbours = Shape::kDilationWidth == 1;  // a kernel row covers neighbouring pixels
+};
+
+// `count` values of a kernel row, from place `depth` of the column on; from the padding if `source` is null.
+template <typename Shape, int32_t kPixels>
+inline void gather_values(const int8_t* source, int32_t count, int32_t depth, int16_t* column) {
+    if constexpr (ConvColumn<Shape>::kGrouped) {
+        int16_t* const target = column + depth * kPixels;
+        if (source != nullptr) {
+            expand_column<kPixels>(source, count, target);
+            return;
+        }
+        for (int32_t pair = 0; pair < count / 2; ++pair) {
+            target[2 * kPixels * pair] = target[2 * kPixels * pair + 1] = Shape::kInputZeroPoint;
+        }
+    } else {
+#pragma GCC unroll 4
+        for (int32_t index = 0; index < count; ++index) {
+            const int32_t place = depth + index;
+            const int32_t value = source != nullptr ? source[index] : Shape::kInputZeroPoint;
+            column[place / 2 * 2 * kPixels + place % 2] = static_cast<int16_t>(value);
+        }
+    }
+}
+
 // Write the inputs under the kernel of one output pixel into its places of a block of columns.
 template <typename Shape, int32_t kPixels>
 inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_x, int16_t* column) {
-    constexpr int32_t kChannels = Shape::kInputChannels;
-    int32_t depth = 0;
+    using Column = ConvColumn<Shape>;
+    const int32_t top = output_y * Shape::kStrideHeight - Shape::kPaddingTop;
+    const int32_t left = output_x * Shape::kStrideWidth - Shape::kPaddingLeft;
+    const bool whole_rows = Column::kNeighbours && left >= 0 && left + Column::kReachWidth <= Shape::kInputWidth;
+#pragma GCC unroll 3
     for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
-        const int32_t y = output_y * Shape::kStrideHeight - Shape::kPaddingTop + kernel_y * Shape::kDilationHeight;
+        const int32_t y = top + kernel_y * Shape::kDilationHeight;
+        const int32_t depth = kernel_y * Column::kRowValues;
+        if (y < 0 || y >= Shape::kInputHeight) {
+            gather_values<Shape, kPixels>(nullptr, Column::kRowValues, depth, column);
+            continue;
+        }
+        const int8_t* const row = input + y * Shape::kInputWidth * Column::kChannels;
+        if (whole_rows) {
+            gather_values<Shape, kPixels>(row + left * Column::kChannels, Column::kRowValues, depth, column);
+            continue;
+        }
         for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x) {
-            const int32_t x = output_x * Shape::kStrideWidth - Shape::kPaddingLeft + kernel_x * Shape::kDilationWidth;
-            const bool inside = y >= 0 && y < Shape::kInputHeight && x >= 0 && x < Shape::kInputWidth;
-            const int8_t* const source = inside ? input + (y * Shape::kInputWidth + x) * kChannels : nullptr;
-            if (kChannels % 4 == 0 && inside) {
-                expand_column<kPixels>(source, kChannels, column + depth * kPixels);
-                depth += kChannels;
-            } else {
-                for (int32_t channel = 0; channel < kChannels; ++channel, ++depth) {
-                    const int32_t value = inside ? source[channel] : Shape::kInputZeroPoint;
-                    column[depth / 2 * 2 * kPixels + depth % 2] = static_cast<int16_t>(value);
-                }
-            }
+            const int32_t x = left + kernel_x * Shape::kDilationWidth;
+            const int8_t* const source = x >= 0 && x < Shape::kInputWidth ? row + x * Column::kChannels : nullptr;
+            gather_values<Shape, kPixels>(source, Column::kChannels, depth + kernel_x * Column::kChannels, column);
         }
     }
-    if (depth < Shape::kDepth) {
-        column[depth / 2 * 2 * kPixels + 1] = 0;
+    constexpr int32_t kValues = Shape::kKernelHeight * Column::kRowValues;
+    if constexpr (kValues < Shape::kDepth) {
+        column[kValues / 2 * 2 * kPixels + 1] = 0;
     }
 }
 
+// Outputs first_pixel, first_pixel + 1 ... of the run that starts in row `output_y`: the row, or all rows if they lie densely.
 template <typename Shape, int32_t kPixels>
-void conv_2d_block(const int8_t* input, int32_t first_pixel, int8_t* output, const ChannelWeights& weights, int16_t* columns) {
+void conv_2d_block(const int8_t* input, int32_t output_y, int32_t first_pixel, int8_t* output, const int32_t* stream,
+                   int16_t* columns) {
+    int32_t y = output_y + first_pixel / Shape::kOutputWidth;
+    int32_t x = first_pixel % Shape::kOutputWidth;
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-        const int32_t position = first_pixel + pixel;
-        gather_column<Shape, kPixels>(input, position / Shape::kOutputWidth, position % Shape::kOutputWidth, columns + 2 * pixel);
+        gather_column<Shape, kPixels>(input, y, x, columns + 2 * pixel);
+        if (++x == Shape::kOutputWidth) {
+            x = 0;
+            ++y;
+        }
     }
-    multiply_columns<Shape, kPixels>(columns, weights, output + first_pixel * Shape::kOutputChannels);
+    multiply_columns<Shape, kPixels, Shape::kOutputColumnStep>(columns, stream, output + first_pixel * Shape::kOutputColumnStep);
 }
 
-// Shape: sizes, strides, dilations, paddings, kInputZeroPoint, and multiply_columns'.
-// Weights are packed over depth = (kernel_y, kernel_x, channel). `columns`: int16[min(pixels, kBlockPixels) * kDepth].
+// Shape: sizes, strides, dilations, paddings, kInputZeroPoint, kOutputColumnStep and kOutputRowStep (from one output to
+// its neighbour, in values), and multiply_columns'.
+// The depth is (kernel_y, kernel_x, channel). `stream`: see columns.h. `columns`: int16[min(pixels, kBlockPixels) * kDepth].
 template <typename Shape>
-void conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* columns) {
-    constexpr int32_t kOutputPixels = Shape::kOutputHeight * Shape::kOutputWidth;
+void conv_2d(const int8_t* input, int8_t* output, const int32_t* stream, void* columns) {
+    constexpr bool kDense = Shape::kOutputRowStep == Shape::kOutputWidth * Shape::kOutputColumnStep;
+    constexpr int32_t kRunRows = kDense ? Shape::kOutputHeight : 1;
+    constexpr int32_t kRunPixels = kRunRows * Shape::kOutputWidth;
     int16_t* const block = static_cast<int16_t*>(columns);
-    int32_t pixel = 0;
-    for (; pixel + kBlockPixels <= kOutputPixels; pixel += kBlockPixels) {
-        conv_2d_block<Shape, kBlockPixels>(input, pixel, output, weights, block);
-    }
-    constexpr int32_t kTail = kOutputPixels % kBlockPixels;
-    if constexpr (kTail != 0) {
-        conv_2d_block<Shape, kTail>(input, pixel, output, weights, block);
+    for (int32_t y = 0; y < Shape::kOutputHeight; y += kRunRows) {
+        int8_t* const run = output + y * Shape::kOutputRowStep;
+        int32_t pixel = 0;
+        for (; pixel + kBlockPixels <= kRunPixels; pixel += kBlockPixels) {
+            conv_2d_block<Shape, kBlockPixels>(input, y, pixel, run, stream, block);
+        }
+        constexpr int32_t kTail = kRunPixels % kBlockPixels;
+        if constexpr (kTail != 0) {
+            conv_2d_block<Shape, kTail>(input, y, pixel, run, stream, block);
+        }
     }
 }
 

@@ -26,13 +26,38 @@ struct DepthwiseRows {
     static constexpr int32_t kRightEnd =
         Shape::kPaddingLeft + Shape::kInputWidth < kColumns ? Shape::kPaddingLeft + Shape::kInputWidth : kColumns;
     static constexpr int32_t kOutputChannels = Shape::kInputChannels * Shape::kChannelMultiplier;
-    static constexpr int32_t kPositions = Shape::kKernelHeight * Shape::kKernelWidth;
+    static constexpr int32_t kRowPositions = Shape::kKernelWidth == 3 ? 4 : Shape::kKernelWidth;  // of a kernel row among the packed weights
+    static constexpr int32_t kPositions = Shape::kKernelHeight * kRowPositions;
     static constexpr int32_t kPairWeights = (kPositions + 1) / 2 * 4;  // packed weights of two channels
-    static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0 &&
-                                     kPositions <= kUnrolledPositions;
+    // Channels come in groups of four; SXTB16 unpacks the first and third, then the second and fourth: these are the pairs.
+    static constexpr bool kGrouped = Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0;
+    static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && kGrouped && kPositions <= kUnrolledPositions;
+    // Blocks of four pixels in assembly: 3x3, inputs within reach of LDR, and a requantization that ends in SSAT.
+    static constexpr bool kInBlocks = TINYAUDIO_NN_ASSEMBLY != 0 && kByPair && Shape::kKernelHeight == 3 && Shape::kKernelWidth == 3 &&
+                                      Shape::kDilationWidth == 1 && (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
+                                      2 * (3 * Shape::kStrideWidth + 2) * Shape::kInputChannels <= 4095 &&
+                                      Shape::kRequantization != Requantization::kGeneral && Shape::kActivationMin == -128 &&
+                                      Shape::kActivationMax == 127 && Shape::kOutputWidth >= 4;
 };
 
-// Put padded row `row` (0 is the topmost padding row) into the ring.
+// The first channel of a pair, and how far the second one is from it.
+template <typename Shape>
+inline int32_t first_of_pair(int32_t pair) {
+    return DepthwiseRows<Shape>::kGrouped ? pair / 2 * 4 + pair % 2 : 2 * pair;
+}
+template <typename Shape>
+constexpr int32_t kPairDistance = DepthwiseRows<Shape>::kGrouped ? 2 : 1;
+
+// Where the weights of a channel start.
+template <typename Shape>
+inline const int8_t* weights_of_channel(const int8_t* weights, int32_t channel) {
+    using Rows = DepthwiseRows<Shape>;
+    const int32_t pair = Rows::kGrouped ? channel / 4 * 2 + channel % 2 : channel / 2;
+    const int32_t lane = Rows::kGrouped ? channel % 4 / 2 : channel % 2;
+    return weights + pair * Rows::kPairWeights + 2 * lane;
+}
+
+// Put padded row `row` (0 is the topmost padding row) into the ring; with kByPair, pair of channels by pair.
 template <typename Shape>
 inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) {
     using Rows = DepthwiseRows<Shape>;
@@ -47,10 +72,11 @@ inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) 
     }
     const int8_t* source = inside ? input + y * Shape::kInputWidth * Shape::kInputChannels : input;
     if constexpr (Rows::kByPair) {
+#pragma GCC unroll 4
         for (; index < right; index += 4, source += 4) {
             const uint32_t word = load_word(source);
-            store_word(target + index, pack_bottoms(sxtb16(word), sxtb16_ror8(word)));
-            store_word(target + index + 2, pack_tops(sxtb16(word), sxtb16_ror8(word)));
+            store_word(target + index, sxtb16(word));
+            store_word(target + index + 2, sxtb16_ror8(word));
         }
     } else {
         for (; index < right; ++index, ++source) {
@@ -67,17 +93,17 @@ template <typename Shape>
 inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
     using Rows = DepthwiseRows<Shape>;
     for (int32_t channel = 0; channel < Rows::kOutputChannels; ++channel) {
-        const Requantizer<Shape> requantize(weights, channel);
+        const Requantizer<Shape> requantize(weights.multipliers[channel], weights.right_shifts[channel]);
         const int32_t bias = weights.bias[channel];
-        const int8_t* const packed = weights.weights + channel / 2 * Rows::kPairWeights + channel % 2 * 2;
+        const int8_t* const packed = weights_of_channel<Shape>(weights.weights, channel);
         for (int32_t x = 0; x < Shape::kOutputWidth; ++x) {
             int32_t accumulator = bias;
-            int32_t position = 0;
             for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
                 const int32_t row = first_row + kernel_y * Shape::kDilationHeight;
                 const int16_t* source = ring + row % Rows::kRows * Rows::kRowElements +
                                         x * Shape::kStrideWidth * Shape::kInputChannels + channel / Shape::kChannelMultiplier;
-                for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x, ++position) {
+                for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x) {
+                    const int32_t position = kernel_y * Rows::kRowPositions + kernel_x;
                     accumulator += *source * packed[position / 2 * 4 + position % 2];
                     source += Shape::kDilationWidth * Shape::kInputChannels;
                 }
@@ -87,92 +113,144 @@ inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* 
     }
 }
 
-// One kernel position for kPixels neighbouring outputs of two channels. `source`: the row, at the first pixel's first column.
+// One kernel position for kPixels neighbouring outputs of two channels; a packed position without a kernel position is passed over.
+// `rows[kernel_y]`: the padded row; `offset`: the first pixel's first column.
 template <typename Shape, int32_t kPixels, int32_t kPosition>
-inline void depthwise_position(const int16_t* source, uint32_t weights, int32_t (&accumulators)[kPixels][2]) {
-    constexpr int32_t kColumn = kPosition % Shape::kKernelWidth * Shape::kDilationWidth * Shape::kInputChannels;
-    constexpr int32_t kNextPixel = Shape::kStrideWidth * Shape::kInputChannels;
-#if TINYAUDIO_NN_ASSEMBLY
-    constexpr bool kInReach = 2 * (kColumn + 3 * kNextPixel) <= 4095;  // of LDR
-    if constexpr (kPixels == 4 && kInReach) {
-        constexpr int32_t kFirst = 2 * kColumn;
-        constexpr int32_t kStep = 2 * kNextPixel;
-        accumulate_depthwise_pixels<kFirst, kFirst + kStep>(source, weights, accumulators[0], accumulators[1]);
-        accumulate_depthwise_pixels<kFirst + 2 * kStep, kFirst + 3 * kStep>(source, weights, accumulators[2], accumulators[3]);
-        return;
-    }
-#endif
+inline void depthwise_position(const int16_t* const* rows, int32_t offset, uint32_t weights, int32_t (&accumulators)[kPixels][2]) {
+    constexpr int32_t kKernelX = kPosition % DepthwiseRows<Shape>::kRowPositions;
+    if constexpr (kPosition < DepthwiseRows<Shape>::kPositions && kKernelX < Shape::kKernelWidth) {
+        constexpr int32_t kNextPixel = Shape::kStrideWidth * Shape::kInputChannels;
+        const int16_t* const row = rows[kPosition / DepthwiseRows<Shape>::kRowPositions];
+        const int16_t* const source = row + offset + kKernelX * Shape::kDilationWidth * Shape::kInputChannels;
 #pragma GCC unroll 4
-    for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-        const uint32_t values = load_word(source + kColumn + pixel * kNextPixel);
-        accumulators[pixel][0] = smlabb(values, weights, accumulators[pixel][0]);
-        accumulators[pixel][1] = smlatt(values, weights, accumulators[pixel][1]);
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            const uint32_t values = load_word(source + pixel * kNextPixel);
+            accumulators[pixel][0] = smlabb(values, weights, accumulators[pixel][0]);
+            accumulators[pixel][1] = smlatt(values, weights, accumulators[pixel][1]);
+        }
     }
 }
 
-// All kernel positions from kPosition (even) on, two at a time. rows[kernel_y]: the padded row.
+// All packed positions from kPosition (even) on, two at a time.
 template <typename Shape, int32_t kPixels, int32_t kPosition = 0>
 inline void depthwise_accumulate(const int16_t* const* rows, int32_t offset, const int8_t* weights, int32_t (&accumulators)[kPixels][2]) {
-    constexpr int32_t kPositions = DepthwiseRows<Shape>::kPositions;
-    if constexpr (kPosition < kPositions) {
+    if constexpr (kPosition < DepthwiseRows<Shape>::kPositions) {
         const uint32_t word = load_word(weights + 2 * kPosition);
-        depthwise_position<Shape, kPixels, kPosition>(rows[kPosition / Shape::kKernelWidth] + offset, sxtb16(word), accumulators);
-        if constexpr (kPosition + 1 < kPositions) {
-            const int16_t* const source = rows[(kPosition + 1) / Shape::kKernelWidth] + offset;
-            depthwise_position<Shape, kPixels, kPosition + 1>(source, sxtb16_ror8(word), accumulators);
-        }
+        depthwise_position<Shape, kPixels, kPosition>(rows, offset, sxtb16(word), accumulators);
+        depthwise_position<Shape, kPixels, kPosition + 1>(rows, offset, sxtb16_ror8(word), accumulators);
         depthwise_accumulate<Shape, kPixels, kPosition + 2>(rows, offset, weights, accumulators);
     }
 }
 
 template <typename Shape, int32_t kPixels>
-inline void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t channel, int8_t* output, const ChannelWeights& weights) {
+__attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int32_t x, int32_t pair, int8_t* output,
+                                                const ChannelWeights& weights) {
+    const int32_t channel = first_of_pair<Shape>(pair);
     int32_t accumulators[kPixels][2];
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
         accumulators[pixel][0] = weights.bias[channel];
-        accumulators[pixel][1] = weights.bias[channel + 1];
+        accumulators[pixel][1] = weights.bias[channel + kPairDistance<Shape>];
     }
-    const int32_t offset = x * Shape::kStrideWidth * Shape::kInputChannels + channel;
-    const int8_t* const packed = weights.weights + channel / 2 * DepthwiseRows<Shape>::kPairWeights;
-    depthwise_accumulate<Shape, kPixels>(rows, offset, packed, accumulators);
+    const int32_t offset = x * Shape::kStrideWidth * Shape::kInputChannels + 2 * pair;
+    depthwise_accumulate<Shape, kPixels>(rows, offset, weights.weights + pair * DepthwiseRows<Shape>::kPairWeights, accumulators);
     output += x * Shape::kInputChannels + channel;
 #pragma GCC unroll 2
     for (int32_t lane = 0; lane < 2; ++lane) {
-        const Requantizer<Shape> requantize(weights, channel + lane);
+        const int32_t other = lane * kPairDistance<Shape>;
+        const Requantizer<Shape> requantize(weights.multipliers[channel + other], weights.right_shifts[channel + other]);
 #pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-            output[pixel * Shape::kInputChannels + lane] = requantize(accumulators[pixel][lane]);
+            output[pixel * Shape::kInputChannels + other] = requantize(accumulators[pixel][lane]);
         }
     }
 }
 
-// One output row, two channels and up to four pixels at a time.
+#if TINYAUDIO_NN_ASSEMBLY
+// Spread the constants of all channel pairs as depthwise_blocks takes them.
 template <typename Shape>
-inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
+inline void prepare_depthwise_pairs(const ChannelWeights& weights, DepthwisePair* pairs) {
+    for (int32_t number = 0; number < Shape::kInputChannels / 2; ++number) {
+        DepthwisePair& pair = pairs[number];
+        const int32_t channel = first_of_pair<Shape>(number);
+        const int8_t* const packed = weights.weights + number * DepthwiseRows<Shape>::kPairWeights;
+        pair.next = first_of_pair<Shape>(number + 1) - channel;
+        for (int32_t row = 0; row < 3; ++row) {
+            const uint32_t first = sxtb16(load_word(packed + 8 * row));
+            const uint32_t second = sxtb16_ror8(load_word(packed + 8 * row));
+            const uint32_t third = sxtb16(load_word(packed + 8 * row + 4));
+            pair.weights[3 * row] = sadd16(first, first);
+            pair.weights[3 * row + 1] = sadd16(second, second);
+            pair.weights[3 * row + 2] = sadd16(third, third);
+        }
+        for (int32_t lane = 0; lane < 2; ++lane) {
+            const int32_t which = channel + lane * kPairDistance<Shape>;
+            pair.bias[lane] = 2 * weights.bias[which];
+            pair.multipliers[lane] = weights.multipliers[which];
+            pair.half_shifts[lane] = weights.right_shifts[which] - 1;
+        }
+    }
+}
+
+// The blocks of four pixels of one output row.
+template <typename Shape>
+inline void depthwise_blocks_of_row(const int16_t* const* rows, int8_t* output, const DepthwisePair* pairs) {
+    constexpr int32_t kPixels = Shape::kOutputWidth / 4 * 4;
+    constexpr int32_t kInputs = kPixels * Shape::kStrideWidth * Shape::kInputChannels;
+    const DepthwiseRow row = {
+        {rows[0], rows[1], rows[2]},       rows[0] + kInputs, output, 2 * Shape::kOutputZeroPoint + 1, 2 * kInputs,
+        kPixels * Shape::kInputChannels, pairs + Shape::kInputChannels / 2,
+    };
+    constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
+    depthwise_blocks<Shape::kStrideWidth, Shape::kInputChannels, kClamped>(row, pairs);
+}
+#endif
+
+// One output row, two channels and up to four pixels at a time. `pairs`: prepared, where blocks are in assembly.
+template <typename Shape>
+inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights,
+                                  const void* pairs) {
     using Rows = DepthwiseRows<Shape>;
+    constexpr int32_t kBlocks = Shape::kOutputWidth / 4;
+    constexpr int32_t kTail = Shape::kOutputWidth % 4;
     const int16_t* rows[Shape::kKernelHeight];
     for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
         rows[kernel_y] = ring + (first_row + kernel_y * Shape::kDilationHeight) % Rows::kRows * Rows::kRowElements;
     }
-    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += 2) {
-        int32_t x = 0;
-        for (; x + 4 <= Shape::kOutputWidth; x += 4) {
-            depthwise_pixels<Shape, 4>(rows, x, channel, output, weights);
+#if TINYAUDIO_NN_ASSEMBLY
+    if constexpr (Rows::kInBlocks && kBlocks > 0) {
+        depthwise_blocks_of_row<Shape>(rows, output, static_cast<const DepthwisePair*>(pairs));
+    }
+#else
+    static_cast<void>(pairs);
+#endif
+    for (int32_t pair = 0; pair < Shape::kInputChannels / 2; ++pair) {
+        if constexpr (!Rows::kInBlocks && kBlocks > 0) {
+            for (int32_t x = 0; x < 4 * kBlocks; x += 4) {
+                depthwise_pixels<Shape, 4>(rows, x, pair, output, weights);
+            }
         }
-        if constexpr (Shape::kOutputWidth % 4 != 0) {
-            depthwise_pixels<Shape, Shape::kOutputWidth % 4>(rows, x, channel, output, weights);
+        if constexpr (kTail != 0) {
+            depthwise_pixels<Shape, kTail>(rows, Shape::kOutputWidth - kTail, pair, output, weights);
         }
     }
 }
 
 // Shape: sizes, strides, dilations, paddings, kChannelMultiplier, kInputZeroPoint, and Requantizer's.
 // Weights, for each pair of output channels (a, b) and of kernel positions (0, 1): a0 a1 b0 b1; padding holds zeros.
-// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements].
+// With a multiple of four channels and no multiplier, the pairs are (0, 2), (1, 3), (4, 6), (5, 7) ... Each row of a kernel 3 positions wide is padded to 4.
+// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements], and behind it, 4-byte aligned, 64 bytes for each two channels
+// where the kernel is 3x3 and each input channel has one output channel.
 template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {
     using Rows = DepthwiseRows<Shape>;
     int16_t* const rows = static_cast<int16_t*>(ring);
+    void* const pairs = rows + Rows::kRows * Rows::kRowElements;
+#if TINYAUDIO_NN_ASSEMBLY
+    if constexpr (Rows::kInBlocks) {
+        prepare_depthwise_pairs<Shape>(weights, static_cast<DepthwisePair*>(pairs));
+    }
+#endif
     int32_t loaded = 0;  // padded rows below this index are in the ring, or no longer needed
     for (int32_t y = 0; y < Shape::kOutputHeight; ++y) {
         const int32_t first_row = y * Shape::kStrideHeight;
@@ -180,7 +258,7 @@ void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights
             load_depthwise_row<Shape>(input, loaded, rows);
         }
         if constexpr (Rows::kByPair) {
-            depthwise_row_by_pair<Shape>(rows, first_row, output, weights);
+            depthwise_row_by_pair<Shape>(rows, first_row, output, weights, pairs);
         } else {
             depthwise_row_plain<Shape>(rows, first_row, output, weights);
         }

@@ -42,17 +42,17 @@ inline uint32_t sxtb16_ror8(uint32_t word) {
     return result;
 }
 
-// Bottom half of `bottom`, bottom half of `top` above it.
-inline uint32_t pack_bottoms(uint32_t bottom, uint32_t top) {
+// Two sums of halves.
+inline uint32_t sadd16(uint32_t a, uint32_t b) {
     uint32_t result;
-    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(bottom), "r"(top));
+    __asm__("sadd16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
     return result;
 }
 
-// Top half of `bottom`, top half of `top` above it.
-inline uint32_t pack_tops(uint32_t bottom, uint32_t top) {
+// Two differences of halves.
+inline uint32_t ssub16(uint32_t a, uint32_t b) {
     uint32_t result;
-    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(result) : "r"(top), "r"(bottom));
+    __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
     return result;
 }
 
@@ -103,8 +103,8 @@ inline uint32_t sxtb16(uint32_t word) {
     return join_halves(static_cast<int8_t>(word & 0xffu), static_cast<int8_t>((word >> 16) & 0xffu));
 }
 inline uint32_t sxtb16_ror8(uint32_t word) { return sxtb16((word >> 8) | (word << 24)); }
-inline uint32_t pack_bottoms(uint32_t bottom, uint32_t top) { return join_halves(bottom_half(bottom), bottom_half(top)); }
-inline uint32_t pack_tops(uint32_t bottom, uint32_t top) { return join_halves(top_half(bottom), top_half(top)); }
+inline uint32_t sadd16(uint32_t a, uint32_t b) { return join_halves(bottom_half(a) + bottom_half(b), top_half(a) + top_half(b)); }
+inline uint32_t ssub16(uint32_t a, uint32_t b) { return join_halves(bottom_half(a) - bottom_half(b), top_half(a) - top_half(b)); }
 inline int32_t smlabb(uint32_t a, uint32_t b, int32_t sum) { return sum + bottom_half(a) * bottom_half(b); }
 inline int32_t smlatt(uint32_t a, uint32_t b, int32_t sum) { return sum + top_half(a) * top_half(b); }
 inline int32_t smlad(uint32_t a, uint32_t b, int32_t sum) { return smlatt(a, b, smlabb(a, b, sum)); }

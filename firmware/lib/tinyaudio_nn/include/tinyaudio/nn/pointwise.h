@@ -10,7 +10,7 @@ namespace tinyaudio {
 namespace nn {
 
 template <typename Shape, int32_t kPixels>
-void pointwise_block(const int8_t* input, int8_t* output, const ChannelWeights& weights, int16_t* columns) {
+void pointwise_block(const int8_t* input, int8_t* output, const int32_t* stream, int16_t* columns) {
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
         expand_column<kPixels>(input + pixel * Shape::kInputChannels, Shape::kInputChannels, columns + 2 * pixel);
     }
@@ -19,21 +19,21 @@ void pointwise_block(const int8_t* input, int8_t* output, const ChannelWeights& 
             columns[(Shape::kInputChannels / 2 * kPixels + pixel) * 2 + 1] = 0;
         }
     }
-    multiply_columns<Shape, kPixels>(columns, weights, output);
+    multiply_columns<Shape, kPixels>(columns, stream, output);
 }
 
 // Shape: kPixels, kInputChannels, and multiply_columns'. `columns`: int16[min(kPixels, kBlockPixels) * kDepth].
 template <typename Shape>
-void pointwise(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* columns) {
+void pointwise(const int8_t* input, int8_t* output, const int32_t* stream, void* columns) {
     int16_t* const block = static_cast<int16_t*>(columns);
     int32_t pixel = 0;
     for (; pixel + kBlockPixels <= Shape::kPixels; pixel += kBlockPixels) {
-        pointwise_block<Shape, kBlockPixels>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels, weights,
+        pointwise_block<Shape, kBlockPixels>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels, stream,
                                              block);
     }
     constexpr int32_t kTail = Shape::kPixels % kBlockPixels;
     if constexpr (kTail != 0) {
-        pointwise_block<Shape, kTail>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels, weights, block);
+        pointwise_block<Shape, kTail>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels, stream, block);
     }
 }
 

@@ -15,7 +15,14 @@ enum class Requantization : uint8_t {
     kClampedAtZeroPoint,  // as kRounded, and the lower clamp is the zero point: ties below it do not matter
 };
 
-// Weights of an operator with per-channel requantization.
+// How the weights of a convolution or dense layer lie in its stream, see columns.h.
+enum class WeightFormat : uint8_t {
+    kBytes,
+    kFolded,  // for sums that 24 bits hold: two channels' products come out of one multiplication
+    kWide,
+};
+
+// Weights of a depthwise convolution.
 struct ChannelWeights {
     const int8_t* weights;       // in the order its kernel documents, 4-byte aligned
     const int32_t* bias;         // [channels], the input's zero point folded in
@@ -50,8 +57,7 @@ inline int32_t multiply_by_quantized_multiplier(int32_t value, int32_t multiplie
 template <typename Shape>
 class Requantizer {
 public:
-    Requantizer(const ChannelWeights& weights, int32_t channel)
-        : multiplier_(weights.multipliers[channel]), right_shift_(weights.right_shifts[channel]), addend_(0) {
+    Requantizer(int32_t multiplier, int32_t right_shift) : multiplier_(multiplier), right_shift_(right_shift), addend_(0) {
         if constexpr (kFast) {  // half of the divisor, and the zero point in front of the division
             addend_ = (2 * Shape::kOutputZeroPoint + 1) * (1 << (right_shift_ - 1));
         }

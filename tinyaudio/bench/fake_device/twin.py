@@ -1,18 +1,16 @@
-"""A device that exists only here: it answers the true protocol byte by byte, and the integer twin computes for it."""
+"""The computing part of a fake device: the integer twin of the front end, and a model."""
 
 from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.core.artifacts import ExpectedOutputs
-from tinyaudio.core.errors import ProtocolError
 from tinyaudio.dsp.frontend import (
     FeatureQuantization,
     FrontendStages,
@@ -23,138 +21,12 @@ from tinyaudio.dsp.frontend import (
     post_process,
     quantize_features,
 )
-from tinyaudio.wire.device_link import DeviceLink
-from tinyaudio.wire.messages import (
-    PROTOCOL_VERSION,
-    ClipBegin,
-    ClipResult,
-    Detection,
-    DeviceFault,
-    FaultCode,
-    Hello,
-    HelloRequest,
-    Message,
-    PatchResult,
-    Pcm,
-    ResetRequest,
-    Stage,
-    StageData,
-    StageTrace,
-    TraceMode,
-    decode_message,
-)
+from tinyaudio.wire.messages import ClipBegin, ClipResult, Detection, Message, Overrun, PatchResult, Stage, StageData, StageTrace, TraceMode
 
 _NO_LABEL = -1
 
 #: (clip id, patch index, features int8, in the shape of the model's input) -> (logits int8 [n], scores int8 [labels])
 PatchModel = Callable[[int, int, NDArray[np.int8]], tuple[NDArray[np.int8], NDArray[np.int8]]]
-
-
-class ClipComputer(Protocol):
-    """The computing part of a device."""
-
-    def begin(self, request: ClipBegin) -> list[Message]:
-        """Start a clip; return what it leads to (the result of an empty clip)."""
-
-    def process(self, samples: NDArray[np.int16]) -> list[Message]:
-        """Take the clip's next samples; return all that they complete, `ClipResult` last."""
-
-
-class FakeDevice:
-    """A device for a `LoopbackTransport`.
-
-    Parameters
-    ----------
-    hello
-        What it says of itself; version, nonce, boot id and buffer size are filled in.
-    computer
-        What computes for it.
-    receive_bytes, retransmit_bytes
-        Sizes of the link's buffers.
-
-    Attributes
-    ----------
-    boots
-        How often it was started.
-    """
-
-    def __init__(self, hello: Hello, computer: ClipComputer, *, receive_bytes: int = 4_096, retransmit_bytes: int = 8_192) -> None:
-        self.boots = 0
-        self._hello = hello
-        self._computer = computer
-        self._receive_bytes = receive_bytes
-        self._retransmit_bytes = retransmit_bytes
-        self.reset()
-
-    def reset(self) -> None:
-        """Reboot: forget everything, as a power failure would."""
-        self.boots += 1
-        self._link = DeviceLink(receive_bytes=self._receive_bytes, retransmit_bytes=self._retransmit_bytes)
-        self._forget_clip()
-
-    def receive(self, data: bytes) -> None:
-        """Take received bytes in any pieces, and work as far as the host lets results go."""
-        self._link.receive(data)
-        while self._send_waiting() and (received := self._link.next_message()) is not None:
-            self._handle(received)
-
-    def take_output(self) -> bytes:
-        """Return what is to be written, and forget it."""
-        return self._link.take_output()
-
-    def _forget_clip(self) -> None:
-        self._waiting: deque[Message] = deque()  # results that did not fit the link yet
-        self._request: ClipBegin | None = None
-        self._samples = 0
-
-    def _send_waiting(self) -> bool:
-        """Send what waits; return whether all of it went, so that more may be taken in."""
-        if self._link.hello_pending:
-            return True  # a new session begins; what waits will be dropped
-        while self._waiting and self._link.send(self._waiting[0]):
-            self._waiting.popleft()
-        return not self._waiting
-
-    def _handle(self, received: tuple[int, bytes]) -> None:
-        try:
-            message = decode_message(*received)
-        except ProtocolError as error:
-            self._refuse(str(error))
-            return
-        match message:
-            case HelloRequest():
-                self._forget_clip()
-                self._waiting.append(self._answer(message.nonce))
-            case ClipBegin():
-                self._forget_clip()
-                self._request = message
-                self._waiting.extend(self._computer.begin(message))
-            case Pcm():
-                self._take_samples(message)
-            case ResetRequest():
-                self.reset()
-            case _:
-                self._refuse(f"{type(message).__name__} is not for a device")
-
-    def _answer(self, nonce: int) -> Hello:
-        return dataclasses.replace(
-            self._hello, protocol_version=PROTOCOL_VERSION, nonce=nonce, boot_id=self.boots, retransmit_bytes=self._retransmit_bytes
-        )
-
-    def _take_samples(self, message: Pcm) -> None:
-        request = self._request
-        if request is None or message.clip_id != request.clip_id or message.offset_samples != self._samples:
-            self._refuse("Pcm does not continue the clip")
-            return
-        self._samples += len(message.samples)
-        if self._samples > request.total_samples:
-            self._refuse("Pcm goes beyond the end of the clip")
-            return
-        self._waiting.extend(self._computer.process(np.array(message.samples, np.int16)))
-
-    def _refuse(self, text: str) -> None:
-        self._forget_clip()
-        self._waiting.append(DeviceFault(code=FaultCode.BAD_REQUEST, text=text[: DeviceFault.MAX_TEXT]))
 
 
 class TwinComputer:
@@ -193,17 +65,41 @@ class TwinComputer:
         self._smoothing_patches = smoothing_patches
         self._detection_threshold = detection_threshold
 
-    def begin(self, request: ClipBegin) -> list[Message]:
+    def begin(self, request: ClipBegin, *, detection_threshold: int | None = None) -> list[Message]:
         """Start a clip."""
-        spec = self._tables.spec
         self._request = request
+        self._threshold = self._detection_threshold if detection_threshold is None else detection_threshold
         self._samples = 0
-        self._buffer = np.empty(0, np.int16)  # from the first sample of frame `_frames` on
-        self._features = np.empty((0, spec.feature_bands), np.int8)  # all frames so far
-        self._level: LevelState | None = None
+        self._overruns = 0
+        self._frames = 0
         self._scores: list[NDArray[np.int8]] = []
         self._detected_label = _NO_LABEL
+        self._begin_segment()
         return [self._result()] if request.total_samples == 0 else []
+
+    def lose(self, samples: int) -> list[Message]:
+        """Start afresh behind a gap, but for indices, sums and the decision."""
+        overrun = Overrun(
+            clip_id=self._request.clip_id,
+            position_samples=self._samples + self._overruns,
+            lost_samples=samples,
+            next_frame_index=self._frames,
+            next_patch_index=len(self._scores),
+        )
+        self._overruns += samples
+        self._begin_segment()
+        return [overrun, *self._result_at_end()]
+
+    def end(self) -> list[Message]:
+        """End the clip here."""
+        return [self._result()]
+
+    def _begin_segment(self) -> None:
+        """Begin a stretch without a gap."""
+        self._first_patch = len(self._scores)
+        self._buffer = np.empty(0, np.int16)  # from the first sample of the next frame on
+        self._features = np.empty((0, self._tables.spec.feature_bands), np.int8)  # all frames of the segment so far
+        self._level: LevelState | None = None
 
     def process(self, samples: NDArray[np.int16]) -> list[Message]:
         """Take the clip's next samples."""
@@ -219,13 +115,15 @@ class TwinComputer:
             for index in range(count):
                 messages += self._frame(stages, features, index)
             self._buffer = self._buffer[count * spec.hop_samples :]
-        if self._samples == self._request.total_samples:
-            messages.append(self._result())
-        return messages
+        return [*messages, *self._result_at_end()]
+
+    def _result_at_end(self) -> list[Message]:
+        return [self._result()] if self._samples + self._overruns == self._request.total_samples else []
 
     def _frame(self, stages: FrontendStages, features: NDArray[np.int8], index: int) -> list[Message]:
         spec, request = self._tables.spec, self._request
-        frame_index = len(self._features)
+        frame_index = self._frames
+        self._frames += 1
         self._features = np.concatenate([self._features, features[index : index + 1]])
         arrays: list[NDArray[Any]] = [stages.window, stages.fft, stages.energy, stages.mel, stages.log, stages.post, features]
         rows = [array[index].tobytes() for array in arrays]
@@ -237,18 +135,20 @@ class TwinComputer:
             for stage in Stage:
                 if request.capture_stages >> stage & 1:
                     messages += _pieces(request.clip_id, frame_index, stage, rows[stage])
-        patch_index, odd = divmod(frame_index + 1 - spec.patch_frames, spec.patch_hop_frames)
-        if patch_index >= 0 and odd == 0:
-            messages += self._patch(patch_index, frame_index)
+        patch, odd = divmod(len(self._features) - spec.patch_frames, spec.patch_hop_frames)
+        if patch >= 0 and odd == 0:
+            messages += self._patch(patch, frame_index)
         return messages
 
-    def _patch(self, patch_index: int, frame_index: int) -> list[Message]:
+    def _patch(self, patch: int, frame_index: int) -> list[Message]:
+        """Infer a patch of the segment."""
         spec, clip_id = self._tables.spec, self._request.clip_id
-        start = patch_index * spec.patch_hop_frames
+        start = patch * spec.patch_hop_frames
+        patch_index = self._first_patch + patch
         features = np.ascontiguousarray(patches(self._features[start : start + spec.patch_frames], spec)[0])
         logits, scores = self._model(clip_id, patch_index, features)
         self._scores.append(scores)
-        smoothed = self._scores[-self._smoothing_patches :]
+        smoothed = self._scores[self._first_patch :][-self._smoothing_patches :]
         sums = np.stack(smoothed).sum(axis=0, dtype=np.int64)
         result = PatchResult(
             clip_id=clip_id,
@@ -264,7 +164,7 @@ class TwinComputer:
 
     def _detections(self, frame_index: int, sums: NDArray[np.int64], count: int) -> list[Message]:
         label = int(sums.argmax())
-        if sums[label] < self._detection_threshold * count:
+        if sums[label] < self._threshold * count:
             label = _NO_LABEL
         if label == self._detected_label:
             return []
@@ -285,9 +185,9 @@ class TwinComputer:
         return ClipResult(
             clip_id=self._request.clip_id,
             samples_received=self._samples,
-            frames=len(self._features),
+            frames=self._frames,
             patches=len(self._scores),
-            overruns=0,
+            overruns=self._overruns,
             label_index=int(sums.argmax()) if self._scores else _NO_LABEL,
             score_sums=tuple(sums.tolist()),
         )
