@@ -62,7 +62,7 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
         If the board's microphone cannot give the front end's sample rate.
     """
     _check_board(inputs.board, inputs.tables)
-    compiled = compile_model(inputs.quantized.tflite, name="model")
+    compiled = compile_model(inputs.quantized.tflite, name="model", int8_ends=True)
     _check_model(inputs, compiled)
     quantization = design_feature_quantization(
         compiled.input_.scale,
