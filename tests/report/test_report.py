@@ -40,7 +40,7 @@ def test_the_page_is_whole_and_loads_nothing() -> None:
     page = _Page()
     page.feed(text)
     assert page.open == []
-    assert len(page.addresses) == 3 + 1 + 1 + 2 + 1  # confusions, budget, memory, one example with its sound
+    assert len(page.addresses) == 3 + 1 + 1 + 1 + 2 + 1  # confusions, budget, memory, arena, one example with its sound
     assert all(address.startswith("data:") for address in page.addresses)
     assert "birdsong <chirps>" not in text
     assert "doorbell &amp; co" in text

@@ -26,7 +26,7 @@ from tinyaudio.core.artifacts import (
 )
 from tinyaudio.core.board import load_board
 from tinyaudio.core.spec import FrontendSpec
-from tinyaudio.report import ExampleClip, KernelDistance, ReportInputs
+from tinyaudio.report import ArenaBuffer, ArenaTimeline, ExampleClip, KernelDistance, ReportInputs
 
 LABELS = ("birdsong <chirps>", "knocking", "siren")
 
@@ -156,5 +156,14 @@ def report_inputs(*, failed: bool = False) -> ReportInputs:
         build=build,
         kernel_distances=(KernelDistance(kernel="esp_sc16", clips=12, steps={0: 900, 1: 95, 2: 5}),),
         examples=(example,),
+        arena=ArenaTimeline(
+            title="doorbell",
+            arena_bytes=3_000,
+            steps=("op0_conv", "op1_dense"),
+            buffers=(
+                ArenaBuffer(name="image", offset_bytes=0, bytes=2_000, first=-1, last=0),
+                ArenaBuffer(name="scratch", offset_bytes=2_000, bytes=1_000, first=0, last=0, is_scratch=True),
+            ),
+        ),
         fingerprints={"front end": "1" * 64, "model": "2" * 64},
     )

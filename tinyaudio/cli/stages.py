@@ -185,7 +185,7 @@ def say_proof(output: Output, proof: Any) -> None:
         accuracy, mismatches = facts["accuracy"], facts["mismatches"]
         rows = [
             ("clips, frames", f"{facts['clips']:,}, {facts['frames']:,}"),
-            ("accuracy float / INT8 / device", f"{accuracy['float']:.1%} / {accuracy['int8']:.1%} / {accuracy['device']:.1%}"),
+            (f"accuracy {' / '.join(accuracy)}", " / ".join(f"{value:.1%}" for value in accuracy.values())),
             ("mismatches front end / model / decisions", " / ".join(f"{mismatches[kind]:,}" for kind in ("frontend", "model", "decisions"))),
         ]
         for unit in {"instructions", "cycles", "nanoseconds"} & set(facts):

@@ -17,22 +17,35 @@ TaskOption = Annotated[str, typer.Option("--task", help="events (what is heard) 
 def new(
     directory: Annotated[Path, typer.Argument(help="Folder to make.", file_okay=False)],
     task: TaskOption = "events",
+    from_manifest: Annotated[Path | None, typer.Option("--from-manifest", help="List of recordings, a CSV file.", dir_okay=False)] = None,
+    from_model: Annotated[Path | None, typer.Option("--from-model", help="A finished .tflite in place of training.", dir_okay=False)] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="Front end of that model, by name.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Labels of that model: a text file, one a line, in the order of its outputs.", dir_okay=False)
+    ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Make a project: tinyaudio.toml with every setting explained, a manifest to fill in, a README.
 
+    With --from-model the project is around a finished INT8 classifier: it is held against its front end and labels, and
+    evaluate, calibrate, render, build, hil and run work without training.
+
     Example: tinyaudio new doorbell --task events
+
+    Example: tinyaudio new keywords --from-model kws.tflite --preset mfcc --labels kws_labels.txt
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import new_project
+        from tinyaudio.core.errors import InputError
+        from tinyaudio.pipeline import ModelSource, new_project
 
-        files = new_project(directory, task=task)
-        output.result(
-            {"project": str(directory), "files": files},
-            text=f"made {directory}: list your recordings in {directory / 'manifest.csv'}, then `tinyaudio data check --project {directory}`",
-        )
+        if from_model is None and (preset is not None or labels is not None):
+            raise InputError("is about a finished model", hint="add --from-model FILE", where="--preset" if preset is not None else "--labels")
+        model = None if from_model is None else ModelSource(path=from_model, preset=preset, labels=labels)
+        files = new_project(directory, task=task, manifest=from_manifest, model=model)
+        listed = f"list your recordings in {directory / 'manifest.csv'}, then " if from_manifest is None else ""
+        output.result({"project": str(directory), "files": files}, text=f"made {directory}: {listed}`tinyaudio data check --project {directory}`")
 
 
 def demo(

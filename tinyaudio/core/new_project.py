@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_names
@@ -41,6 +45,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # seed = 1
 
 [frontend]                       # lengths in samples and frames, never in milliseconds; the defaults are YAMNet's
+{frontend}\
 # preset = "yamnet"              # or {presets}; what stands below changes it
 # sample_rate_hz = 16000
 # window_samples = 400
@@ -66,6 +71,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # cepstral_coefficients = 0      # 10: MFCCs in place of the log-mel
 
 [model]
+{model}\
 # architecture = "mobilenet_v1"  # or "mobilenet_v2", "ds_cnn", "tcn"
 # width_multiplier = 0.25
 # blocks = 13                    # at most; mobilenet_v2 has 10, ds_cnn 4, tcn 7
@@ -136,6 +142,21 @@ An audio event classifier for a microcontroller, made with tinyaudio.
 `{project_file}` holds all settings, with their defaults in comments.
 """
 
+_MODEL_README = """\
+# {name}
+
+A project around a finished model, `{model_file}`, made with tinyaudio. Nothing is trained: the model is held against the
+front end, compiled, and proven on a board.
+
+1. List recordings to test it with in `{manifest}`, one row a clip: `filename,label,group` (a group is what clips of one
+   source share). Labels are those of `[model]`. Where there is a column `split`, the rows marked `test` are used, else all of them.
+2. `tinyaudio data check` names every fault of the data by its row; `tinyaudio evaluate` measures the model on it.
+3. `tinyaudio run` builds the firmware, runs it on an emulated board and compares every stage with the reference. The
+   report is one HTML file under `runs/`.
+
+`{project_file}` holds all settings, with their defaults in comments.
+"""
+
 _MANIFEST = """\
 filename,label,group,split
 audio/example_dog_1.wav,dog,recording_1,train
@@ -145,7 +166,16 @@ audio/example_rain_2.wav,rain,recording_4,test
 """
 
 
-def new_project_files(task: Task, name: str, *, manifest: str = "") -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedModel:
+    """What a project around a finished model says of it."""
+
+    file: str  # relative to the project
+    labels: tuple[str, ...]  # in the order of its outputs
+    frontend: Mapping[str, Any]  # keys of [frontend]: a preset, or fields of the front end
+
+
+def new_project_files(task: Task, name: str, *, manifest: str = "", model: FinishedModel | None = None) -> dict[str, str]:
     """Return the files of a new project.
 
     Parameters
@@ -156,6 +186,8 @@ def new_project_files(task: Task, name: str, *, manifest: str = "") -> dict[str,
         Of the project; characters that a name may not have become ``_``.
     manifest
         An existing manifest to point at, relative to the project or absolute. Empty: an example manifest is written.
+    model
+        A finished model in place of training; its file is not among those returned.
 
     Returns
     -------
@@ -178,7 +210,36 @@ def new_project_files(task: Task, name: str, *, manifest: str = "") -> dict[str,
         raise ProjectError(
             f"the manifest's path {manifest!r} has characters that a TOML string would need to escape", hint="rename it", where="data.manifest"
         )
-    names = {"name": clean_name, "task": task, "manifest": manifest or "manifest.csv", "project_file": PROJECT_FILE}
+    names = {"name": clean_name, "task": task, "manifest": manifest or "manifest.csv", "project_file": PROJECT_FILE, "frontend": "", "model": ""}
     names["presets"] = ", ".join(f'"{preset}"' for preset in preset_names() if preset != DEFAULT_PRESET)
-    files = {PROJECT_FILE: _TOML.format(**names), "README.md": _README.format(**names)}
-    return files if manifest else {**files, "manifest.csv": _MANIFEST}
+    readme, example = _README, _MANIFEST
+    if model is not None:
+        names["frontend"] = "".join(f"{key} = {_toml(value)}\n" for key, value in model.frontend.items())
+        names["model"] = (
+            f"file = {_toml(model.file)}  # finished: nothing is trained\nlabels = {_toml(model.labels)}  # in the order of its outputs\n"
+        )
+        names["model_file"] = model.file
+        readme, example = (
+            _MODEL_README,
+            _model_manifest(model),
+        )
+    files = {PROJECT_FILE: _TOML.format(**names), "README.md": readme.format(**names)}
+    return files if manifest else {**files, "manifest.csv": example}
+
+
+def _model_manifest(model: FinishedModel) -> str:
+    """Return a manifest with two made-up rows."""
+    rows = [
+        f"audio/example_{number}.wav,{_csv(label)},recording_{number}" for number, label in enumerate((model.labels[0], model.labels[-1]), start=1)
+    ]
+    return "\n".join(["filename,label,group", *rows, ""])
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML: JSON's strings, numbers, booleans and arrays are TOML's, too."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _csv(text: str) -> str:
+    """Return a field of a CSV file."""
+    return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\n') else text

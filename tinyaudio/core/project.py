@@ -77,8 +77,10 @@ class DataTable(_Section):
 
 
 class ModelTable(_Section):
-    """``[model]``: the network."""
+    """``[model]``: the network, or a finished model in its place."""
 
+    file: str = ""  # a finished .tflite, relative to the project's folder: nothing is trained then
+    labels: _Texts = ()  # of `file`, in the order of its outputs
     architecture: Architecture = "mobilenet_v1"
     width_multiplier: float = Field(default=0.25, ge=0.05, le=1.0)
     blocks: int = Field(default=13, ge=1, le=13)  # mobilenet_v1 is as deep as YAMNet's body at 13; others take what they have up to it
@@ -205,6 +207,11 @@ class Project:
     def manifest_path(self) -> Path:
         """Where the manifest lies; the files it lists are relative to its folder."""
         return self.directory / self.data.manifest
+
+    @property
+    def model_path(self) -> Path | None:
+        """Where the finished model lies; None: the project trains its own."""
+        return self.directory / self.model.file if self.model.file else None
 
 
 def load_project(directory: Path) -> Project:
@@ -335,7 +342,17 @@ def _train_rules(section: Any) -> Iterator[str]:
         yield from (f"transfer.frontend.{problem}" for problem in _frontend_rules(section.transfer.frontend))
 
 
-_RULES = {_frontend_rules: "frontend", _data_rules: "data", _train_rules: "train"}
+def _model_rules(section: Any) -> Iterator[str]:
+    if section.labels and not section.file:
+        yield "labels: are those of model.file, which is not given; a model trained here gets its labels from the manifest"
+    if section.file and not section.labels:
+        yield "labels: must name the outputs of model.file, in their order"
+    repeated = sorted({label for label in section.labels if section.labels.count(label) > 1})
+    if repeated:
+        yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
+
+
+_RULES = {_frontend_rules: "frontend", _data_rules: "data", _model_rules: "model", _train_rules: "train"}
 
 
 def _sentence(section: str, model: type[BaseModel], item: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
-from tinyaudio.pipeline.starting import new_project, run_demo
+from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
 
 __all__ = [
     "FlashRequest",
@@ -36,6 +36,7 @@ __all__ = [
     "LiveRequest",
     "ModelOutcome",
     "ModelRequest",
+    "ModelSource",
     "Progress",
     "Proof",
     "StageResult",

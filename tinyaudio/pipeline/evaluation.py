@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyaudio.core.artifacts import Evaluation, LayerError
+from tinyaudio.core.errors import InputError
 from tinyaudio.core.evaluation import EvaluationFigures, evaluation_figures, worst_clips
 from tinyaudio.dsp.audio import USUAL_DEGRADATIONS
 from tinyaudio.learn.dataset import clip_features, clip_reader
@@ -21,8 +22,20 @@ _LAYER_PATCHES = 24  # TensorFlow Lite's reference kernels are slow
 
 
 def evaluation_page(line: Line) -> Path:
-    """Write ``evaluation.html`` into the project's runs folder and return it."""
+    """Write ``evaluation.html`` into the project's runs folder and return it.
+
+    Raises
+    ------
+    InputError
+        If the project's model came finished: the page shows the float model beside it.
+    """
     evaluations = evaluate_stage(line).value
+    if evaluations.float is None:
+        raise InputError(
+            "a finished model has no float model to be shown beside",
+            hint="`tinyaudio evaluate` without --page prints its figures",
+            where="model.file",
+        )
     groups = [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
     predictor = FloatPredictor(train_stage(line).value)
     with line.progress.task("computing intervals") as advance:

@@ -19,7 +19,7 @@ from tinyaudio.core.artifacts import (
 )
 from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
-from tinyaudio.core.errors import ProjectError
+from tinyaudio.core.errors import InputError, ProjectError
 from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
@@ -31,14 +31,16 @@ from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
 from tinyaudio.learn.quantize import quantize
 from tinyaudio.learn.training import Backbone, read_backbone, train
+from tinyaudio.pipeline.foreign import finished_model
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
+from tinyaudio.pipeline.model_file import model_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluations:
     """Float and INT8 on the test split."""
 
-    float: Evaluation
+    float: Evaluation | None  # None: the model came finished, as INT8
     int8: Evaluation
 
 
@@ -159,8 +161,16 @@ def augmented_stage(line: Line) -> StageResult[AugmentedFeatures]:
 
 @once
 def train_stage(line: Line) -> StageResult[TrainedModel]:
-    """Train the float model."""
+    """Train the float model.
+
+    Raises
+    ------
+    InputError
+        If the project's model came finished.
+    """
     project = line.project
+    if project.model_path is not None:
+        raise InputError("there is nothing to train: the model is finished", hint="take file out of [model] to train one", where="model.file")
     augmented = augmented_stage(line) if project.train.audio.versions else None
     features = features_stage(line) if augmented is None else augmented
     feature_set = features_stage(line).value if augmented is None else augmented.value.features
@@ -189,7 +199,9 @@ def _backbone(project: Project) -> Backbone | None:
 
 @once
 def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
-    """Quantize the float model to INT8."""
+    """Quantize the float model to INT8, or take the finished one."""
+    if line.project.model_path is not None:
+        return _finished_stage(line, line.project.model_path)
     features, trained = features_stage(line), train_stage(line)
     return reuse_or_make(
         line,
@@ -202,6 +214,18 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
         },
         description="quantizing to INT8",
         make=lambda advance: quantize(trained.value, features.value, line.project.quantize, on_progress=advance),
+    )
+
+
+def _finished_stage(line: Line, path: Path) -> StageResult[QuantizedModel]:
+    tables = project_frontend(line.project)
+    return reuse_or_make(
+        line,
+        "quantize",
+        QuantizedModel,
+        inputs={"file": sha256_bytes(model_bytes(path)), "labels": list(line.project.model.labels), "frontend": tables.fingerprint},
+        description="reading the finished model",
+        make=lambda _: finished_model(line.project, tables),
     )
 
 
@@ -244,25 +268,26 @@ def expected_stage(line: Line) -> StageResult[ExpectedOutputs]:
 
 @once
 def evaluate_stage(line: Line) -> StageResult[Evaluations]:
-    """Measure the float and the INT8 model on the test split."""
-    features, trained, quantized, expected = features_stage(line), train_stage(line), quantize_stage(line), expected_stage(line)
+    """Measure the float model, where there is one, and the INT8 model on the test split."""
+    features, quantized, expected = features_stage(line), quantize_stage(line), expected_stage(line)
+    trained = train_stage(line) if line.project.model_path is None else None
 
     def make(advance: Advance) -> Evaluations:
         return Evaluations(
-            float=evaluate_float(trained.value, features.value, on_progress=advance),
+            float=None if trained is None else evaluate_float(trained.value, features.value, on_progress=advance),
             int8=evaluate_int8(quantized.value, expected.value, features.value),
         )
 
+    inputs = {
+        "features": features.stored.fingerprint,
+        "quantize": quantized.stored.fingerprint,
+        "expected": expected.stored.fingerprint,
+    }
     return reuse_or_make(
         line,
         "evaluate",
         Evaluations,
-        inputs={
-            "features": features.stored.fingerprint,
-            "train": trained.stored.fingerprint,
-            "quantize": quantized.stored.fingerprint,
-            "expected": expected.stored.fingerprint,
-        },
+        inputs=inputs if trained is None else {**inputs, "train": trained.stored.fingerprint},
         description="evaluating on the test split",
         make=make,
     )
@@ -271,13 +296,15 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
 def quantization_gate(line: Line) -> dict[str, Any]:
     """Return whether INT8 loses no more clip accuracy than ``quantize.maximum_loss``, and how much it loses."""
     evaluations = evaluate_stage(line).value
+    if evaluations.float is None:  # a finished model: there is nothing to lose against
+        return {"loss": 0.0, "allowed": line.project.quantize.maximum_loss, "ok": True}
     loss, allowed = evaluations.float.accuracy - evaluations.int8.accuracy, line.project.quantize.maximum_loss
     return {"loss": loss, "allowed": allowed, "ok": loss <= allowed + 1e-9}
 
 
 def evaluation_metrics(evaluations: Evaluations) -> dict[str, Any]:
-    """Return accuracy, its 95 % Wilson interval, macro F1 and per-class figures of both models."""
-    both = {"float": evaluations.float, "int8": evaluations.int8}
+    """Return accuracy, its 95 % Wilson interval, macro F1 and per-class figures of the models there are."""
+    both = {name: item for name, item in (("float", evaluations.float), ("int8", evaluations.int8)) if item is not None}
     by_class = {name: class_metrics(item.confusion, labels=item.labels) for name, item in both.items()}
     return {
         "clips": len(evaluations.int8.filenames),

@@ -48,21 +48,29 @@ class BudgetEstimate:
     problems: tuple[str, ...]  # one sentence each; empty: it fits
 
 
-def read_model(path: Path, *, with_steps: bool = True) -> ModelFile:
-    """Read and compile the model in `path`.
+def read_model(path: Path, *, with_steps: bool = True, int8_ends: bool = False) -> ModelFile:
+    """Read and compile the model in `path`; see `compile_model` for the options.
 
     Raises
     ------
     ModelError
         If the file cannot be read, is no model, or uses what is not supported: names file, and tensor or operator.
     """
+    tflite = model_bytes(path)
+    return ModelFile(
+        name=path.stem,
+        tflite=tflite,
+        sha256=sha256_bytes(tflite),
+        compiled=compile_model(tflite, name=path.stem, with_steps=with_steps, int8_ends=int8_ends),
+    )
+
+
+def model_bytes(path: Path) -> bytes:
+    """Return the bytes of a model file; raise `ModelError` if it cannot be read."""
     try:
-        tflite = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot be read: {error.strerror or error}", hint="give the path of a .tflite file", where=str(path)) from error
-    return ModelFile(
-        name=path.stem, tflite=tflite, sha256=sha256_bytes(tflite), compiled=compile_model(tflite, name=path.stem, with_steps=with_steps)
-    )
 
 
 def check_runtime(runtime: str | None, board: Board) -> str:

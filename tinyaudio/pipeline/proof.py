@@ -13,10 +13,12 @@ from tinyaudio.bench.device import Device
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
 from tinyaudio.core.artifacts import BuildArtifact, Evaluation, FirmwareProject, HilReport
 from tinyaudio.core.board import Board
+from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage, render_stage
+from tinyaudio.pipeline.foreign import parameters_of
 from tinyaudio.pipeline.learning import (
     calibrate_stage,
     dataset_stage,
@@ -28,6 +30,7 @@ from tinyaudio.pipeline.learning import (
     train_stage,
 )
 from tinyaudio.pipeline.line import Line
+from tinyaudio.pipeline.model import arena_timeline
 from tinyaudio.report import ExampleClip, KernelDistance, ReportInputs, report_facts, write_report
 
 _BLOB_GRACE_SECONDS = 3_600.0  # longer than any stage takes to write its record
@@ -117,21 +120,30 @@ def _hil_clips(line: Line) -> tuple[HilClip, ...]:
 def _report_inputs(
     line: Line, board: Board, report: HilReport, build: BuildArtifact | None, *, kernel_distances: tuple[KernelDistance, ...]
 ) -> ReportInputs:
-    features, trained, quantized, evaluations = features_stage(line), train_stage(line), quantize_stage(line), evaluate_stage(line)
+    features, quantized, evaluations = features_stage(line), quantize_stage(line), evaluate_stage(line)
+    compiled = compile_model(quantized.value.tflite, name="model", int8_ends=True)
     return ReportInputs(
         project_name=line.project.name,
         board=board,
         dataset=features.value.dataset,
         quantized=quantized.value,
-        parameters=trained.value.parameters,
+        parameters=_parameters(line),
         float_evaluation=evaluations.value.float,
         int8_evaluation=evaluations.value.int8,
         hil=report,
         build=build,
         kernel_distances=kernel_distances,
         examples=_examples(line, report.evaluation),
+        arena=arena_timeline(quantized.value.tflite, compiled, title=line.project.name),
         fingerprints=_fingerprints(line, report, build),
     )
+
+
+def _parameters(line: Line) -> int:
+    """Return the number of the float model's parameters; of a finished model the number of its constants."""
+    if line.project.model_path is None:
+        return train_stage(line).value.parameters
+    return parameters_of(quantize_stage(line).value.tflite)
 
 
 def _kernel_distances(line: Line, expected: HilExpectation, clips: tuple[HilClip, ...]) -> tuple[KernelDistance, ...]:
@@ -151,7 +163,8 @@ def _kernel_distances(line: Line, expected: HilExpectation, clips: tuple[HilClip
 
 def _fingerprints(line: Line, report: HilReport, build: BuildArtifact | None) -> dict[str, str]:
     """Return the fingerprints of the values along the line; the device's own three are those it reported."""
-    stages = (dataset_stage, features_stage, train_stage, quantize_stage, calibrate_stage, expected_stage, evaluate_stage)
+    training = (train_stage,) if line.project.model_path is None else ()
+    stages = (dataset_stage, features_stage, *training, quantize_stage, calibrate_stage, expected_stage, evaluate_stage)
     along = {result.stage: result.stored.fingerprint for result in (stage(line) for stage in stages)}
     device = {
         "front end (reported by the device)": report.identity.frontend_fingerprint,

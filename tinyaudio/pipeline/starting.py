@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tinyaudio.core.errors import InputError
-from tinyaudio.core.files import write_text_atomically, write_text_if_changed
-from tinyaudio.core.new_project import new_project_files
+from tinyaudio.core.files import write_bytes_atomically, write_text_atomically, write_text_if_changed
+from tinyaudio.core.new_project import FinishedModel, new_project_files
+from tinyaudio.core.presets import DEFAULT_PRESET, load_preset, preset_names
 from tinyaudio.core.project import PROJECT_FILE, anomaly_not_yet
 from tinyaudio.dsp.audio import SyntheticSet, synthesize_set
+from tinyaudio.pipeline.foreign import check_frontend, checked_labels
 from tinyaudio.pipeline.line import Progress, open_line
+from tinyaudio.pipeline.model_file import model_bytes, model_frontend, read_model
 from tinyaudio.pipeline.proof import Proof, run_line
 
 _TASKS = ("events", "anomaly")
+MODEL_FILE = "model.tflite"  # where a project keeps a finished model
 
 #: Everything else is at its default. The synthetic set is small, so fewer epochs do.
 _DEMO_PROJECT = """\
@@ -26,29 +31,84 @@ epochs = 24
 """
 
 
-def new_project(directory: Path, *, task: str) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSource:
+    """A finished model to make a project around."""
+
+    path: Path
+    preset: str | None  # its front end; None: the one that the file names
+    labels: Path | None  # text file with a label a line, in the order of the outputs; None: those that the file names
+
+
+def new_project(directory: Path, *, task: str, manifest: Path | None = None, model: ModelSource | None = None) -> list[str]:
     """Make a project in `directory`; return the names of its files.
+
+    Parameters
+    ----------
+    directory
+        New, or empty.
+    task
+        ``events``.
+    manifest
+        An existing list of recordings; None: an example is written.
+    model
+        A finished model in place of training; it is copied into the project.
 
     Raises
     ------
     InputError
-        If the folder exists and is not empty, or the task is unknown.
+        If the folder exists and is not empty, the task is unknown, or a file cannot be read.
     NotYetSupportedError
         For ``anomaly``.
+    ModelError
+        If the model is no classifier of these labels on this front end.
     """
     _check_task(task)
     if directory.exists() and any(directory.iterdir()):
         raise InputError("the folder is not empty", hint="choose another name; tinyaudio never overwrites", where=str(directory))
+    if manifest is not None and not manifest.is_file():
+        raise InputError("there is no such manifest", hint="name a CSV file", where=str(manifest))
     existed = directory.exists()
-    files = new_project_files("events", directory.resolve().name)
+    finished = None if model is None else _finished(model)
+    listed = "" if manifest is None else manifest.resolve().as_posix()
+    files = new_project_files("events", directory.resolve().name, manifest=listed, model=finished)
     try:
         for name, text in files.items():
             write_text_atomically(directory / name, text)
+        if model is not None:
+            write_bytes_atomically(directory / MODEL_FILE, model_bytes(model.path))
     except BaseException:
         if not existed:
             shutil.rmtree(directory, ignore_errors=True)
         raise
-    return list(files)
+    return [*files, *([MODEL_FILE] if model is not None else [])]
+
+
+def _finished(model: ModelSource) -> FinishedModel:
+    """Hold the model against its front end and its labels, before anything is written."""
+    file = read_model(model.path, with_steps=False, int8_ends=True)
+    spec = model_frontend(file, model.preset)
+    if spec is None:
+        raise InputError(
+            "does not name its front end", hint=f"--preset, one of {', '.join(preset_names())}: the one it was trained with", where=str(model.path)
+        )
+    labels = checked_labels(file, () if model.labels is None else _read_labels(model.labels))
+    check_frontend(file, spec)
+    default = load_preset(DEFAULT_PRESET)
+    changes = {field.name: getattr(spec, field.name) for field in fields(spec) if getattr(spec, field.name) != getattr(default, field.name)}
+    return FinishedModel(file=MODEL_FILE, labels=labels, frontend=changes if model.preset is None else {"preset": model.preset})
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    """Return the lines of a text file that are not empty."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the labels cannot be read: {error}", hint="a text file in UTF-8 with a label a line", where=str(path)) from error
+    labels = tuple(line.strip() for line in lines if line.strip())
+    if len(set(labels)) != len(labels) or not labels:
+        raise InputError("names a label twice, or none", hint="a label a line, in the order of the model's outputs", where=str(path))
+    return labels
 
 
 def run_demo(directory: Path, *, board: str, task: str, progress: Progress) -> Proof:

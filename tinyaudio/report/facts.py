@@ -18,15 +18,8 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         "clips": hil.clips,
         "frames": hil.frames,
         "patches": hil.patches,
-        "accuracy": {
-            "float": inputs.float_evaluation.accuracy,
-            "int8": inputs.int8_evaluation.accuracy,
-            "device": hil.evaluation.accuracy,
-        },
-        "confusion": {
-            name: evaluation.confusion.tolist()
-            for name, evaluation in (("float", inputs.float_evaluation), ("int8", inputs.int8_evaluation), ("device", hil.evaluation))
-        },
+        "accuracy": {name: evaluation.accuracy for name, evaluation in inputs.evaluations.items()},
+        "confusion": {name: evaluation.confusion.tolist() for name, evaluation in inputs.evaluations.items()},
         "mismatches": {"frontend": hil.frontend_mismatches, "model": hil.model_mismatches, "decisions": hil.decision_mismatches},
         "stages": [dataclasses.asdict(stage) for stage in hil.stages],
         "first_mismatches": [dataclasses.asdict(mismatch) for mismatch in hil.first_mismatches],

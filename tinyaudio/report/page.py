@@ -9,12 +9,15 @@ import wave
 from pathlib import Path
 from typing import Any
 
-from tinyaudio.core.artifacts import Int16Array
+from tinyaudio.core.artifacts import HilReport, Int16Array
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.templating import render_template
+from tinyaudio.report.arena import arena_uri
 from tinyaudio.report.facts import report_facts
 from tinyaudio.report.figures import budget_figure, confusion_figure, memory_figure, scores_figure, spectrogram_figure
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
+
+_NAMES = {"float": "float", "int8": "INT8", "device": "device"}
 
 
 def write_report(inputs: ReportInputs, directory: Path) -> Path:
@@ -36,22 +39,20 @@ def render_page(inputs: ReportInputs) -> str:
         "compared": sum(stage.elements for stage in hil.stages),
         "facts": report_facts(inputs),
         "inputs": inputs,
-        "accuracies": [
-            ("float", inputs.float_evaluation.accuracy, "TensorFlow, float32 weights, integer features"),
-            ("INT8", inputs.int8_evaluation.accuracy, "reference interpreter, integer features"),
-            ("device", hil.evaluation.accuracy, f"the firmware itself, {hil.link}"),
-        ],
-        "confusions": [
-            confusion_figure(inputs.float_evaluation, f"float: {inputs.float_evaluation.accuracy:.3f}"),
-            confusion_figure(inputs.int8_evaluation, f"INT8: {inputs.int8_evaluation.accuracy:.3f}"),
-            confusion_figure(hil.evaluation, f"device: {hil.evaluation.accuracy:.3f}"),
-        ],
+        "accuracies": [(_NAMES[name], item.accuracy, _meaning(name, hil)) for name, item in inputs.evaluations.items()],
+        "confusions": [confusion_figure(item, f"{_NAMES[name]}: {item.accuracy:.3f}") for name, item in inputs.evaluations.items()],
+        "arena": arena_uri(inputs.arena),
         "budget": budget_figure(_budget_rows(inputs)) if inputs.build is not None else "",
         "memory": _memory_picture(inputs),
         "kernel_shares": [_kernel_share(distance) for distance in inputs.kernel_distances],
         "examples": [_example(inputs, example) for example in inputs.examples],
     }
     return render_template("report/report.html.j2", context)
+
+
+def _meaning(name: str, hil: HilReport) -> str:
+    meanings = {"float": "TensorFlow, float32 weights, integer features", "int8": "reference interpreter, integer features"}
+    return meanings.get(name, f"the firmware itself, {hil.link}")
 
 
 def _budget_rows(inputs: ReportInputs) -> list[tuple[str, int, int]]:

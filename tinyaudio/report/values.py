@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tinyaudio.core.artifacts import BuildArtifact, Dataset, Evaluation, Float64Array, HilReport, Int16Array, QuantizedModel
 from tinyaudio.core.board import Board
+from tinyaudio.report.arena import ArenaTimeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +39,18 @@ class ReportInputs:
     board: Board
     dataset: Dataset
     quantized: QuantizedModel
-    parameters: int  # of the float model
-    float_evaluation: Evaluation
+    parameters: int  # of the float model; of a finished one all constants
+    float_evaluation: Evaluation | None  # None: the model came finished, as INT8
     int8_evaluation: Evaluation
     hil: HilReport
     build: BuildArtifact | None  # None for depth "fake", where no firmware runs
     kernel_distances: tuple[KernelDistance, ...]
     examples: tuple[ExampleClip, ...]
+    arena: ArenaTimeline
     fingerprints: dict[str, str]  # value -> SHA-256, in the order of the line
+
+    @property
+    def evaluations(self) -> dict[str, Evaluation]:
+        """What there is of the float model, the INT8 model and the device, by name."""
+        named = {"float": self.float_evaluation, "int8": self.int8_evaluation, "device": self.hil.evaluation}
+        return {name: evaluation for name, evaluation in named.items() if evaluation is not None}

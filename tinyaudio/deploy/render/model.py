@@ -59,7 +59,7 @@ def model_parts(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) 
 
 def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) -> ModelParts:
     golden = choice.golden
-    compiled = compile_model(quantized.tflite, name="model", with_steps=golden is not None)
+    compiled = compile_model(quantized.tflite, name="model", int8_ends=True, with_steps=golden is not None)
     files = {f"src/{path}": text for path, text in compiled.files.items()}
     if golden is not None:
         files |= self_test_files(golden, step_operators(golden, compiled.steps), "aot")

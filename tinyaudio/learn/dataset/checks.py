@@ -15,7 +15,7 @@ from tinyaudio.core.errors import AudioError, ManifestError
 from tinyaudio.core.project import Project, require_events
 from tinyaudio.dsp.audio import Audio, read_audio
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
-from tinyaudio.learn.dataset.splits import assign_splits
+from tinyaudio.learn.dataset.splits import assign_splits, test_splits
 
 Progress = Callable[[int, int], None]
 
@@ -70,7 +70,7 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
     """
     require_events(project)
     rows, problems_of_rows = read_manifest(project.manifest_path, project.data)
-    splits = assign_splits(rows, project.data.split)
+    splits = assign_splits(rows, project.data.split) if project.model_path is None else test_splits(rows, project.data.split)
     problems = list(problems_of_rows)
     clips: list[tuple[Row, Clip]] = []
     folder = project.manifest_path.parent
@@ -112,10 +112,10 @@ def faultless_dataset(check: DataCheck, project: Project) -> Dataset:
 
 def _result(clips: list[tuple[Row, Clip]], used: list[tuple[Row, Split]], problems: list[Problem], project: Project) -> DataCheck:
     ordered = tuple(sorted(problems, key=lambda problem: (problem.row is None, problem.row or 0)))
-    labels = tuple(sorted({row.label for row, _ in used}))
+    labels = project.model.labels or tuple(sorted({row.label for row, _ in used}))
     counts: dict[str, dict[str, int]] = {split: dict.fromkeys(labels, 0) for split in SPLITS}
     for row, split in used:
-        counts[split][row.label] += 1
+        counts[split][row.label] = counts[split].get(row.label, 0) + 1
     is_good = bool(clips) and not any(problem.severity == "error" for problem in ordered)
     dataset = Dataset(labels=labels, sample_rate_hz=project.frontend.sample_rate_hz, clips=tuple(clip for _, clip in clips))
     return DataCheck(
@@ -216,6 +216,9 @@ def _groups_in_two_splits(used: list[tuple[Row, Split]]) -> Iterator[Problem]:
 
 def _class_problems(used: list[tuple[Row, Split]], project: Project) -> Iterator[Problem]:
     total = Counter(row.label for row, _ in used)
+    if project.model_path is not None:
+        yield from _finished_model_problems(used, project)
+        return
     for label in sorted(set(project.data.labels) - set(total)):
         yield _general("error", "label_never_occurs", f"the label {label!r} of data.labels never occurs; add clips of it or take it out")
     for label, count in sorted(total.items()):
@@ -238,6 +241,16 @@ def _class_problems(used: list[tuple[Row, Split]], project: Project) -> Iterator
             severity = "warning" if split == "validation" else "error"
             for label in missing:
                 yield _general(severity, "label_never_occurs", f"the label {label!r} never occurs in the split {split!r}; move a group of it there")
+
+
+def _finished_model_problems(used: list[tuple[Row, Split]], project: Project) -> Iterator[Problem]:
+    """A finished model needs clips to test it with, of the labels it knows."""
+    known = project.model.labels
+    if not any(split == "test" for _, split in used):
+        yield _general("error", "label_never_occurs", "no clip is in the split 'test'; check the split column, or leave it out: then all are")
+    for row, _ in used:
+        if known and row.label not in known:
+            yield _problem(row, "error", "unknown_label", f"the label {row.label!r} is none of model.labels ({', '.join(known)})")
 
 
 def _unused_splits(rows: Iterable[Row], splits: Iterable[Split | None]) -> Iterator[Problem]:

@@ -57,6 +57,13 @@ def stratified_group_folds(rows: Sequence[Row], *, folds: int, seed: int) -> tup
     return tuple(fold_of[row.group] for row in rows)
 
 
+def test_splits(rows: Sequence[Row], table: SplitTable) -> tuple[Split | None, ...]:
+    """Return the split of every row for a finished model: without a split column all rows are for testing, and nothing is drawn."""
+    meaning: dict[str, Split] = {value: name for name, values in _values(table).items() for value in values}
+    is_split = any(row.split_value is not None for row in rows)
+    return tuple(meaning.get(row.split_value or "") if is_split else "test" for row in rows)
+
+
 def _values(table: SplitTable) -> dict[Split, tuple[str, ...]]:
     return {"train": table.train, "validation": table.validation, "test": table.test}
 

@@ -47,9 +47,13 @@ class Oracle:
         prove_oracle()
         self._interpreter, self._input_shape = _open(tflite)
         self._logits_tensor = _logits_tensor(tflite)
+        self._output_tensor = _int8_output_tensor(tflite)
 
     def run(self, features: Int8Array) -> tuple[Int8Array, Int8Array]:
-        """Return (logits, outputs) of one patch; the logits are the tensor before a final softmax, else the outputs."""
+        """Return (logits, outputs) of one patch; the logits are the tensor before a final softmax, else the outputs.
+
+        Of a model that ends in a conversion to another type the outputs are the int8 values in front of it.
+        """
         if features.dtype != np.int8 or features.size != int(np.prod(self._input_shape)):
             wanted = "x".join(map(str, self._input_shape))
             raise ModelError(
@@ -59,10 +63,8 @@ class Oracle:
             )
         self._interpreter.set_input(np.ascontiguousarray(features).reshape(self._input_shape), 0)
         self._interpreter.invoke()
-        outputs = np.array(self._interpreter.get_output(0), np.int8).ravel()
-        if self._logits_tensor is None:
-            return outputs, outputs
-        return self.tensor(self._logits_tensor), outputs
+        outputs = self.tensor(self._output_tensor)
+        return (outputs if self._logits_tensor is None else self.tensor(self._logits_tensor)), outputs
 
     def tensor(self, index: int) -> Int8Array:
         """Return what tensor `index` of the file, an int8 activation, holds behind the last run, flat."""
@@ -222,12 +224,37 @@ def _arena_bytes(tflite: bytes) -> int:
 
 
 def _logits_tensor(tflite: bytes) -> int | None:
-    """Return the index of the tensor before a final softmax, or None if the model ends otherwise."""
+    """Return the index of the tensor before a final softmax or logistic function, or None if the model ends otherwise.
+
+    Behind it values may only be requantized.
+    """
     schema, graph, codes = _graph(tflite)
-    last = next(operator for operator in graph.operators if graph.outputs[0] in operator.outputs)
-    code = codes[last.opcodeIndex]  # files of old converters have only the deprecated field
-    is_softmax = max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX
-    return int(last.inputs[0]) if is_softmax else None
+    kinds = schema.BuiltinOperator
+    tensor = graph.outputs[0]
+    while True:
+        writers = [operator for operator in graph.operators if tensor in operator.outputs]
+        kind = _kind(codes[writers[0].opcodeIndex]) if writers else None
+        if kind in (kinds.SOFTMAX, kinds.LOGISTIC):
+            return int(writers[0].inputs[0])
+        if kind not in (kinds.QUANTIZE, kinds.DEQUANTIZE):
+            return None
+        tensor = writers[0].inputs[0]
+
+
+def _int8_output_tensor(tflite: bytes) -> int:
+    """Return the index of the output, or of the int8 tensor that a conversion makes it of."""
+    schema, graph, codes = _graph(tflite)
+    tensor = graph.outputs[0]
+    writers = [operator for operator in graph.operators if tensor in operator.outputs]
+    conversions = (schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE)
+    if graph.tensors[tensor].type == schema.TensorType.INT8 or not writers or _kind(codes[writers[0].opcodeIndex]) not in conversions:
+        return int(tensor)
+    return int(writers[0].inputs[0])
+
+
+def _kind(code: Any) -> int:
+    """Return the operator of a code; files of old converters have only the deprecated field."""
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def _graph(tflite: bytes) -> tuple[Any, Any, Any]:
