@@ -77,9 +77,13 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
         if not json:
             rows = [(name, f"{metrics['accuracy'][name]:.1%}", "{:.1%} to {:.1%}".format(*metrics["interval"][name])) for name in metrics["accuracy"]]
             output.table(f"clip accuracy on {metrics['clips']} test clips", ("model", "accuracy", "95 % interval"), rows)
-        page = evaluation_page(line)
         gate = quantization_gate(line)
-        output.result({**result.describe(**metrics, gate=gate), "report": str(page)}, text=f"report: {page}")
+        facts = result.describe(**metrics, gate=gate)
+        if result.value.float is None:  # a finished model: the page shows the float model beside the INT8 one
+            output.result(facts)
+        else:
+            page = evaluation_page(line)
+            output.result({**facts, "report": str(page)}, text=f"report: {page}")
         if not gate["ok"]:
             output.warning(f"INT8 loses {gate['loss']:.1%} of the clips; quantize.maximum_loss allows {gate['allowed']:.1%}")
             raise typer.Exit(EXIT_CHECK_FAILED)

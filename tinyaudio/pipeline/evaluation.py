@@ -33,7 +33,7 @@ def evaluation_page(line: Line) -> Path:
     if evaluations.float is None:
         raise InputError(
             "a finished model has no float model to be shown beside",
-            hint="`tinyaudio evaluate` without --page prints its figures",
+            hint="`tinyaudio evaluate` prints its figures",
             where="model.file",
         )
     groups = [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
