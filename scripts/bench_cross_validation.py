@@ -107,7 +107,7 @@ def page(recipe: str, folds: list[Fold], *, date: str) -> str:
             "# ESC-10, four-fold cross-validation",
             "",
             "Written by `./scripts/bench cross-validation`; not by hand. Clip accuracy, patch scores averaged, over the official folds 1 to 4;",
-            "each model is trained on the three other folds. Network, depth and patch length were chosen by results on these four folds, "
+            "each model is trained on the three other folds. Network, depth and patch length were chosen by results on these four folds,",
             "not by inner ones, so the mean is somewhat optimistic. Fold 5 was never looked at.",
             "",
             f"Recipe `{recipe}`: {RECIPES[recipe][0]}.",
