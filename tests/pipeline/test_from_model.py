@@ -173,3 +173,12 @@ def test_bad_lists(tmp_path: Path) -> None:
     ):
         with pytest.raises(ProjectError, match=message):
             parse_project(f'[project]\nname = "x"\n{text}\n', directory=tmp_path)
+
+
+def test_evaluate_measures_a_finished_model_alone(project: Path) -> None:
+    result = CliRunner().invoke(app, ["evaluate", "--project", str(project), "--json"])
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout.splitlines()[-1])
+    assert facts["metrics"]["accuracy"].keys() == {"int8"}
+    assert facts["metrics"]["gate"]["ok"]
+    assert "report" not in facts
