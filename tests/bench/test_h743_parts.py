@@ -23,7 +23,7 @@ from tinyaudio.bench.emulation.stm32h743.problems import MisuseError, Unmodelled
 from tinyaudio.bench.emulation.stm32h743.sai import SaiBlock
 from tinyaudio.bench.emulation.stm32h743.timeline import Timeline
 from tinyaudio.core.board import load_board
-from tinyaudio.core.errors import AudioError, BuildError, ToolError
+from tinyaudio.core.errors import AudioError, BuildError, StorageError, ToolError
 
 NO_CODE = Image(segments=(), symbols=((0x0800_0000, 16, "first"), (0x0800_0020, 8, "second")))
 
@@ -310,7 +310,21 @@ def test_without_a_compiler_the_error_says_what_to_do(tmp_path: Path, monkeypatc
     monkeypatch.delenv("CC", raising=False)
     with pytest.raises(ToolError, match="needs a C compiler") as caught:
         compile_hook()
-    assert "fast mode" in caught.value.hint
+    assert "--mode fast" in caught.value.hint
+
+
+def test_once_compiled_no_compiler_is_needed_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYAUDIO_CACHE_DIR", str(tmp_path))
+    compiled = compile_hook()
+    monkeypatch.setenv("PATH", "")
+    assert compile_hook() == compiled
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "emulation").write_text("a file where the folder should be")
+    monkeypatch.setenv("TINYAUDIO_CACHE_DIR", str(tmp_path))
+    with pytest.raises(StorageError, match="cannot write"):
+        compile_hook()
 
 
 def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from unicorn import Uc, arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from tinyaudio.core.errors import ToolError
+from tinyaudio.core.files import storage_error
 from tinyaudio.core.tools import cache_dir, find_tool, run_tool
 
 #: What ended a run of the core; the numbers are those of count_blocks.c.
@@ -33,7 +35,7 @@ _COARSE_SLICE_INSTRUCTIONS = 50_000
 MASK_REGISTERS = (arm_const.UC_ARM_REG_PRIMASK, arm_const.UC_ARM_REG_BASEPRI, arm_const.UC_ARM_REG_FAULTMASK)
 _SOURCE = Path(__file__).with_name("count_blocks.c")
 _FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC")
-_NO_COMPILER = "install one (Debian: apt install gcc), set CC, or use the fast mode, whose counts are coarse"
+_NO_COMPILER = "install one (Debian: apt install gcc), or set CC; run by hand, --mode fast needs none, and counts coarsely"
 
 
 class Counter(Protocol):
@@ -232,20 +234,24 @@ def compile_hook() -> Path:
     ------
     ToolError
         If there is no C compiler, or it fails.
+    StorageError
+        If the cache cannot be written to.
     """
+    key = hashlib.sha256(b"\0".join([_SOURCE.read_bytes(), " ".join((*_FLAGS, sys.platform, platform.machine())).encode()])).hexdigest()[:16]
+    library = cache_dir() / "emulation" / f"count_blocks-{key}.{'dylib' if sys.platform == 'darwin' else 'so'}"
+    if library.is_file():
+        return library
     name = next((name for name in (os.environ.get("CC", "cc"), "gcc", "clang") if shutil.which(name)), None)
     if name is None:
         raise ToolError("counting instructions exactly needs a C compiler of this computer", hint=_NO_COMPILER, where="cc")
-    compiler = find_tool(name)
-    source = _SOURCE.read_bytes()
-    key = hashlib.sha256(b"\0".join([source, str(compiler.path).encode(), compiler.version.encode(), " ".join(_FLAGS).encode()])).hexdigest()[:16]
-    library = cache_dir() / "emulation" / f"count_blocks-{key}.{'dylib' if sys.platform == 'darwin' else 'so'}"
-    if not library.is_file():
+    try:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             built = Path(folder) / library.name
-            run_tool([compiler.path, *_FLAGS, _SOURCE, "-o", built], timeout_seconds=60, hint=_NO_COMPILER)
+            run_tool([find_tool(name).path, *_FLAGS, _SOURCE, "-o", built], timeout_seconds=60, hint=_NO_COMPILER)
             built.replace(library)  # whole or not at all, whoever is first
+    except OSError as error:
+        raise storage_error(library, error) from error
     return library
 
 
