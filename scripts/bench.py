@@ -234,11 +234,15 @@ def main() -> int:
             for item in step():
                 results.append(item)
                 print(f"{item.name:36} {number(item.value):>12} {item.unit:12} {item.bound:20} {'' if item.ok else 'BROKEN'}", file=sys.stderr)
+    models_ok = True
     if arguments.all:
         write_text_atomically(ROOT / "docs" / "performance.md", page(results))
+        models = run_tool([sys.executable, ROOT / "scripts" / "bench_models.py"], timeout_seconds=3600, check=False)
+        print(models.stderr, file=sys.stderr, end="")
+        models_ok = models.returncode == 0
     if arguments.json:
         print(json.dumps({"measurements": [{**asdict(item), "ok": item.ok} for item in results]}))
-    return 0 if all(item.ok for item in results) else 3
+    return 0 if models_ok and all(item.ok for item in results) else 3
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "tinyaudio"
 #: Inside a wing a place imports itself and the places in front of it.
 WINGS = {
     "learn": ("dataset", "training", "oracle", "quantize", "calibrate", "evaluate", "tuning"),
-    "deploy": ("compiler", "placement", "chip_config", "render", "build"),
+    "deploy": ("compiler", "tflm", "placement", "chip_config", "render", "build"),
     "bench": ("transport", "emulation", "flash", "instruments", "device", "fake_device", "hil", "power", "monitor"),
 }
 GROUND = {"core": (), "dsp": ("core",), "wire": ("core",)}
@@ -40,9 +40,10 @@ OWNERS = {
     "matplotlib": ("report",),
     "typer": ("cli",),
     "rich": ("cli",),
-    "tflite": ("core.tflite_metadata", "deploy.compiler"),
+    "tflite": ("core.tflite_metadata", "deploy.compiler", "deploy.tflm"),
     "soundfile": ("dsp.audio",),
     "soxr": ("dsp.audio",),
+    "audiomentations": ("dsp.audio",),
     "cobs": ("wire",),
 }
 

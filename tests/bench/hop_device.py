@@ -54,6 +54,8 @@ HELLO = Hello(
     counter_frequency_hz=1,
     counter_unit=CounterUnit.CYCLES,
     arena_bytes=7,
+    arena_used_bytes=0,
+    model_kernels="none",
     capabilities=Capability.STAGE_TRACE,
 )
 

@@ -178,6 +178,7 @@ def test_doctor_knows_every_tool_the_line_needs() -> None:
         "CMSIS-DSP sources",
         "tensorflow",
         "tflite-micro",
+        "ESP-IDF",
         "esptool",
     } == set(reports)
     assert reports["python"].found

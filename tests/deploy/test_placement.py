@@ -13,7 +13,7 @@ from tinyaudio.core.errors import BuildError, ModelError
 from tinyaudio.core.resources import resource_root
 from tinyaudio.deploy.placement import Demand, Part, plan_placement
 
-EMBEDDED = [board_id for board_id in board_ids() if load_board(board_id).core != "host"]
+EMBEDDED = [board_id for board_id in board_ids() if load_board(board_id).core == "cortex-m7"]
 
 #: About what the demo needs.
 DEMAND = Demand(

@@ -14,7 +14,8 @@ import numpy as np
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.project import ModelTable
 from tinyaudio.core.spec import FrontendSpec
-from tinyaudio.learn.oracle import _logits_tensor, _open, oracle_version
+from tinyaudio.learn.oracle import oracle_version
+from tinyaudio.learn.oracle.interpreter import _logits_tensor, _open
 from tinyaudio.learn.quantize import convert_to_int8, make_stride_padding_explicit
 from tinyaudio.learn.training import build_network
 

@@ -26,6 +26,7 @@ from tinyaudio.learn.dataset import (
     load_dataset,
     patch_features,
 )
+from tinyaudio.learn.dataset.splits import stratified_group_folds
 
 HEADER = "filename,label,group,split\n"
 # Rows 2 to 11: five clips a label, four to train, two to validate, four to test.
@@ -348,3 +349,40 @@ def test_features_refuse_another_sample_rate(small_project: Project, small_featu
     tables = design_frontend(FrontendSpec(sample_rate_hz=22_050), kernel="cmsis_q31")
     with pytest.raises(StageError, match="16000 Hz, the front end at 22050 Hz"):
         compute_features(small_features.dataset, clip_reader(small_project), tables)
+
+
+def test_folds_share_no_group_and_spread_the_classes() -> None:
+    rows = rows_of(groups=47, clips_per_group=3, labels=4)
+    folds = stratified_group_folds(rows, folds=5, seed=1)
+    assert folds == stratified_group_folds(rows, folds=5, seed=1) != stratified_group_folds(rows, folds=5, seed=2)
+    assert set(folds) == {1, 2, 3, 4, 5}
+    by_group: dict[str, set[int]] = {}
+    for row, fold in zip(rows, folds, strict=True):
+        by_group.setdefault(row.group, set()).add(fold)
+    assert all(len(found) == 1 for found in by_group.values())
+    for label in {row.label for row in rows}:
+        held = [sum(row.label == label and fold == number for row, fold in zip(rows, folds, strict=True)) for number in range(1, 6)]
+        assert max(held) - min(held) <= 3  # one group
+    totals = [folds.count(number) for number in range(1, 6)]
+    assert max(totals) - min(totals) <= 6
+
+
+def test_groups_of_several_labels_are_spread_as_well() -> None:
+    rows = [
+        Row(number=2, filename=f"{group}_{clip}", label=f"l{(group + clip) % 3}", group=f"g{group}", split_value=None)
+        for group in range(20)
+        for clip in range(1 + group % 4)
+    ]
+    folds = stratified_group_folds(rows, folds=3, seed=1)
+    held = [
+        [sum(row.label == f"l{label}" and fold == number for row, fold in zip(rows, folds, strict=True)) for number in (1, 2, 3)]
+        for label in range(3)
+    ]
+    assert all(max(counts) - min(counts) <= 2 for counts in held)
+
+
+def test_every_fold_is_tested_once() -> None:
+    rows = rows_of(groups=24, clips_per_group=2, labels=3)
+    tested = [[split == "test" for split in assign_splits(rows, SplitTable(folds=4, test_fold=fold))] for fold in (1, 2, 3, 4)]
+    assert [sum(column) for column in zip(*tested, strict=True)] == [1] * len(rows)
+    assert "validation" in assign_splits(rows, SplitTable(folds=4, test_fold=2))

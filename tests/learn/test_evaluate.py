@@ -10,8 +10,11 @@ import pytest
 from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Float64Array, QuantizedModel
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import StageError
-from tinyaudio.learn.dataset import PatchSet, patch_features
-from tinyaudio.learn.evaluate import clip_means, evaluate, evaluate_int8, evaluation_of
+from tinyaudio.core.project import Project
+from tinyaudio.dsp.audio import Degradation
+from tinyaudio.dsp.frontend import design_frontend
+from tinyaudio.learn.dataset import PatchSet, clip_reader, patch_features
+from tinyaudio.learn.evaluate import clip_means, evaluate, evaluate_int8, evaluation_of, explain_clip, measure_robustness
 
 
 class Knowing:
@@ -93,3 +96,42 @@ def test_outputs_of_another_model_or_front_end_are_refused(small_features: Featu
         evaluate_int8(model, dataclasses.replace(expected, filenames=("x.wav",)), small_features)
     with pytest.raises(StageError, match="another front end"):
         evaluate_int8(dataclasses.replace(model, frontend_fingerprint="0" * 64), expected, small_features)
+
+
+class Band:
+    """Scores a patch by how loud its lowest bands are in its first frames, against the rest."""
+
+    name = "float"
+
+    def predict(self, patch_set: PatchSet, *, on_progress: object = None) -> Float64Array:
+        loud = patch_set.log_mel[:, :8, :8].mean(axis=(1, 2)) / 2.0**patch_set.log_fraction_bits
+        score = 1 / (1 + np.exp(-loud))
+        return np.stack([score, 1 - score, np.zeros_like(score)], axis=1)
+
+
+def test_an_explanation_finds_what_the_score_hangs_on(small_features: FeatureSet) -> None:
+    log_mel = np.full_like(small_features.log_mel, -(2**17))
+    start = small_features.frame_offsets[4]
+    log_mel[start + 16 : start + 24, :8] = 2**17  # the second patch begins with it
+    explanation = explain_clip(Band(), dataclasses.replace(small_features, log_mel=log_mel), 4, class_index=0)
+    assert (explanation.patch, explanation.first_frame) == (1, 16)
+    assert explanation.influence.shape == (4, 3)
+    assert np.unravel_index(explanation.influence.argmax(), (4, 3)) == (0, 0)
+    assert explanation.influence[0, 0] > 0.3
+    assert np.abs(explanation.influence.ravel()[1:]).max() < 1e-9
+
+
+def test_robustness_is_measured_on_degraded_samples(small_project: Project, small_features: FeatureSet) -> None:
+    tables = design_frontend(small_project.frontend, kernel="cmsis_q31")
+    read, heard = clip_reader(small_project), []
+
+    class Listening(Knowing):
+        def predict(self, patch_set: PatchSet, *, on_progress: object = None) -> Float64Array:
+            heard.append(patch_set.log_mel)
+            return super().predict(patch_set)
+
+    degradations = (Degradation(kind="level", amount_db=0.0), Degradation(kind="noise", amount_db=0.0))
+    points = measure_robustness(Listening(), "float", small_features, read=read, tables=tables, degradations=degradations)
+    assert [(point.condition, point.accuracy) for point in points] == [("+0 dB", 1.0), ("pink noise, 0 dB SNR", 1.0)]
+    np.testing.assert_array_equal(heard[0], patch_features(small_features, "test").log_mel)
+    assert not np.array_equal(heard[0], heard[1])

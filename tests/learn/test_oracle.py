@@ -10,8 +10,7 @@ import pytest
 pytest.importorskip("tflite_micro", reason="the oracle needs tflite-micro: pip install 'tinyaudio[train]'")
 
 from tinyaudio.core.errors import ModelError, ToolError
-from tinyaudio.learn import oracle
-from tinyaudio.learn.oracle import Oracle, golden_vectors, prove_oracle
+from tinyaudio.learn.oracle import Oracle, golden_vectors, interpreter, prove_oracle
 
 
 def test_the_installed_interpreter_computes_the_golden_vectors() -> None:
@@ -29,7 +28,7 @@ def test_an_interpreter_that_computes_something_else_is_refused(monkeypatch: pyt
     golden = golden_vectors()
     logits = golden.logits.copy()
     logits[2, 1] += 1
-    monkeypatch.setattr(oracle, "golden_vectors", lambda: dataclasses.replace(golden, logits=logits))
+    monkeypatch.setattr(interpreter, "golden_vectors", lambda: dataclasses.replace(golden, logits=logits))
     with pytest.raises(ToolError, match="computes golden vector 2 differently") as caught:
         prove_oracle.__wrapped__()
     assert "pip install" in caught.value.hint

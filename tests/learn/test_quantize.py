@@ -22,6 +22,7 @@ from tinyaudio.learn.quantize import (
     FRONTEND_KEY,
     convert_to_int8,
     describe_model,
+    layer_errors,
     make_stride_padding_explicit,
     model_labels,
     quantize,
@@ -30,6 +31,7 @@ from tinyaudio.learn.quantize import (
     same_padding,
 )
 from tinyaudio.learn.training import build_network, train
+from tinyaudio.learn.training.storage import keras_bytes
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +171,24 @@ def test_a_threshold_that_no_output_reaches_is_refused(quantized: QuantizedModel
     with pytest.raises(ProjectError, match=r"scores end at 0\.9961") as caught:
         calibrate(quantized, FirmwareTable(detection_threshold=0.999))
     assert caught.value.where == "firmware.detection_threshold"
+
+
+def test_layer_errors_name_every_operator_and_grow_with_coarser_weights(
+    small_project: Project, small_features: FeatureSet, trained: TrainedModel, quantized: QuantizedModel
+) -> None:
+    patches = representative_patches(small_features, small_project.quantize)[:6]
+    layers = layer_errors(trained, quantized, patches)
+    assert [layer.operator for layer in layers] == [operator for operator in quantized.ops if operator != "PAD"]
+    assert all(10 < layer.signal_to_error_db < 80 for layer in layers)
+    assert all(layer.largest_error >= 0 for layer in layers)
+    few = small_project.quantize.model_copy(update={"representative_clips": 1})
+    model = build_network(small_features.spec, small_project.model, classes=3, batch_size=1)
+    other = dataclasses.replace(trained, keras=keras_bytes(model))
+    worse = layer_errors(other, quantized, representative_patches(small_features, few)[:2])
+    assert worse[0].signal_to_error_db < layers[0].signal_to_error_db - 10
+
+
+def test_layer_errors_of_two_networks_are_refused(small_features: FeatureSet, trained: TrainedModel, quantized: QuantizedModel) -> None:
+    other = build_network(small_features.spec, ModelTable(blocks=1), classes=3, batch_size=1)
+    with pytest.raises(StageError, match="other operators"):
+        layer_errors(dataclasses.replace(trained, keras=keras_bytes(other)), quantized, np.zeros((1, 32, 20, 1), np.float32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs
 from tinyaudio.learn.quantize import quantize
 from tinyaudio.learn.training import build_network, load_keras_model, train
-from tinyaudio.learn.training.augmentation import change_gain, cut_patches, training_patches
+from tinyaudio.learn.training.augmentation import change_gain, cut_patches, mix_up, training_patches, training_targets
+from tinyaudio.learn.training.checkpoint import Checkpoint, History, Progressed
+from tinyaudio.learn.training.loop import _not_a_number
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def test_progress_ends_at_its_total_even_when_stopped_early(small_project: Proje
     table = small_project.train.model_copy(update={"epochs": 6, "patience": 1, "learning_rate": 1e-7})
     model = train(small_features, small_project.model, table, on_progress=lambda done, total: progress.append((done, total)))
     assert progress[-1] == (6, 6)
-    assert len(progress) == model.epochs
+    assert [done for done, _ in progress[:-1]] == list(range(1, model.epochs + 1))
 
 
 def test_the_stored_model_gives_the_same_numbers(trained: TrainedModel, small_features: FeatureSet) -> None:
@@ -84,7 +87,7 @@ def test_a_loss_that_is_no_number_stops_the_training(small_project: Project, sma
         return patches
 
     monkeypatch.setattr("tinyaudio.learn.training.loop.cut_patches", poisoned)
-    with pytest.raises(StageError, match="the loss is nan in batch 1 of epoch 1"):
+    with pytest.raises(StageError, match=r"the loss is nan in batch 1 of epoch 1: the features of audio/\w+\.wav are not numbers"):
         train(small_features, small_project.model, small_project.train)
 
 
@@ -203,10 +206,87 @@ def test_silent_stretches_are_not_trained_on(small_features: FeatureSet) -> None
 
 
 def test_rare_classes_weigh_more(small_project: Project) -> None:
-    from tinyaudio.learn.training.loop import _patch_weights
+    from tinyaudio.learn.training.loop import patch_weights
 
     labels = np.array([0, 0, 0, 1])
-    balanced = _patch_weights(labels, classes=2, is_balanced=True)
+    balanced = patch_weights(labels, classes=2, is_balanced=True)
     assert balanced[:3].sum() == pytest.approx(balanced[3])
     assert balanced.mean() == pytest.approx(1.0)
-    assert _patch_weights(labels, classes=2, is_balanced=False).tolist() == [1, 1, 1, 1]
+    assert patch_weights(labels, classes=2, is_balanced=False).tolist() == [1, 1, 1, 1]
+
+
+def test_the_validation_split_may_be_trained_on_to_the_last_epoch(small_project: Project, small_features: FeatureSet) -> None:
+    table = small_project.train.model_copy(update={"epochs": 3, "patience": 1, "learning_rate": 1e-7, "validation": "include"})
+    model = train(small_features, small_project.model, table)
+    assert model.best_epoch == model.epochs == 3
+    both = training_patches(small_features, splits=("train", "validation"))
+    assert both.starts.size > training_patches(small_features).starts.size
+
+
+def test_silence_is_taught_to_say_nothing(small_features: FeatureSet) -> None:
+    floor = round(np.log(small_features.spec.log_offset) * 2**small_features.log_fraction_bits)
+    log_mel = small_features.log_mel.copy()
+    start, stop = small_features.frame_offsets[0:2]
+    log_mel[start + 10 : stop] = floor
+    source = training_patches(dataclasses.replace(small_features, log_mel=log_mel), silence="uniform")
+    assert source.starts.size == training_patches(small_features, silence="uniform").starts.size
+    targets = training_targets(source, classes=3)
+    assert 0 < (~source.is_heard).sum() < source.starts.size
+    np.testing.assert_allclose(targets[~source.is_heard], 1 / 3)
+    assert (targets[source.is_heard].argmax(axis=1) == source.label_indices[source.is_heard]).all()
+
+
+def test_mixed_patches_stay_mainly_what_they_are() -> None:
+    rng = np.random.default_rng(1)
+    patches, targets = rng.normal(size=(64, 4, 3, 1)).astype(np.float32), np.eye(4, dtype=np.float32)[np.arange(64) % 4]
+    mixed, labels = mix_up(patches, targets, concentration=0.4, rng=np.random.default_rng(2))
+    assert mixed.dtype == labels.dtype == np.float32
+    np.testing.assert_allclose(labels.sum(axis=1), 1.0, rtol=1e-6)
+    assert (np.take_along_axis(labels, targets.argmax(axis=1)[:, None], axis=1) >= 0.5 - 1e-6).all()
+    share = labels[0].max()
+    other = next(index for index in range(64) if np.allclose(share * patches[0] + (1 - share) * patches[index], mixed[0], atol=1e-5))
+    np.testing.assert_allclose(share * targets[0] + (1 - share) * targets[other], labels[0], atol=1e-6)
+
+
+def test_a_loss_without_a_guilty_clip_names_some(small_features: FeatureSet) -> None:
+    patches = training_patches(small_features).filenames
+    error = _not_a_number(float("nan"), 7, 2, patches=np.zeros((3, 2, 2, 1), np.float32), filenames=list(patches[:3]))
+    assert "batch 7 of epoch 2, with patches of" in error.message
+    assert patches[0] in error.message
+
+
+class Interrupted(Exception):  # noqa: N818 - stands for Ctrl-C, which pytest would take for its own
+    pass
+
+
+@pytest.mark.parametrize("at_epoch", [1, 3])
+def test_an_interrupted_training_goes_on_to_the_same_model(small_project: Project, small_features: FeatureSet, tmp_path: Path, at_epoch: int) -> None:
+    table = small_project.train.model_copy(update={"epochs": 5})
+    model_table = small_project.model.model_copy(update={"dropout": 0.3})
+
+    def stop(done: int, total: int) -> None:
+        if done == at_epoch:
+            raise Interrupted
+
+    file = tmp_path / "train.checkpoint"
+    whole = train(small_features, model_table, table)
+    with pytest.raises(Interrupted):
+        train(small_features, model_table, table, checkpoint_file=file, on_progress=stop)
+    assert file.exists()
+    epochs: list[int] = []
+    resumed = train(small_features, model_table, table, checkpoint_file=file, on_progress=lambda done, _: epochs.append(done))
+    assert epochs[0] == at_epoch + 1
+    assert resumed == whole
+    assert not file.exists()
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(tmp_path: Path) -> None:
+    history = History(train_loss=[1.0], validation_loss=[1.0], validation_accuracy=[0.5], best_epoch=1)
+    kept = Checkpoint(tmp_path / "x", "this")
+    kept.save(Progressed(history=history, best_weights=[np.ones(3)]))
+    found = kept.load()
+    assert found is not None
+    assert found.history == history
+    assert Checkpoint(tmp_path / "x", "that").load() is None
+    (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:100])
+    assert kept.load() is None

@@ -134,13 +134,13 @@ def test_what_only_tests_use_is_fetched_for_tests_only(checkout: Checkout, tmp_p
     checkout.program("id", "echo 0")
     (checkout.bin / "chmod").symlink_to(shutil.which("chmod") or "")
     asked = tmp_path / "asked"
-    fakes = " ".join(str(checkout.bin / name) for name in ("chromium", "openocd"))
+    fakes = " ".join(str(checkout.bin / name) for name in ("chromium", "openocd", "xtensa-lx106-elf-g++", "qemu-system-xtensa"))
     install = f'for fake in {fakes}; do echo "#!/bin/sh" > $fake; chmod +x $fake; done'
     checkout.program("apt-get", f'echo "$*" >> {asked}; [ "$1" = update ] || {{ {install}; }}')
     assert checkout.setup().returncode == 0
     assert not asked.exists()
     assert checkout.setup("--for-tests").returncode == 0
-    assert asked.read_text().splitlines()[-1] == "install --quiet --yes --no-install-recommends chromium openocd"
+    assert asked.read_text().splitlines()[-1] == "install --quiet --yes --no-install-recommends chromium openocd gcc-xtensa-lx106 qemu-system-misc"
 
 
 def test_another_linux_is_told_what_to_install(checkout: Checkout) -> None:

@@ -60,6 +60,8 @@ def report_inputs(*, failed: bool = False) -> ReportInputs:
         counter_unit="instructions",
         counter_frequency_hz=25_000_000,
         arena_bytes=40_000,
+        arena_used_bytes=40_000,
+        model_kernels="tinyaudio Armv7E-M",
     )
     mismatch = Mismatch(stage="mel", filename="knock.wav", frame_index=17, element_index=5, expected=100, actual=101, elements=3)
     hil = HilReport(

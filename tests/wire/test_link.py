@@ -53,6 +53,8 @@ def hello(nonce: int, *, retransmit_bytes: int) -> Hello:
         counter_frequency_hz=1,
         counter_unit=CounterUnit.CYCLES,
         arena_bytes=0,
+        arena_used_bytes=0,
+        model_kernels="none",
         capabilities=Capability(0),
     )
 

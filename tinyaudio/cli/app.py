@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tinyaudio import __version__
-from tinyaudio.cli import boards, data, frontend, stages, start
+from tinyaudio.cli import boards, data, frontend, model, stages, start
 from tinyaudio.cli.doctor import doctor
 from tinyaudio.cli.flash import flash
 from tinyaudio.cli.live import live
@@ -35,6 +35,7 @@ app.command(rich_help_panel=_DEVICE)(stages.build)
 app.command(rich_help_panel=_DEVICE)(flash)
 app.command(rich_help_panel=_DEVICE)(stages.hil)
 app.command(rich_help_panel=_DEVICE)(live)
+app.add_typer(model.app, name="model", rich_help_panel=_LOOK)
 app.add_typer(frontend.app, name="frontend", rich_help_panel=_LOOK)
 app.add_typer(boards.app, name="boards", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(doctor)

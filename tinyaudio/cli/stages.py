@@ -64,19 +64,25 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
 
 
 def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
-    """Measure the float and the INT8 model on the test split.
+    """Measure the float and the INT8 model on the test split, and write what there is to see into one page.
 
     Example: tinyaudio evaluate --project doorbell --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, open_line
+        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate
 
-        result = evaluate_stage(open_line(project, output))
+        line = open_line(project, output)
+        result = evaluate_stage(line)
         metrics = evaluation_metrics(result.value)
         if not json:
             rows = [(name, f"{metrics['accuracy'][name]:.1%}", "{:.1%} to {:.1%}".format(*metrics["interval"][name])) for name in metrics["accuracy"]]
             output.table(f"clip accuracy on {metrics['clips']} test clips", ("model", "accuracy", "95 % interval"), rows)
-        output.result(result.describe(**metrics))
+        page = evaluation_page(line)
+        gate = quantization_gate(line)
+        output.result({**result.describe(**metrics, gate=gate), "report": str(page)}, text=f"report: {page}")
+        if not gate["ok"]:
+            output.warning(f"INT8 loses {gate['loss']:.1%} of the clips; quantize.maximum_loss allows {gate['allowed']:.1%}")
+            raise typer.Exit(EXIT_CHECK_FAILED)
 
 
 def render(
@@ -104,6 +110,9 @@ def build(
     board: BoardOption = None,
     project: ProjectOption = _HERE,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    runtime: Annotated[str | None, typer.Option("--runtime", help="aot (compiled) or tflm (TFLite Micro). Default: the board's.")] = None,
+    kernels: Annotated[str | None, typer.Option("--kernels", help="optimized (default), or reference: the plain ones to compare with.")] = None,
+    self_test: Annotated[bool, typer.Option("--self-test", help="With golden vectors of every operator, run on request.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -113,10 +122,11 @@ def build(
     Example: tinyaudio build --board mps2_an500
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import build_facts, build_stage, open_line
+        from tinyaudio.pipeline import build_facts, build_stage, open_line, parse_request
 
+        request = parse_request(runtime=runtime, kernels=kernels, self_test=self_test)
         line = open_line(project, output)
-        artifact = build_stage(line, board or line.project.board, offline=offline)
+        artifact = build_stage(line, board or line.project.board, offline=offline, request=request)
         _say_sizes(output, build_facts(artifact))
         output.result(build_facts(artifact), text=f"image: {artifact.elf}")
         if not artifact.budget_ok:

@@ -20,6 +20,10 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 #: What firmware without a model, made to measure a front end, reports in place of the model file's SHA-256.
 NO_MODEL_SHA256 = "0" * 64
 
+Runtime = Literal["aot", "tflm"]
+#: Kernels of a runtime: the fast ones (Armv7E-M assembly, CMSIS-NN, ESP-NN) or the plain ones they are compared with.
+KernelChoice = Literal["optimized", "reference"]
+
 Int8Array = npt.NDArray[np.int8]
 Int16Array = npt.NDArray[np.int16]
 Int32Array = npt.NDArray[np.int32]
@@ -66,6 +70,14 @@ class FeatureSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentedFeatures:
+    """Features of the data set and of changed copies of its training clips, which stand behind it as clips of their own."""
+
+    features: FeatureSet
+    draws: dict[str, str]  # file name of the copy -> JSON of what was drawn for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
     """A float model."""
 
@@ -101,6 +113,16 @@ class QuantizedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerError:
+    """How far one operator's output in the INT8 model is from that in the float model."""
+
+    operator: str  # TensorFlow Lite's name
+    name: str  # of the layer, as far as the converter tells
+    signal_to_error_db: float  # sum of squares of the float output over that of the difference
+    largest_error: float  # greatest absolute difference, in the unit of the output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedOutputs:
     """What the oracle computes for the test split, kept so that HIL needs no interpreter."""
 
@@ -110,6 +132,23 @@ class ExpectedOutputs:
     logits: Int8Array  # [patches of all clips, labels]; the tensor before the final softmax
     outputs: Int8Array  # [patches of all clips, labels]
     patch_offsets: Int64Array  # [clips + 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenTensors:
+    """What every int8 activation of a model holds for a few inputs: the golden vectors of its operators."""
+
+    model_sha256: str
+    oracle: str  # name and version of the interpreter
+    inputs: tuple[str, ...]  # where each vector's input is from
+    tensors: tuple[int, ...]  # positions in the .tflite; the first is the model's input
+    offsets: Int64Array  # [tensors + 1]; values of tensor i are values[:, offsets[i] : offsets[i + 1]]
+    values: Int8Array  # [vectors, elements of all tensors]
+
+    def of_tensor(self, tensor: int) -> Int8Array:
+        """Return int8 [vectors, elements] of the tensor at position `tensor` of the file."""
+        position = self.tensors.index(tensor)
+        return self.values[:, self.offsets[position] : self.offsets[position + 1]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +171,7 @@ class Calibration:
 
     smoothing_patches: int  # moving sum over this many patches
     detection_threshold: int  # of an int8 output, -128 to 127; the smoothed mean must reach it
+    class_thresholds: tuple[int, ...] = ()  # the same for each label by itself, 128: never; empty: not asked for. No firmware applies them yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +207,7 @@ class FirmwareProject:
     frontend_fingerprint: str
     model_sha256: str
     placement: Placement | None = None  # None: the host's linker places everything
+    arena_bytes: int = 0  # of the model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +271,8 @@ class BuildArtifact:
     components: tuple[LinkedComponent, ...] = ()  # what is linked, by name
     files: dict[str, OutputFile] = field(default_factory=dict)  # "elf", "bin", "hex", "map" -> file
     flags: tuple[str, ...] = ()  # of the C++ compiler
+    model_kernels: str = ""  # whose kernels compute the model, and which version; "": those of tinyaudio
+    arena_bytes: int = 0  # of the model
 
     @property
     def budget_ok(self) -> bool:
@@ -252,6 +295,8 @@ class DeviceIdentity:
     counter_unit: Literal["instructions", "cycles", "nanoseconds"]
     counter_frequency_hz: int
     arena_bytes: int
+    arena_used_bytes: int
+    model_kernels: str  # whose kernels compute the model, and which version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

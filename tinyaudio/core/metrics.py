@@ -1,9 +1,9 @@
-"""Accuracy, confusion, precision and recall, intervals: pure functions of arrays, no state and no files."""
+"""Accuracy, confusion, precision and recall, curves, calibration, intervals: pure functions of arrays, no state and no files."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -133,3 +133,147 @@ def _one_class(confusion: NDArray[Any], index: int, label: str) -> ClassMetrics:
         recall=hits / support if support else 0.0,
         f1=2.0 * hits / (support + predicted) if support + predicted else 0.0,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A quality against another as a threshold falls, and the area under it."""
+
+    x: NDArray[np.float64]  # [points]; false positive rate, or recall; does not fall
+    y: NDArray[np.float64]  # [points]; true positive rate, or precision
+    thresholds: NDArray[np.float64]  # [points]; an item counts as found from this score on; falls
+    area: float  # 0 to 1; NaN without any positive, or for a ROC curve without any negative
+
+
+def roc_curve(is_positive: NDArray[Any], scores: NDArray[Any]) -> Curve:
+    """Return true over false positive rate; the area is the probability that a positive outscores a negative, ties counting half.
+
+    Parameters
+    ----------
+    is_positive
+        bool[items].
+    scores
+        float[items].
+    """
+    hits, alarms, thresholds = _cumulated(is_positive, scores)
+    positives, negatives = int(hits[-1]), int(alarms[-1])
+    x, y = alarms / max(negatives, 1), hits / max(positives, 1)
+    area = float(np.sum(np.diff(x) * (y[1:] + y[:-1]))) / 2.0 if positives and negatives else math.nan
+    return Curve(x=x, y=y, thresholds=thresholds, area=area)
+
+
+def precision_recall_curve(is_positive: NDArray[Any], scores: NDArray[Any]) -> Curve:
+    """Return precision over recall; the area is the average precision, ``sum (recall step) * precision``, not interpolated.
+
+    The first point, at recall 0, has precision 1.
+    """
+    hits, alarms, thresholds = _cumulated(is_positive, scores)
+    positives = int(hits[-1])
+    recall = hits / max(positives, 1)
+    precision = np.divide(hits, hits + alarms, out=np.ones_like(recall), where=hits + alarms > 0)
+    area = float(np.sum(np.diff(recall) * precision[1:])) if positives else math.nan
+    return Curve(x=recall, y=precision, thresholds=thresholds, area=area)
+
+
+def mean_average_precision(is_positive: NDArray[Any], scores: NDArray[Any]) -> float:
+    """Return the mean of the average precisions of the classes that occur, bool[items, classes] and float[items, classes]; NaN if none does."""
+    areas = [precision_recall_curve(is_positive[:, index], scores[:, index]).area for index in range(scores.shape[1])]
+    present = [area for area in areas if not math.isnan(area)]
+    return math.fsum(present) / len(present) if present else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBin:
+    """Items whose highest score lies within a range."""
+
+    lower: float
+    upper: float
+    items: int
+    mean_score: float  # 0.0 without items
+    accuracy: float  # share that is right; 0.0 without items
+
+
+def calibration_bins(scores: NDArray[Any], true_classes: NDArray[Any], *, bins: int = 10) -> tuple[CalibrationBin, ...]:
+    """Compare how sure a classifier is with how often it is right, in `bins` equal ranges of its highest score.
+
+    Parameters
+    ----------
+    scores
+        float[items, classes], 0 to 1.
+    true_classes
+        int[items].
+    bins
+        Number of ranges.
+    """
+    sure, right = scores.max(axis=1), scores.argmax(axis=1) == true_classes
+    number = np.clip((sure * bins).astype(np.int64), 0, bins - 1)
+    chosen = [number == index for index in range(bins)]
+    return tuple(
+        CalibrationBin(
+            lower=index / bins,
+            upper=(index + 1) / bins,
+            items=int(inside.sum()),
+            mean_score=float(sure[inside].mean()) if inside.any() else 0.0,
+            accuracy=float(right[inside].mean()) if inside.any() else 0.0,
+        )
+        for index, inside in enumerate(chosen)
+    )
+
+
+def expected_calibration_error(bins: Sequence[CalibrationBin]) -> float:
+    """Return the mean distance between score and accuracy, weighed by the items (Naeini et al., AAAI 2015); 0.0 without any item."""
+    total = sum(item.items for item in bins)
+    return math.fsum(item.items * abs(item.mean_score - item.accuracy) for item in bins) / total if total else 0.0
+
+
+def bootstrap_interval(
+    statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[str], *, seed: int = 1, draws: int = 1_000, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the percentile interval of a figure when whole groups are drawn with replacement.
+
+    Clips of one recording are alike; an interval that counts them one by one is too narrow.
+
+    Parameters
+    ----------
+    statistic
+        From indices of items, int64[drawn], to the figure. Draws for which it is NaN are left out.
+    groups
+        The group of each item.
+    seed, draws
+        Of the random draws.
+    confidence
+        Two-sided coverage, between 0 and 1 exclusive.
+
+    Returns
+    -------
+    (lower, upper)
+        (NaN, NaN) if there are no items or the figure is never a number.
+
+    References
+    ----------
+    B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    """
+    names = np.asarray(groups)
+    members = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
+    if not members:
+        return math.nan, math.nan
+    rng = np.random.default_rng(seed)
+    figures = [statistic(np.concatenate([members[index] for index in rng.integers(len(members), size=len(members))])) for _ in range(draws)]
+    numbers = [figure for figure in figures if not math.isnan(figure)]
+    if not numbers:
+        return math.nan, math.nan
+    tail = (1.0 - confidence) / 2.0
+    lower, upper = np.quantile(numbers, [tail, 1.0 - tail])
+    return float(lower), float(upper)
+
+
+def _cumulated(is_positive: NDArray[Any], scores: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return hits, false alarms and threshold at each distinct score, from none found to all found."""
+    positive, values = np.asarray(is_positive, np.bool_).ravel(), np.asarray(scores, np.float64).ravel()
+    if positive.shape != values.shape:
+        raise InputError(f"{positive.size} truths but {values.size} scores", hint="hand in one score for each item")
+    order = np.argsort(-values, kind="stable")
+    positive, values = positive[order], values[order]
+    last = np.append(np.flatnonzero(np.diff(values)), values.size - 1) if values.size else np.array([], np.int64)
+    hits, alarms = np.cumsum(positive)[last], np.cumsum(~positive)[last]
+    return np.append(0.0, hits), np.append(0.0, alarms), np.append(np.inf, values[last])

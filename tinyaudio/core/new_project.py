@@ -36,6 +36,8 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # test = ["test"]
 # validation_fraction = 0.2
 # test_fraction = 0.2            # only for a manifest without a split column
+# folds = 0                      # 5: in place of test_fraction, five parts with the classes alike in each, for cross-validation,
+# test_fold = 1                  # of which this one is tested
 # seed = 1
 
 [frontend]                       # lengths in samples and frames, never in milliseconds; the defaults are YAMNet's
@@ -64,9 +66,11 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # cepstral_coefficients = 0      # 10: MFCCs in place of the log-mel
 
 [model]
-# architecture = "mobilenet_v1"
+# architecture = "mobilenet_v1"  # or "mobilenet_v2", "ds_cnn", "tcn"
 # width_multiplier = 0.25
-# blocks = 13
+# blocks = 13                    # at most; mobilenet_v2 has 10, ds_cnn 4, tcn 7
+# activation = "relu6"           # or "relu", for a backbone that was trained with it
+# head = "softmax"               # or "sigmoid": classes that may sound at once
 # dropout = 0.2
 
 [train]
@@ -77,20 +81,44 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # seed = 1
 # class_balance = true
 # label_smoothing = 0.05
+# loss = "cross_entropy"         # or "focal"
+# focal_gamma = 2.0
+# silence = "drop"               # of training patches: leave them out, or "uniform": teach that they say nothing of the class
+# validation = "select"          # the validation split picks the epoch; "include": it is trained on as well, for all epochs
 
 [train.augmentation]             # 0 switches one off
 # time_shift_frames = 24
 # gain_db = 10.0
 # time_mask_frames = 12
 # frequency_mask_bands = 8
+# mixup = 0.0
+
+[train.audio]                    # changed copies of the training recordings; needs pip install "tinyaudio[augment]"
+# versions = 0                   # of each clip; 0: none
+# noise_snr_db = 5.0             # at worst
+# backgrounds = ""               # folder of recordings to take the noise from
+# gain_db = 6.0
+# shift_seconds = 0.5
+# pitch_semitones = 1.0
+# stretch = 0.1
+# rooms = ""                     # folder of impulse responses
+# microphone_db = 6.0
+
+[train.transfer]                 # start from another model's convolutions
+# backbone = ""                  # .keras, .h5 or .tflite; its front end goes into [train.transfer.frontend], as [frontend]
+# classifier_l2 = 0.001          # the classifier is fitted first, with this penalty on its weights;
+# trainable_blocks = 0           # then it and the backbone's last blocks are trained for train.epochs (0: not at all),
+# learning_rate = 0.0001         # at this rate
 
 [quantize]
 # representative_clips = 120
+# maximum_loss = 1.0             # 0.01: `tinyaudio evaluate` fails if INT8 loses more than one point of clip accuracy
 # seed = 1
 
 [firmware]
 # smoothing_patches = 3          # decisions are made on the mean over this many patches
 # detection_threshold = 0.5
+# wanted_precision = 0.0         # 0.95: the threshold is set so that this share of the decisions on the validation split is right
 """
 
 _README = """\

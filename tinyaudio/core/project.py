@@ -19,7 +19,7 @@ from tinyaudio.core.spec import FrontendSpec, KernelId, spec_problems
 PROJECT_FILE = "tinyaudio.toml"
 
 Task = Literal["events", "anomaly"]
-Architecture = Literal["mobilenet_v1"]
+Architecture = Literal["mobilenet_v1", "mobilenet_v2", "ds_cnn", "tcn"]
 
 _Texts = Annotated[
     tuple[Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value)], ...],
@@ -59,6 +59,8 @@ class SplitTable(_Section):
     test: _Texts = ("test",)
     validation_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)  # of the training clips, about
     test_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)  # of all clips, about; only without a split column
+    folds: int = Field(default=0, ge=0, le=100)  # without a split column: so many parts of whole groups, classes alike in each; 0: use test_fraction
+    test_fold: int = Field(default=1, ge=1, le=100)  # the part that is tested
     seed: int = Field(default=1, ge=0, lt=2**32)
 
 
@@ -79,44 +81,10 @@ class ModelTable(_Section):
 
     architecture: Architecture = "mobilenet_v1"
     width_multiplier: float = Field(default=0.25, ge=0.05, le=1.0)
-    blocks: int = Field(default=13, ge=1, le=13)  # depthwise-separable blocks, as many as YAMNet's body has at 13
+    blocks: int = Field(default=13, ge=1, le=13)  # mobilenet_v1 is as deep as YAMNet's body at 13; others take what they have up to it
+    activation: Literal["relu6", "relu"] = "relu6"  # "relu" for backbones that were trained with it, as YAMNet's
+    head: Literal["softmax", "sigmoid"] = "softmax"  # "sigmoid": classes that may sound at once
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)  # in front of the classifier
-
-
-class AugmentationTable(_Section):
-    """``[train.augmentation]``: random changes of the training patches; 0 switches one off."""
-
-    time_shift_frames: int = Field(default=24, ge=0)  # a patch may start this many frames earlier or later
-    gain_db: float = Field(default=10.0, ge=0.0, le=60.0)  # louder or softer by up to this
-    time_mask_frames: int = Field(default=12, ge=0)  # longest stretch that is blanked
-    frequency_mask_bands: int = Field(default=8, ge=0)  # most neighbouring bands that are blanked
-
-
-class TrainTable(_Section):
-    """``[train]``: the training."""
-
-    epochs: int = Field(default=40, ge=1, le=10_000)
-    batch_size: int = Field(default=32, ge=1, le=4_096)
-    learning_rate: float = Field(default=5e-3, gt=0.0, le=1.0)
-    patience: int = Field(default=12, ge=1)  # epochs without a better validation loss before it stops
-    seed: int = Field(default=1, ge=0, lt=2**32)
-    class_balance: bool = True  # classes with few patches weigh more
-    label_smoothing: float = Field(default=0.05, ge=0.0, lt=1.0)
-    augmentation: AugmentationTable = AugmentationTable()
-
-
-class QuantizeTable(_Section):
-    """``[quantize]``: the way to INT8."""
-
-    representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
-    seed: int = Field(default=1, ge=0, lt=2**32)
-
-
-class FirmwareTable(_Section):
-    """``[firmware]``: how the device turns patch scores into decisions."""
-
-    smoothing_patches: int = Field(default=3, ge=1, le=64)
-    detection_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)  # of the smoothed score
 
 
 def _as_tuples(value: Any) -> Any:
@@ -137,6 +105,84 @@ FrontendTable: type[_Section] = create_model(
     preset=(str, DEFAULT_PRESET),
     **cast(Any, {field.name: _frontend_field(field) for field in dataclasses.fields(FrontendSpec)}),
 )
+
+
+def _with_preset(table: Any) -> Any:
+    """Return the table ``[frontend]`` with what its preset sets and it does not; as it is if it is none, or names no preset."""
+    preset = table.get("preset") if isinstance(table, dict) else None
+    return {**preset_fields(preset), **table} if isinstance(preset, str) and preset in preset_names() else table
+
+
+class TransferTable(_Section):
+    """``[train.transfer]``: start from the convolutions of another model."""
+
+    backbone: str = ""  # .keras, .h5 or .tflite, relative to the project's folder; "": start from random weights
+    # The type is made above, which mypy cannot follow.
+    frontend: Annotated[FrontendTable | None, BeforeValidator(_with_preset)] = None  # type: ignore[valid-type] # what the backbone was trained on: a preset, and what differs from it
+    classifier_l2: float = Field(default=1e-3, gt=0.0, le=10.0)  # first the classifier is fitted, with this penalty on its weights
+    trainable_blocks: int = Field(default=0, ge=0, le=13)  # then it and the last so many blocks are trained; 0: neither
+    learning_rate: float = Field(default=1e-4, gt=0.0, le=1.0)  # in place of train.learning_rate
+
+
+class AugmentationTable(_Section):
+    """``[train.augmentation]``: random changes of the training patches; 0 switches one off."""
+
+    time_shift_frames: int = Field(default=24, ge=0)  # a patch may start this many frames earlier or later
+    gain_db: float = Field(default=10.0, ge=0.0, le=60.0)  # louder or softer by up to this
+    time_mask_frames: int = Field(default=12, ge=0)  # longest stretch that is blanked
+    frequency_mask_bands: int = Field(default=8, ge=0)  # most neighbouring bands that are blanked
+    mixup: float = Field(default=0.0, ge=0.0, le=10.0)  # patches are mixed in pairs, labels too, in shares drawn from Beta(mixup, mixup)
+
+
+class AudioTable(_Section):
+    """``[train.audio]``: random changes of the recordings themselves, in front of the integer front end; 0 and "" switch one off."""
+
+    versions: int = Field(default=0, ge=0, le=32)  # changed copies of each training clip, besides the clip itself
+    noise_snr_db: float = Field(default=5.0, ge=-20.0, le=60.0)  # the worst; the best is 25 dB better
+    backgrounds: str = ""  # folder of recordings to take the noise from, relative to the project's folder; "": noise of random colour
+    gain_db: float = Field(default=6.0, ge=0.0, le=60.0)  # louder or softer by up to this
+    shift_seconds: float = Field(default=0.5, ge=0.0, le=60.0)  # earlier or later by up to this; what falls out comes in again
+    pitch_semitones: float = Field(default=1.0, ge=0.0, le=12.0)  # higher or lower by up to this
+    stretch: float = Field(default=0.1, ge=0.0, le=0.5)  # faster or slower by up to this share
+    rooms: str = ""  # folder of impulse responses
+    microphone_db: float = Field(default=6.0, ge=0.0, le=24.0)  # gain of each of seven bands, as if another microphone had heard it
+
+
+class TrainTable(_Section):
+    """``[train]``: the training."""
+
+    epochs: int = Field(default=40, ge=1, le=10_000)
+    batch_size: int = Field(default=32, ge=1, le=4_096)
+    learning_rate: float = Field(default=5e-3, gt=0.0, le=1.0)
+    patience: int = Field(default=12, ge=1)  # epochs without a better validation loss before it stops
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    class_balance: bool = True  # classes with few patches weigh more
+    label_smoothing: float = Field(default=0.05, ge=0.0, lt=1.0)
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"  # "focal": what is nearly right already counts less
+    focal_gamma: float = Field(default=2.0, ge=0.0, le=10.0)
+    silence: Literal["drop", "uniform"] = "drop"  # patches in which next to nothing is heard: left out, or all classes alike
+    validation: Literal["select", "include"] = "select"  # the validation split picks the epoch, or is trained on as well and the last epoch is kept
+    transfer: TransferTable = TransferTable()
+    audio: AudioTable = AudioTable()
+    augmentation: AugmentationTable = AugmentationTable()
+
+
+class QuantizeTable(_Section):
+    """``[quantize]``: the way to INT8."""
+
+    representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
+    maximum_loss: float = Field(default=1.0, ge=0.0, le=1.0)  # of clip accuracy, float less INT8; more fails the evaluation; 1: whatever it is
+    seed: int = Field(default=1, ge=0, lt=2**32)
+
+
+class FirmwareTable(_Section):
+    """``[firmware]``: how the device turns patch scores into decisions."""
+
+    smoothing_patches: int = Field(default=3, ge=1, le=64)
+    detection_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)  # of the smoothed score
+    wanted_precision: float = Field(
+        default=0.0, ge=0.0, le=1.0
+    )  # share of decisions that are right: sets the threshold by the validation split; 0: no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,12 +252,6 @@ def parse_project(text: str, *, directory: Path) -> Project:
     return _assemble(directory, cast(Any, sections))
 
 
-def _with_preset(table: Any) -> Any:
-    """Return the table ``[frontend]`` with what its preset sets and it does not; as it is if it is none, or names no preset."""
-    preset = table.get("preset") if isinstance(table, dict) else None
-    return {**preset_fields(preset), **table} if isinstance(preset, str) and preset in preset_names() else table
-
-
 def require_events(project: Project) -> None:
     """Raise unless the project's task is supported.
 
@@ -240,6 +280,11 @@ _SECTIONS: dict[str, type[_Section]] = {
 }
 
 
+def frontend_spec(table: BaseModel) -> FrontendSpec:
+    """Return the front end that a checked ``[frontend]``, or ``[train.transfer.frontend]``, describes."""
+    return FrontendSpec(**table.model_dump(exclude={"preset"}))
+
+
 def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
     about = sections["project"]
     return Project(
@@ -248,7 +293,7 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         task=about.task,
         board=about.board,
         fft_kernel=about.fft_kernel,
-        frontend=FrontendSpec(**sections["frontend"].model_dump(exclude={"preset"})),
+        frontend=frontend_spec(sections["frontend"]),
         **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
     )
 
@@ -276,12 +321,21 @@ def _data_rules(section: Any) -> Iterator[str]:
         common = sorted(set(parts[first]) & set(parts[second]))
         if common:
             yield f"split.{second}: {', '.join(map(repr, common))} is in split.{first}, too"
+    if section.split.folds == 1:
+        yield "split.folds: is 1, so nothing would be left to train on"
+    elif section.split.folds and section.split.test_fold > section.split.folds:
+        yield f"split.test_fold: is {section.split.test_fold}, but there are {section.split.folds} folds"
     repeated = sorted({label for label in section.labels if section.labels.count(label) > 1})
     if repeated:
         yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
 
 
-_RULES = {_frontend_rules: "frontend", _data_rules: "data"}
+def _train_rules(section: Any) -> Iterator[str]:
+    if section.transfer.frontend is not None:
+        yield from (f"transfer.frontend.{problem}" for problem in _frontend_rules(section.transfer.frontend))
+
+
+_RULES = {_frontend_rules: "frontend", _data_rules: "data", _train_rules: "train"}
 
 
 def _sentence(section: str, model: type[BaseModel], item: Mapping[str, Any]) -> str:

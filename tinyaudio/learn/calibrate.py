@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
-from tinyaudio.core.artifacts import Calibration, QuantizedModel
-from tinyaudio.core.errors import ProjectError
+import numpy as np
+import numpy.typing as npt
+
+from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FeatureSet, QuantizedModel
+from tinyaudio.core.errors import ProjectError, StageError
 from tinyaudio.core.project import FirmwareTable
 
 
@@ -32,3 +35,68 @@ def calibrate(quantized: QuantizedModel, table: FirmwareTable) -> Calibration:
             where="firmware.detection_threshold",
         )
     return Calibration(smoothing_patches=table.smoothing_patches, detection_threshold=max(-128, threshold))
+
+
+def calibrate_for_precision(quantized: QuantizedModel, expected: ExpectedOutputs, features: FeatureSet, table: FirmwareTable) -> Calibration:
+    """Choose the thresholds that make ``firmware.wanted_precision`` of the decisions on the validation split right.
+
+    Decisions are made as the device makes them: the label of the greatest moving sum, where that reaches the threshold. The
+    lowest threshold that gives the wanted precision is taken, one for all labels and one for each.
+
+    Parameters
+    ----------
+    quantized
+        The model.
+    expected
+        Its outputs on the validation split.
+    features
+        Gives the truth.
+    table
+        ``[firmware]``.
+
+    Raises
+    ------
+    StageError
+        If `expected` belongs to another model or other clips.
+    ProjectError
+        If no threshold gives the wanted precision.
+    """
+    clips = features.dataset.of_split("validation")
+    if expected.model_sha256 != quantized.sha256 or expected.filenames != tuple(clip.filename for clip in clips):
+        raise StageError("the outputs are of another model or other clips", hint="run `tinyaudio calibrate` again", where="calibrate")
+    means = smoothed_means(expected, smoothing_patches=table.smoothing_patches)
+    truth = np.repeat([quantized.labels.index(clip.label) for clip in clips], np.diff(expected.patch_offsets))
+    decided, highest = means.argmax(axis=1), means.max(axis=1)
+    threshold = lowest_threshold(highest, decided == truth, wanted=table.wanted_precision)
+    if threshold > 127:
+        raise ProjectError(
+            f"no threshold makes {table.wanted_precision:.0%} of the decisions on the validation split right",
+            hint="ask for less, or train a better model",
+            where="firmware.wanted_precision",
+        )
+    by_class = (
+        lowest_threshold(highest[decided == index], truth[decided == index] == index, wanted=table.wanted_precision)
+        for index in range(len(quantized.labels))
+    )
+    return Calibration(smoothing_patches=table.smoothing_patches, detection_threshold=threshold, class_thresholds=tuple(by_class))
+
+
+def smoothed_means(expected: ExpectedOutputs, *, smoothing_patches: int) -> npt.NDArray[np.float64]:
+    """Return the mean int8 output over each patch and up to ``smoothing_patches - 1`` before it in its clip, float64[patches, labels]."""
+    parts = []
+    for start, stop in zip(expected.patch_offsets[:-1], expected.patch_offsets[1:], strict=True):
+        summed = np.cumsum(expected.outputs[start:stop], axis=0, dtype=np.int64)
+        before = np.zeros_like(summed)
+        before[smoothing_patches:] = summed[:-smoothing_patches]
+        counts = np.minimum(np.arange(1, len(summed) + 1), smoothing_patches)
+        parts.append((summed - before) / counts[:, np.newaxis])
+    return np.concatenate(parts)
+
+
+def lowest_threshold(scores: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_], *, wanted: float) -> int:
+    """Return the lowest int8 threshold from which on at least the share `wanted` is right; 128 if there is none."""
+    for threshold in range(-128, 128):
+        reached = scores >= threshold
+        if reached.any() and is_right[reached].mean() >= wanted - 1e-12:
+            return threshold
+    return 128

@@ -1,7 +1,8 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.boards import check_board
-from tinyaudio.pipeline.firmware import build_facts, build_stage, render_stage
+from tinyaudio.pipeline.evaluation import evaluation_page
+from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
@@ -14,21 +15,27 @@ from tinyaudio.pipeline.learning import (
     evaluation_metrics,
     expected_stage,
     features_stage,
+    quantization_gate,
     quantize_stage,
     train_stage,
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
+from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import new_project, run_demo
 
 __all__ = [
     "FlashRequest",
     "Flashed",
+    "FirmwareRequest",
     "FrontendBench",
+    "parse_request",
     "FrontendBenchRequest",
     "Line",
     "LiveRequest",
+    "ModelOutcome",
+    "ModelRequest",
     "Progress",
     "Proof",
     "StageResult",
@@ -39,17 +46,21 @@ __all__ = [
     "check_board",
     "check_data",
     "choose_spec",
+    "compile_to_folder",
     "data_facts",
     "dataset_stage",
     "evaluate_stage",
+    "evaluation_page",
     "evaluation_metrics",
     "expected_stage",
     "features_stage",
     "flash_stage",
     "hil_stage",
+    "inspect_model",
     "live_stage",
     "new_project",
     "open_line",
+    "quantization_gate",
     "quantize_stage",
     "render_stage",
     "run_demo",
@@ -57,4 +68,5 @@ __all__ = [
     "show_frontend",
     "slot_line",
     "train_stage",
+    "verify_model",
 ]

@@ -107,5 +107,7 @@ def fake_hello(board: Board, expected: HilExpectation) -> Hello:
         counter_frequency_hz=board.counter_frequency_hz,
         counter_unit=CounterUnit.INSTRUCTIONS,
         arena_bytes=0,
+        arena_used_bytes=0,
+        model_kernels="the twin",
         capabilities=Capability.STAGE_TRACE | Capability.STAGE_CAPTURE,
     )

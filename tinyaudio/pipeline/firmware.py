@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject
+from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject, GoldenTensors, KernelChoice, Runtime
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.errors import InputError
 from tinyaudio.deploy.build import build_project
-from tinyaudio.deploy.render import RenderInputs, render_project, write_project
+from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.pipeline.learning import calibrate_stage, project_board, project_frontend, quantize_stage
 from tinyaudio.pipeline.line import Line
@@ -27,7 +28,49 @@ def board_directory(line: Line, board_id: str) -> Path:
     return line.store.directory / board_id
 
 
-def render_stage(line: Line, board_id: str, *, out: Path | None = None) -> tuple[FirmwareProject, Path]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareRequest:
+    """Which firmware is wanted, besides the board's usual one."""
+
+    runtime: Runtime | None = None  # None: the board's default
+    kernels: KernelChoice = "optimized"
+    self_test: bool = False  # with golden vectors of every operator
+
+    @property
+    def folder(self) -> str:
+        """Name of the project's folder, so that several firmwares of a board stay built side by side."""
+        words = ("firmware", self.runtime, "reference" if self.kernels == "reference" else None, "self_test" if self.self_test else None)
+        return "_".join(word for word in words if word)
+
+
+def parse_request(*, runtime: str | None = None, kernels: str | None = None, self_test: bool = False) -> FirmwareRequest:
+    """Return the request that the words of the command line make.
+
+    Raises
+    ------
+    InputError
+        If a runtime or a choice of kernels does not exist.
+    """
+    if runtime not in (None, "aot", "tflm"):
+        raise InputError(f"there is no runtime {runtime!r}", hint="runtimes: aot, tflm", where="--runtime")
+    if kernels not in (None, "optimized", "reference"):
+        raise InputError(f"there are no kernels {kernels!r}", hint="kernels: optimized, reference", where="--kernels")
+    return FirmwareRequest(runtime=cast(Runtime | None, runtime), kernels=cast(KernelChoice, kernels or "optimized"), self_test=self_test)
+
+
+def _golden(line: Line) -> GoldenTensors:
+    from tinyaudio.learn.oracle import candidate_inputs, golden_tensors
+
+    spec, quantized = line.project.frontend, quantize_stage(line).value
+    return golden_tensors(quantized.tflite, candidate_inputs((1, spec.patch_frames, spec.feature_bands, 1)))
+
+
+_USUAL = FirmwareRequest()
+
+
+def render_stage(
+    line: Line, board_id: str, *, out: Path | None = None, request: FirmwareRequest = _USUAL, arena_bytes: int | None = None
+) -> tuple[FirmwareProject, Path]:
     """Render the firmware project for `board_id` and write it; return it and its folder.
 
     Only files whose text changed are touched, so that the next build is warm.
@@ -46,15 +89,21 @@ def render_stage(line: Line, board_id: str, *, out: Path | None = None) -> tuple
             hint=f'set project.board = "{board_id}", or the same project.fft_kernel for every board, and run the command again',
             where="--board",
         )
-    rendered = render_project(RenderInputs(board=board, tables=tables, quantized=quantized, calibration=calibration))
-    directory = out if out is not None else board_directory(line, board_id) / "firmware"
+    choice = RuntimeChoice(
+        runtime=request.runtime or board.default_runtime,
+        kernels=request.kernels,
+        arena_bytes=arena_bytes,
+        golden=_golden(line) if request.self_test else None,
+    )
+    rendered = render_project(RenderInputs(board=board, tables=tables, quantized=quantized, calibration=calibration, choice=choice))
+    directory = out if out is not None else board_directory(line, board_id) / request.folder
     write_project(rendered, directory)
     return rendered, directory
 
 
-def build_stage(line: Line, board_id: str, *, offline: bool = False) -> BuildArtifact:
+def build_stage(line: Line, board_id: str, *, offline: bool = False, request: FirmwareRequest = _USUAL) -> BuildArtifact:
     """Render and build; PlatformIO itself rebuilds only what changed."""
-    rendered, directory = render_stage(line, board_id)
+    rendered, directory = render_stage(line, board_id, request=request)
     with line.progress.task(f"building for {board_id} with PlatformIO"):
         return build_project(directory, project_board(line.project, board_id), project=rendered, offline=offline, on_line=line.progress.detail)
 
@@ -64,6 +113,8 @@ def build_facts(artifact: BuildArtifact) -> dict[str, Any]:
     return {
         "board": artifact.board,
         "runtime": artifact.runtime,
+        "model_kernels": artifact.model_kernels,
+        "arena_bytes": artifact.arena_bytes,
         "elf": artifact.elf,
         "elf_sha256": artifact.elf_sha256,
         "firmware_fingerprint": artifact.firmware_fingerprint,

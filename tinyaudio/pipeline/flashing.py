@@ -12,18 +12,22 @@ from tinyaudio.bench.flash import (
     FlashResult,
     ProbeInfo,
     Programmer,
+    await_port,
     check_probe,
+    choose_loader_port,
     choose_probe,
     choose_programmer,
     flash,
+    flash_through_loader,
     programmers,
     read_flash_image,
+    read_merged_image,
     require_probe_table,
 )
 from tinyaudio.bench.transport import SerialTransport, Transport, usb_serial_ports
 from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity
 from tinyaudio.core.bench_file import Bench, Slot, load_bench
-from tinyaudio.core.board import PROJECT_BOARDS, Board, board_ids
+from tinyaudio.core.board import PROJECT_BOARDS, Board, EsptoolProbe, board_ids
 from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError, ProbeError
 from tinyaudio.pipeline.firmware import build_stage
 from tinyaudio.pipeline.learning import project_board
@@ -111,7 +115,7 @@ def flash_stage(
     request
         What the user asked for.
     choose_from
-        {name: programmer}; default: pyOCD, then OpenOCD.
+        {name: programmer}; default: pyOCD, then OpenOCD. A chip of Espressif is flashed with esptool in any case.
     open_port
         Opens the device's serial port; default: `SerialTransport` at the board's baud rate.
 
@@ -127,6 +131,8 @@ def flash_stage(
     bench = _load_bench(line)
     slot = _chosen_slot(bench, request)
     board = project_board(line.project, request.board_id or (slot.board if slot else line.project.board))
+    if isinstance(board.probe, EsptoolProbe):
+        return _flash_through_loader(line, request, board, bench, slot, open_port or _open_serial)
     require_probe_table(board)
     programmer = choose_programmer(choose_from or programmers(on_detail=line.progress.detail), request.programmer, on_note=line.progress.note)
     probe = choose_probe(programmer, slot.serial_number if slot else request.serial_number, name_slots=bench.slots_of)
@@ -149,6 +155,25 @@ def flash_stage(
     line.progress.note(f"asking the device at {port} who it is")
     transport = (open_port or _open_serial)(port, board)
     return Flashed(result=result, build=build, identity=_who_answers(transport, port, board, build, result), port=port)
+
+
+def _flash_through_loader(
+    line: Line, request: FlashRequest, board: Board, bench: Bench, slot: Slot | None, open_port: Callable[[str, Board], Transport]
+) -> Flashed:
+    """As `flash_stage`, for a chip that is flashed through the very port that its firmware answers at."""
+    if request.programmer not in (None, "esptool"):
+        raise InputError(f"{board.id} is not flashed with {request.programmer}", hint="programmers: esptool", where="--programmer")
+    if slot is not None:
+        probe = choose_loader_port(slot.serial_number if slot.port is None else None, request.port or slot.port, name_slots=bench.slots_of)
+    else:
+        probe = choose_loader_port(request.serial_number, request.port, name_slots=bench.slots_of)
+    slot = _agreeing_slot(bench, slot, probe, board)
+    build = _built(line, board, offline=request.offline)
+    image = read_merged_image(Path(build.files["merged"].path), elf=Path(build.elf))
+    result = flash_through_loader(image, board, probe, progress=line.progress, unique_id=slot.unique_id if slot else None)
+    port = await_port(probe)
+    line.progress.note(f"asking the device at {port} who it is")
+    return Flashed(result=result, build=build, identity=_who_answers(open_port(port, board), port, board, build, result), port=port)
 
 
 def slot_line(line: Line, name: str, *, board_id: str | None, depth: str | None, port: str | None) -> tuple[str, str, str]:

@@ -6,19 +6,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyaudio.core.artifacts import Calibration, Dataset, Evaluation, ExpectedOutputs, FeatureSet, QuantizedModel, TrainedModel
+from tinyaudio.core.artifacts import (
+    AugmentedFeatures,
+    Calibration,
+    Dataset,
+    Evaluation,
+    ExpectedOutputs,
+    FeatureSet,
+    QuantizedModel,
+    Split,
+    TrainedModel,
+)
 from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
+from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
+from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
-from tinyaudio.learn.calibrate import calibrate
-from tinyaudio.learn.dataset import DataCheck, clip_reader, compute_features, faultless_dataset, read_manifest
+from tinyaudio.learn.calibrate import calibrate, calibrate_for_precision
+from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
 from tinyaudio.learn.quantize import quantize
-from tinyaudio.learn.training import train
+from tinyaudio.learn.training import Backbone, read_backbone, train
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 
 
@@ -109,18 +121,70 @@ def features_stage(line: Line) -> StageResult[FeatureSet]:
 
 
 @once
+def augmented_stage(line: Line) -> StageResult[AugmentedFeatures]:
+    """Add changed copies of the training recordings; only asked for where ``train.audio.versions`` is not 0."""
+    features, project = features_stage(line), line.project
+    table, tables = project.train.audio, project_frontend(project)
+    folders = [project.directory / name for name in (table.backgrounds, table.rooms) if name]
+    splits: tuple[Split, ...] = ("train", "validation") if project.train.validation == "include" else ("train",)
+
+    def make(advance: Advance) -> AugmentedFeatures:
+        augmenter = AudioAugmenter(table, directory=project.directory, sample_rate_hz=project.frontend.sample_rate_hz)
+        return augment_features(
+            features.value,
+            clip_reader(project),
+            tables,
+            lambda pcm, seed: augmenter.augment(pcm, seed=seed),
+            versions=table.versions,
+            seed=project.train.seed,
+            splits=splits,
+            on_progress=advance,
+        )
+
+    return reuse_or_make(
+        line,
+        "augmented",
+        AugmentedFeatures,
+        inputs={
+            "features": features.stored.fingerprint,
+            "audio": table.model_dump(),
+            "seed": project.train.seed,
+            "splits": splits,
+            "sounds": [sha256_bytes(path.read_bytes()) for folder in folders for path in sound_files(folder)],
+        },
+        description="changing copies of the training recordings",
+        make=make,
+    )
+
+
+@once
 def train_stage(line: Line) -> StageResult[TrainedModel]:
     """Train the float model."""
-    features = features_stage(line)
     project = line.project
+    augmented = augmented_stage(line) if project.train.audio.versions else None
+    features = features_stage(line) if augmented is None else augmented
+    feature_set = features_stage(line).value if augmented is None else augmented.value.features
+    backbone = _backbone(project)
+    inputs = {"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()}
+    checkpoint_file = line.store.directory / "train.checkpoint"
+    if checkpoint_file.exists():
+        line.progress.note("an interrupted training is here; if nothing changed, it goes on from its last epoch")
     return reuse_or_make(
         line,
         "train",
         TrainedModel,
-        inputs={"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()},
+        inputs=inputs if backbone is None else {**inputs, "backbone": backbone.sha256},
         description="training",
-        make=lambda advance: train(features.value, project.model, project.train, on_progress=advance),
+        make=lambda advance: train(
+            feature_set, project.model, project.train, backbone=backbone, checkpoint_file=checkpoint_file, on_progress=advance
+        ),
     )
+
+
+def _backbone(project: Project) -> Backbone | None:
+    """Return what the training starts from, if the project names a backbone."""
+    name = project.train.transfer.backbone
+    return read_backbone(project.directory / name) if name else None
 
 
 @once
@@ -143,16 +207,25 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
 
 @once
 def calibrate_stage(line: Line) -> StageResult[Calibration]:
-    """Turn smoothing and threshold into the device's integers."""
+    """Turn smoothing and threshold into the device's integers, or choose the threshold by the validation split."""
     quantized = quantize_stage(line)
-    return reuse_or_make(
-        line,
-        "calibrate",
-        Calibration,
-        inputs={"quantize": quantized.stored.fingerprint, "firmware": line.project.firmware.model_dump()},
-        description="calibrating",
-        make=lambda _: calibrate(quantized.value, line.project.firmware),
-    )
+    firmware = line.project.firmware
+    inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump()}
+    if firmware.wanted_precision and line.project.train.validation == "include":
+        raise ProjectError(
+            "the validation split was trained on, so it cannot set a threshold",
+            hint='set train.validation = "select", or firmware.wanted_precision = 0.0',
+            where="firmware.wanted_precision",
+        )
+
+    def make(advance: Advance) -> Calibration:
+        if not firmware.wanted_precision:
+            return calibrate(quantized.value, firmware)
+        features = features_stage(line).value
+        outputs = expected_outputs(quantized.value, features, split="validation", on_progress=advance)
+        return calibrate_for_precision(quantized.value, outputs, features, firmware)
+
+    return reuse_or_make(line, "calibrate", Calibration, inputs=inputs, description="calibrating", make=make)
 
 
 @once
@@ -193,6 +266,13 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
         description="evaluating on the test split",
         make=make,
     )
+
+
+def quantization_gate(line: Line) -> dict[str, Any]:
+    """Return whether INT8 loses no more clip accuracy than ``quantize.maximum_loss``, and how much it loses."""
+    evaluations = evaluate_stage(line).value
+    loss, allowed = evaluations.float.accuracy - evaluations.int8.accuracy, line.project.quantize.maximum_loss
+    return {"loss": loss, "allowed": allowed, "ok": loss <= allowed + 1e-9}
 
 
 def evaluation_metrics(evaluations: Evaluations) -> dict[str, Any]:

@@ -1,8 +1,26 @@
 """Artifacts -> one self-contained HTML page with pictures, and the same facts as JSON."""
 
+from tinyaudio.report.arena import ArenaBuffer, ArenaTimeline, write_arena_picture
+from tinyaudio.report.evaluation_page import render_evaluation_page, write_evaluation_page
+from tinyaudio.report.evaluation_values import Condition, EvaluationPageInputs, WorstClip
 from tinyaudio.report.facts import report_facts
 from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
-__all__ = ["ExampleClip", "KernelDistance", "ReportInputs", "report_facts", "write_frontend_pictures", "write_report"]
+__all__ = [
+    "ArenaBuffer",
+    "ArenaTimeline",
+    "Condition",
+    "EvaluationPageInputs",
+    "ExampleClip",
+    "KernelDistance",
+    "ReportInputs",
+    "WorstClip",
+    "render_evaluation_page",
+    "report_facts",
+    "write_arena_picture",
+    "write_evaluation_page",
+    "write_frontend_pictures",
+    "write_report",
+]

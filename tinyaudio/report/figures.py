@@ -37,7 +37,7 @@ def confusion_figure(evaluation: Evaluation, title: str) -> str:
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(title, fontsize=11)
-    return _svg(figure)
+    return svg_data_uri(figure)
 
 
 def spectrogram_figure(log_mel: Float64Array, *, spec: FrontendSpec) -> str:
@@ -52,7 +52,7 @@ def spectrogram_figure(log_mel: Float64Array, *, spec: FrontendSpec) -> str:
     axes.set_ylabel("cepstral coefficient" if spec.cepstral_coefficients else f"mel band\n{spec.mel_low_hz:g} to {spec.mel_high_hz:g} Hz")
     is_plain = spec.cepstral_coefficients == 0 and spec.level_normalization == "none" and spec.log_scale == 1.0
     figure.colorbar(picture, label="ln(mel + offset)" if is_plain else "feature", pad=0.02)
-    return _png(figure)
+    return png_uri(figure)
 
 
 def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: str) -> str:
@@ -67,8 +67,8 @@ def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: st
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("score")
-    _open_frame(axes)
-    return _svg(figure)
+    open_frame(axes)
+    return svg_data_uri(figure)
 
 
 def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
@@ -84,8 +84,8 @@ def budget_figure(rows: Sequence[tuple[str, int, int]]) -> str:
     axes.set_yticks(positions, [name for name, _, _ in rows])
     axes.invert_yaxis()
     axes.set_xlabel("percent of the board's budget")
-    _open_frame(axes)
-    return _svg(figure)
+    open_frame(axes)
+    return svg_data_uri(figure)
 
 
 def memory_figure(regions: Mapping[str, RegionUse], placement: Placement) -> str:
@@ -121,8 +121,8 @@ def memory_figure(regions: Mapping[str, RegionUse], placement: Placement) -> str
         loc="lower center",
         bbox_to_anchor=(0.45, 1.0),
     )
-    _open_frame(axes)
-    return _svg(figure)
+    open_frame(axes)
+    return svg_data_uri(figure)
 
 
 def _patch(colour: str) -> Any:
@@ -138,18 +138,25 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 
-def _open_frame(axes: Any) -> None:
+def open_frame(axes: Any) -> None:
+    """Leave the upper and the right edge of a plot open."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
 
-def _svg(figure: Figure) -> str:
+def svg_bytes(figure: Figure) -> bytes:
+    """Return `figure` as an SVG file; the same bytes each time."""
     import matplotlib
 
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "tinyaudio", "svg.fonttype": "path"}):  # the same bytes each time
+    with matplotlib.rc_context({"svg.hashsalt": "tinyaudio", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def svg_data_uri(figure: Figure) -> str:
+    """Return `figure` as an SVG data URI."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg_bytes(figure)).decode("ascii")
 
 
 def png_bytes(figure: Figure) -> bytes:
@@ -159,5 +166,6 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _png(figure: Figure) -> str:
+def png_uri(figure: Figure) -> str:
+    """Return `figure` as a PNG data URI; the same bytes each time."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(figure)).decode("ascii")

@@ -83,11 +83,12 @@ def _example(inputs: ReportInputs, example: ExampleClip) -> dict[str, Any]:
         "predicted": example.predicted,
         "spectrogram": spectrogram_figure(example.log_mel, spec=spec),
         "scores": scores_figure(inputs.dataset.labels, example.scores, true_label=example.label),
-        "sound": _wav_data_uri(example.pcm, spec.sample_rate_hz),
+        "sound": wav_data_uri(example.pcm, spec.sample_rate_hz),
     }
 
 
-def _wav_data_uri(pcm: Int16Array, sample_rate_hz: int) -> str:
+def wav_data_uri(pcm: Int16Array, sample_rate_hz: int) -> str:
+    """Return int16[samples] as a WAV file inside a data URI."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as stream:
         stream.setnchannels(1)

@@ -1,4 +1,4 @@
-"""Message types of the serial protocol, version 3.
+"""Message types of the serial protocol, version 4.
 
 Generated from ``tinyaudio/wire/protocol.toml`` by ``python -m tinyaudio.wire.generate``; change that, not this.
 """
@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.codec import Reader, pack, pack_array, pack_string
 
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 MAX_PAYLOAD_BYTES: Final = 522
 
 
@@ -73,6 +73,20 @@ class SettingStatus(IntEnum):
     FAILED = 4  # Not written: there is no storage, it does not work, or other firmware has written it.
 
 
+class ModelPart(IntEnum):
+    """What of a model's inference is told."""
+
+    OUTPUT = 0  # The model's output.
+    LOGITS = 1  # The tensor before a final softmax or logistic function; the output where there is none.
+
+
+class ModelRunOption(IntFlag):
+    """How to run a model."""
+
+    FORGET = 1  # Forget all earlier inputs first; of use to streaming models only.
+    STEP_TICKS = 2  # Run step by step, and tell the cost of each with ModelTicks.
+
+
 class Capability(IntFlag):
     """What the firmware can do beyond the basics."""
 
@@ -82,6 +96,7 @@ class Capability(IntFlag):
     RESET = 8  # Obeys ResetRequest.
     MICROPHONE = 16  # Obeys LiveBegin.
     SETTINGS = 32  # Keeps settings without power.
+    BARE_MODEL = 64  # Is a model alone: obeys ModelInput and ModelRun, and knows no clips.
 
 
 _HELLO_REQUEST_0 = struct.Struct("<HI")
@@ -475,8 +490,104 @@ class SettingsList:
         )
 
 
+_MODEL_INPUT_0 = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInput:
+    """A piece of the model's next input. The pieces come in order, and all of them before ModelRun."""
+
+    ID: ClassVar[int] = 0x19
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 486
+    MAX_DATA: ClassVar[int] = 480
+
+    offset_bytes: int  # [bytes] Position of this piece in the input.
+    data: bytes  # The piece, as it lies in memory.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_MODEL_INPUT_0, "ModelInput", self.offset_bytes),
+                pack_array("B", "ModelInput.data", self.data, max_length=480),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelInput:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelInput")
+        (offset_bytes,) = reader.integers(_MODEL_INPUT_0)
+        data = reader.bytes_(max_length=480)
+        reader.finish()
+        return cls(
+            offset_bytes=offset_bytes,
+            data=data,
+        )
+
+
+_MODEL_RUN_0 = struct.Struct("<II")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRun:
+    """One inference on the input that was sent. Its output, logits and ticks come in pieces, ModelResult last."""
+
+    ID: ClassVar[int] = 0x1A
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 8
+
+    run_id: int  # Any number; all messages about the inference repeat it.
+    options: ModelRunOption  # How.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_MODEL_RUN_0, "ModelRun", self.run_id, self.options)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelRun:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelRun")
+        run_id, options = reader.integers(_MODEL_RUN_0)
+        reader.finish()
+        return cls(
+            run_id=run_id,
+            options=ModelRunOption(options),
+        )
+
+
+_SELF_TEST_REQUEST_0 = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestRequest:
+    """Runs the model's operators on the golden vectors that the firmware carries; a SelfTestOperator for each, then SelfTestResult."""
+
+    ID: ClassVar[int] = 0x18
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 2
+
+    vector_count: int  # How many golden inputs, from the first; 0: all.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_SELF_TEST_REQUEST_0, "SelfTestRequest", self.vector_count)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SelfTestRequest:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SelfTestRequest")
+        (vector_count,) = reader.integers(_SELF_TEST_REQUEST_0)
+        reader.finish()
+        return cls(
+            vector_count=vector_count,
+        )
+
+
 _HELLO_0 = struct.Struct("<HIII")
 _HELLO_1 = struct.Struct("<IHHHHHHHIBII")
+_HELLO_2 = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -485,11 +596,12 @@ class Hello:
 
     ID: ClassVar[int] = 0x40
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 229
+    MAX_BYTES: ClassVar[int] = 299
     MAX_BOARD_ID: ClassVar[int] = 32
     MAX_CHIP_ID: ClassVar[int] = 16
     MAX_RUNTIME: ClassVar[int] = 16
     MAX_KERNEL: ClassVar[int] = 16
+    MAX_MODEL_KERNELS: ClassVar[int] = 64
 
     protocol_version: int  # Version the device speaks.
     nonce: int  # That of HelloRequest.
@@ -513,6 +625,8 @@ class Hello:
     counter_frequency_hz: int  # [Hz] Ticks of the counter in a second.
     counter_unit: CounterUnit  # What a tick stands for.
     arena_bytes: int  # [bytes] RAM of the model.
+    arena_used_bytes: int  # [bytes] What of it the model needs, as the runtime found at start.
+    model_kernels: str  # Whose kernels compute the model, and which version of them.
     capabilities: Capability  # What the firmware can do.
 
     def encode(self) -> bytes:
@@ -541,8 +655,10 @@ class Hello:
                     self.counter_frequency_hz,
                     self.counter_unit,
                     self.arena_bytes,
-                    self.capabilities,
+                    self.arena_used_bytes,
                 ),
+                pack_string("Hello.model_kernels", self.model_kernels, max_length=64),
+                pack(_HELLO_2, "Hello", self.capabilities),
             )
         )
 
@@ -570,8 +686,10 @@ class Hello:
             counter_frequency_hz,
             counter_unit,
             arena_bytes,
-            capabilities,
+            arena_used_bytes,
         ) = reader.integers(_HELLO_1)
+        model_kernels = reader.string(max_length=64)
+        (capabilities,) = reader.integers(_HELLO_2)
         reader.finish()
         try:
             return cls(
@@ -597,6 +715,8 @@ class Hello:
                 counter_frequency_hz=counter_frequency_hz,
                 counter_unit=CounterUnit(counter_unit),
                 arena_bytes=arena_bytes,
+                arena_used_bytes=arena_used_bytes,
+                model_kernels=model_kernels,
                 capabilities=Capability(capabilities),
             )
         except ValueError as error:
@@ -1028,6 +1148,231 @@ class SettingsKeys:
         )
 
 
+_MODEL_DATA_0 = struct.Struct("<IBI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelData:
+    """A piece of what an inference computed."""
+
+    ID: ClassVar[int] = 0x4D
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 491
+    MAX_DATA: ClassVar[int] = 480
+
+    run_id: int  # Inference it belongs to.
+    part: ModelPart  # What it is a piece of.
+    offset_bytes: int  # [bytes] Position of this piece in the whole.
+    data: bytes  # The piece, as it lies in memory.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_MODEL_DATA_0, "ModelData", self.run_id, self.part, self.offset_bytes),
+                pack_array("B", "ModelData.data", self.data, max_length=480),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelData:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelData")
+        run_id, part, offset_bytes = reader.integers(_MODEL_DATA_0)
+        data = reader.bytes_(max_length=480)
+        reader.finish()
+        try:
+            return cls(
+                run_id=run_id,
+                part=ModelPart(part),
+                offset_bytes=offset_bytes,
+                data=data,
+            )
+        except ValueError as error:
+            raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="ModelData") from error
+
+
+_MODEL_TICKS_0 = struct.Struct("<IH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTicks:
+    """What some steps of an inference cost."""
+
+    ID: ClassVar[int] = 0x4E
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 264
+    MAX_TICKS: ClassVar[int] = 64
+
+    run_id: int  # Inference it belongs to.
+    first_step: int  # Step of the first number: operators in the order of execution.
+    ticks: tuple[int, ...]  # [ticks] Cost of this step and of those that follow.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_MODEL_TICKS_0, "ModelTicks", self.run_id, self.first_step),
+                pack_array("I", "ModelTicks.ticks", self.ticks, max_length=64),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelTicks:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelTicks")
+        run_id, first_step = reader.integers(_MODEL_TICKS_0)
+        ticks = reader.array("I", max_length=64)
+        reader.finish()
+        return cls(
+            run_id=run_id,
+            first_step=first_step,
+            ticks=ticks,
+        )
+
+
+_MODEL_RESULT_0 = struct.Struct("<IIIIIH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResult:
+    """The last message about an inference."""
+
+    ID: ClassVar[int] = 0x4F
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 22
+
+    run_id: int  # Inference it belongs to.
+    input_crc32: int  # CRC-32 of the input, as the model got it.
+    counter_ticks: int  # [ticks] Cost of the inference; with step_ticks, the sum of its steps.
+    output_bytes: int  # [bytes] Length of the output, which has been sent.
+    logits_bytes: int  # [bytes] Length of the logits, which have been sent.
+    steps: int  # Steps whose ticks have been sent.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(
+            _MODEL_RESULT_0,
+            "ModelResult",
+            self.run_id,
+            self.input_crc32,
+            self.counter_ticks,
+            self.output_bytes,
+            self.logits_bytes,
+            self.steps,
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> ModelResult:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "ModelResult")
+        run_id, input_crc32, counter_ticks, output_bytes, logits_bytes, steps = reader.integers(_MODEL_RESULT_0)
+        reader.finish()
+        return cls(
+            run_id=run_id,
+            input_crc32=input_crc32,
+            counter_ticks=counter_ticks,
+            output_bytes=output_bytes,
+            logits_bytes=logits_bytes,
+            steps=steps,
+        )
+
+
+_SELF_TEST_OPERATOR_0 = struct.Struct("<HH")
+_SELF_TEST_OPERATOR_1 = struct.Struct("<IIIbbI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestOperator:
+    """One operator on one golden input, as soon as it has run."""
+
+    ID: ClassVar[int] = 0x4B
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 72
+    MAX_OPERATOR_NAME: ClassVar[int] = 48
+
+    vector_index: int  # Which golden input.
+    operator_index: int  # Position of the operator in the .tflite file.
+    operator_name: str  # Kind and name of the operator.
+    elements: int  # Elements of its output, all of them compared.
+    mismatches: int  # Elements that differ from the golden vector.
+    first_element: int  # The first element that differs.
+    expected: int  # What it should be.
+    actual: int  # What it is.
+    counter_ticks: int  # [ticks] Cost of the operator.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b"".join(
+            (
+                pack(_SELF_TEST_OPERATOR_0, "SelfTestOperator", self.vector_index, self.operator_index),
+                pack_string("SelfTestOperator.operator_name", self.operator_name, max_length=48),
+                pack(
+                    _SELF_TEST_OPERATOR_1,
+                    "SelfTestOperator",
+                    self.elements,
+                    self.mismatches,
+                    self.first_element,
+                    self.expected,
+                    self.actual,
+                    self.counter_ticks,
+                ),
+            )
+        )
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SelfTestOperator:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SelfTestOperator")
+        vector_index, operator_index = reader.integers(_SELF_TEST_OPERATOR_0)
+        operator_name = reader.string(max_length=48)
+        elements, mismatches, first_element, expected, actual, counter_ticks = reader.integers(_SELF_TEST_OPERATOR_1)
+        reader.finish()
+        return cls(
+            vector_index=vector_index,
+            operator_index=operator_index,
+            operator_name=operator_name,
+            elements=elements,
+            mismatches=mismatches,
+            first_element=first_element,
+            expected=expected,
+            actual=actual,
+            counter_ticks=counter_ticks,
+        )
+
+
+_SELF_TEST_RESULT_0 = struct.Struct("<HHI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestResult:
+    """The self-test has ended; the last message about it."""
+
+    ID: ClassVar[int] = 0x4C
+    SEQUENCED: ClassVar[bool] = True
+    MAX_BYTES: ClassVar[int] = 8
+
+    vectors: int  # Golden inputs that were run.
+    operators: int  # Operators run on each of them.
+    failed: int  # SelfTestOperators with mismatches.
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return pack(_SELF_TEST_RESULT_0, "SelfTestResult", self.vectors, self.operators, self.failed)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> SelfTestResult:
+        """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
+        reader = Reader(payload, "SelfTestResult")
+        vectors, operators, failed = reader.integers(_SELF_TEST_RESULT_0)
+        reader.finish()
+        return cls(
+            vectors=vectors,
+            operators=operators,
+            failed=failed,
+        )
+
+
 Message = (
     HelloRequest
     | LinkPoll
@@ -1041,6 +1386,9 @@ Message = (
     | SettingsWrite
     | SettingsRead
     | SettingsList
+    | ModelInput
+    | ModelRun
+    | SelfTestRequest
     | Hello
     | StageTrace
     | StageData
@@ -1052,6 +1400,11 @@ Message = (
     | Overrun
     | SettingsValue
     | SettingsKeys
+    | ModelData
+    | ModelTicks
+    | ModelResult
+    | SelfTestOperator
+    | SelfTestResult
 )
 
 _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
@@ -1067,6 +1420,9 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x15: SettingsWrite.decode,
     0x16: SettingsRead.decode,
     0x17: SettingsList.decode,
+    0x19: ModelInput.decode,
+    0x1A: ModelRun.decode,
+    0x18: SelfTestRequest.decode,
     0x40: Hello.decode,
     0x41: StageTrace.decode,
     0x42: StageData.decode,
@@ -1078,6 +1434,11 @@ _DECODERS: Final[dict[int, Callable[[bytes], Message]]] = {
     0x48: Overrun.decode,
     0x49: SettingsValue.decode,
     0x4A: SettingsKeys.decode,
+    0x4D: ModelData.decode,
+    0x4E: ModelTicks.decode,
+    0x4F: ModelResult.decode,
+    0x4B: SelfTestOperator.decode,
+    0x4C: SelfTestResult.decode,
 }
 
 

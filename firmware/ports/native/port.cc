@@ -81,6 +81,10 @@ const char* port_last_words() {
     return nullptr;
 }
 
+const char* port_boot_note() {
+    return nullptr;
+}
+
 uint32_t port_boot_id() {
     return boot_ticks;
 }

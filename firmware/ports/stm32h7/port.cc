@@ -89,6 +89,10 @@ uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity) {
     return count;
 }
 
+const char* port_boot_note() {
+    return nullptr;
+}
+
 uint32_t port_boot_id() {
     return boot_id;
 }

@@ -62,7 +62,7 @@ class HostModels:
             directory / "runner",
             [source, *sorted((NN / "src").glob("*.cc"))],
             include_dirs=[*INCLUDE_DIRS, directory],
-            flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O1"],
+            flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O0" if sanitize else "-O1"],  # under the sanitizers, compiling takes longest
             sanitize=sanitize,
         )
 

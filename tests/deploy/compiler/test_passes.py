@@ -21,6 +21,7 @@ from tinyaudio.deploy.compiler.passes.fuse_activations import fuse_activations
 from tinyaudio.deploy.compiler.passes.join_lookups import join_lookups
 from tinyaudio.deploy.compiler.passes.remove_dead import remove_dead
 from tinyaudio.deploy.compiler.passes.remove_reshapes import remove_reshapes
+from tinyaudio.deploy.compiler.passes.strip_ends import strip_ends
 from tinyaudio.deploy.compiler.passes.widen_depthwise import widen_depthwise
 from tinyaudio.deploy.compiler.passes.widen_weights import MAX_GROWTH, widen_weights
 
@@ -216,3 +217,33 @@ def test_wide_weights_go_where_they_are_used_most() -> None:
     compiled = compile_model(tflite, name="golden")
     assert compiled.weights_bytes <= max(MAX_GROWTH * in_the_file, plain)
     assert compile_model(tflite, name="golden", optimize="speed").weights_bytes > compiled.weights_bytes
+
+
+def _with_ends(source: str, target: str) -> bytes:
+    model = ModelBuilder()
+    values = model.tensor("values", (1, 6), dtype=source, **({} if source == "float32" else {"scale": 0.05, "zero_point": 3}))
+    middle = model.tensor("middle", (1, 6), scale=0.05, zero_point=3)
+    result = model.tensor("result", (1, 6), scale=0.04, zero_point=-9)
+    output = model.tensor("output", (1, 6), dtype=target, **({} if target == "float32" else {"scale": 0.04, "zero_point": 9}))
+    model.operator("QUANTIZE", [values], [middle], "QuantizeOptions")
+    model.operator("RELU", [middle], [result])
+    model.operator("DEQUANTIZE" if target == "float32" else "QUANTIZE", [result], [output])
+    return model.build(inputs=[values], outputs=[output])
+
+
+@pytest.mark.parametrize(("source", "target"), [("float32", "float32"), ("uint8", "uint8"), ("float32", "uint8")])
+def test_conversions_at_the_ends_are_left_out(source: str, target: str) -> None:
+    tflite = _with_ends(source, target)
+    assert [operation.kind for operation in strip_ends(read_graph(tflite)).operations] == ["RELU"]
+    whole, stripped = compile_model(tflite, name="ends"), compile_model(tflite, name="ends", int8_ends=True)
+    assert (whole.input_.dtype, whole.output_.dtype) == (source, target)
+    assert (stripped.input_.dtype, stripped.output_.dtype) == ("int8", "int8")
+    assert stripped.output_.name == "result"
+
+
+def test_an_end_without_a_conversion_is_refused() -> None:
+    model = ModelBuilder()
+    values, output = model.tensor("values", (1, 6), dtype="float32"), model.tensor("output", (1, 6), dtype="float32")
+    model.operator("RESHAPE", [values], [output], "ReshapeOptions")
+    with pytest.raises(ModelError, match=r"'values' float32.*the model's input is not int8"):
+        strip_ends(read_graph(model.build(inputs=[values], outputs=[output])))

@@ -1,4 +1,4 @@
-"""A typed conversation with running firmware: connect, stream clips, record its microphone, read and write its settings;
+"""A typed conversation with running firmware: connect, stream clips, record its microphone, run a bare model, read and write settings;
 survive faults of the line and resets of the device.
 """
 
@@ -8,6 +8,8 @@ from tinyaudio.bench.device.clip_run import Capture, ClipRun
 from tinyaudio.bench.device.conversation import Device
 from tinyaudio.bench.device.identity import check_identity, identity_of
 from tinyaudio.bench.device.live_run import LiveRun, LiveSegment
+from tinyaudio.bench.device.model_run import Inference, InferenceRequest
+from tinyaudio.bench.device.self_test import SelfTestRun
 from tinyaudio.bench.device.settings import DETECTION_THRESHOLD_KEY, FIRST_FREE_KEY, decode_threshold, encode_threshold
 
 __all__ = [
@@ -16,8 +18,11 @@ __all__ = [
     "Capture",
     "ClipRun",
     "Device",
+    "Inference",
+    "InferenceRequest",
     "LiveRun",
     "LiveSegment",
+    "SelfTestRun",
     "check_identity",
     "decode_threshold",
     "encode_threshold",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import time
-from collections.abc import Callable
-from typing import Self, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.bench.device.clip_run import Capture, ClipCollector, ClipRun
 from tinyaudio.bench.device.live_run import LiveCollector, LiveRun
+from tinyaudio.bench.device.model_run import Inference, InferenceCollector, InferenceRequest
+from tinyaudio.bench.device.self_test import SelfTestCollector, SelfTestRun
 from tinyaudio.bench.device.settings import FIRST_FREE_KEY
 from tinyaudio.bench.transport import Deadline, Transport
 from tinyaudio.core.errors import DeviceError, IdentityError, InputError, ProtocolError
@@ -28,6 +30,7 @@ from tinyaudio.wire.messages import (
     Message,
     Pcm,
     ResetRequest,
+    SelfTestRequest,
     SettingsKeys,
     SettingsList,
     SettingsRead,
@@ -48,6 +51,13 @@ _REFUSALS = {
     SettingStatus.FULL: ("there is no room for another key", "forget one: write an empty value to it"),
     SettingStatus.FAILED: ("its storage is not there, does not work, or is of other firmware", "erase the settings' sectors, or use another board"),
 }
+
+
+class _Collector(Protocol):
+    """Whoever takes in what the device tells of the work it was given."""
+
+    def take(self, message: Message) -> None:
+        """Take one message."""
 
 
 class _SessionLostError(Exception):
@@ -228,6 +238,42 @@ class Device:
             raise DeviceError("was reset in the middle of a recording", hint="check its power supply; record again", where=self._name) from error
         return collector.finish_live(statistics=self.statistics)
 
+    def run_model(
+        self,
+        requests: Sequence[InferenceRequest],
+        *,
+        on_inference: Callable[[int], None] | None = None,
+        timeout_seconds: float = 3_600.0,
+    ) -> list[Inference]:
+        """Let a device that is a model alone make inferences, one after the other; return what it tells of them, in order.
+
+        When the device is reset meanwhile, all of them are made anew: a streaming model has forgotten the earlier ones.
+
+        Parameters
+        ----------
+        requests
+            Inputs, and what to know of each.
+        on_inference
+            Called with the number of inferences made.
+        timeout_seconds
+            For all of them.
+
+        Raises
+        ------
+        DeviceError
+            If the device is no such firmware, reports a fault, falls silent, or is reset again and again.
+        ProtocolError
+            If anything is missing, comes twice, or is not the protocol.
+        """
+        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        for _ in range(_MOST_RESETS + 1):
+            try:
+                self._require_session(deadline)
+                return self._run_model_once(requests, deadline, on_inference)
+            except _SessionLostError:
+                continue
+        raise self._reset_too_often()
+
     def write_setting(self, key: int, value: bytes, *, timeout_seconds: float = 60.0) -> None:
         """Have the device store `value` under `key` so that it survives a power loss, and obey it; ``b""`` forgets the key.
 
@@ -270,6 +316,38 @@ class Device:
                 self._exchange(deadline)
         except _SessionLostError:
             return
+
+    def run_self_test(self, *, vector_count: int = 0, timeout_seconds: float = 300.0) -> SelfTestRun:
+        """Have a self-test image run the model's operators on its golden vectors.
+
+        Parameters
+        ----------
+        vector_count
+            How many golden inputs, from the first; 0: all.
+        timeout_seconds
+            For all of it.
+
+        Raises
+        ------
+        DeviceError
+            If the firmware carries no golden vectors, or dies in an operator: the message says behind which.
+        ProtocolError
+            If an operator is missing.
+        """
+        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        self._require_session(deadline)
+        collector = SelfTestCollector()
+        try:
+            self._send(SelfTestRequest(vector_count=vector_count), deadline, collector)
+            while collector.result is None:
+                self._dispatch(self._exchange(deadline), collector)
+        except _SessionLostError as error:
+            raise DeviceError(f"was reset {collector.last_seen()}", hint="see the device's log", where=self._name) from error
+        except DeviceError as error:
+            if collector.operators:
+                raise type(error)(f"{error.message}, {collector.last_seen()}", hint=error.hint, where=error.where) from error
+            raise
+        return collector.finish()
 
     def close(self) -> None:
         """Close the line."""
@@ -331,11 +409,26 @@ class Device:
             self._dispatch(self._exchange(deadline), collector)
         return collector
 
+    def _run_model_once(
+        self, requests: Sequence[InferenceRequest], deadline: Deadline, on_inference: Callable[[int], None] | None
+    ) -> list[Inference]:
+        collector = InferenceCollector(requests)
+        waiting = (message for run_id, request in enumerate(requests) for message in request.messages(run_id))
+        message = next(waiting, None)
+        while not collector.is_complete:
+            while message is not None and self._link.send(message):
+                message = next(waiting, None)
+            made = len(collector.inferences)
+            self._dispatch(self._exchange(deadline), collector)
+            if on_inference is not None and len(collector.inferences) > made:
+                on_inference(len(collector.inferences))
+        return collector.inferences
+
     def _send(
         self,
         message: Message,
         deadline: Deadline,
-        collector: ClipCollector | None,
+        collector: _Collector | None,
         *,
         on_message: Callable[[Message], None] | None = None,
     ) -> None:
@@ -374,7 +467,7 @@ class Device:
     def _reset_too_often(self) -> DeviceError:
         return DeviceError(f"was reset {_MOST_RESETS + 1} times in a row", hint="check its power supply and its log", where=self._name)
 
-    def _dispatch(self, messages: list[Message], collector: ClipCollector | None, *, on_message: Callable[[Message], None] | None = None) -> None:
+    def _dispatch(self, messages: list[Message], collector: _Collector | None, *, on_message: Callable[[Message], None] | None = None) -> None:
         """Hand on what came: logs, results to `collector`; without one there is nothing to be told."""
         for message in messages:
             if isinstance(message, Log):

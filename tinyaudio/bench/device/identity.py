@@ -30,6 +30,8 @@ def identity_of(hello: Hello) -> DeviceIdentity:
         counter_unit=_COUNTER_UNITS[hello.counter_unit],
         counter_frequency_hz=hello.counter_frequency_hz,
         arena_bytes=hello.arena_bytes,
+        arena_used_bytes=hello.arena_used_bytes,
+        model_kernels=hello.model_kernels,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tinyaudio.bench.flash.chip import ChipIdentity, check_chip, check_probe, read_chip
 from tinyaudio.bench.flash.image import FlashImage, Segment, check_image
 from tinyaudio.bench.flash.roles import LADDER, MASS_ERASE, Connection, ProbeInfo, Programmer, Progress, Rung, RungError
-from tinyaudio.core.board import Board
+from tinyaudio.core.board import Board, EsptoolProbe
 from tinyaudio.core.board import Probe as ProbeTable
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import DeviceError, FlashError, InputError, ProbeError
@@ -121,6 +121,8 @@ def flash(
 
 def require_probe_table(board: Board) -> ProbeTable:
     """Return how `board` is flashed; raise `InputError` if nothing of it can be."""
+    if isinstance(board.probe, EsptoolProbe):
+        raise InputError(f"{board.id} has no debug probe: it is flashed through its serial port", hint="use esptool", where="--board")
     if board.probe is None:
         raise InputError(
             f"{board.id} has nothing to flash: its file has no [probe]",

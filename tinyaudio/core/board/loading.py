@@ -13,6 +13,8 @@ from tinyaudio.core.board.schema import Board
 from tinyaudio.core.errors import BoardError, SpecError
 from tinyaudio.core.resources import resource_root
 
+_PROBE_KINDS = ("stlink", "esptool")  # by which pydantic names the variant of [probe] in the path of a field
+
 #: Folder beside a project's tinyaudio.toml that holds board files of its own.
 PROJECT_BOARDS = "boards"
 
@@ -100,7 +102,7 @@ def require_sample_rate(board: Board, sample_rate_hz: int) -> None:
 
 
 def _sentence(item: Any) -> str:
-    location = ".".join(str(part) for part in item["loc"])
+    location = ".".join(str(part) for part in item["loc"] if part not in _PROBE_KINDS)
     return f"{location}: {item['msg']}"
 
 

@@ -9,6 +9,11 @@ from itertools import pairwise
 from tinyaudio.core.board.schema import Board, MemoryRegion
 
 _RAM_KINDS = ("dtcm", "sram")
+_ALL_RAM_KINDS = (*_RAM_KINDS, "psram")  # a budget counts memory that code and data may not begin in as well
+_UART_PINS = ("tx", "rx")
+_ESP32S3_CORE_HZ = (80_000_000, 160_000_000, 240_000_000)  # what its clock tree offers without a table
+_FLASH_PINS = frozenset(range(26, 33))  # ESP32-S3 datasheet 2.3: GPIO26 to 32 are the flash's
+_OCTAL_PINS = frozenset(range(33, 38))  # and GPIO33 to 37 an octal memory's
 _ADDRESS_SPACE = 2**32
 
 
@@ -89,7 +94,7 @@ def budget_fits_the_memory(board: Board) -> Iterator[str]:
     memory = board.memory
     if board.core == "host" or memory.code not in memory.regions:
         return
-    ram_bytes = sum(region.length_bytes for region in memory.regions.values() if region.kind in _RAM_KINDS)
+    ram_bytes = sum(region.length_bytes for region in memory.regions.values() if region.kind in _ALL_RAM_KINDS)
     for field, wanted, held in (
         ("flash_bytes", board.budget.flash_bytes, memory.regions[memory.code].length_bytes),
         ("ram_bytes", board.budget.ram_bytes, ram_bytes),
@@ -127,6 +132,71 @@ def cycles_are_counted_at_the_core_clock(board: Board) -> Iterator[str]:
         yield f"counter_frequency_hz is {board.counter_frequency_hz}, but cycles are counted at clock.core_hz ({board.clock.core_hz})"
 
 
+def a_uart_has_pins(board: Board) -> Iterator[str]:
+    """A UART needs a pin for either direction; the USB serial port of a chip has its own."""
+    if board.link is None:
+        return
+    is_usb = board.link.peripheral == "usb_serial_jtag"
+    for field in _UART_PINS:
+        if bool(getattr(board.link, field)) == is_usb:
+            yield f"link.{field} {'belongs to a UART, not to USB' if is_usb else 'is missing'}"
+
+
+def psram_is_listed_where_the_module_has_it(board: Board) -> Iterator[str]:
+    """A region of kind psram and the module's psram_mode say the same."""
+    named = [name for name, region in board.memory.regions.items() if region.kind == "psram"]
+    has_psram = board.module is not None and board.module.psram_mode != "none"
+    if has_psram and not named:
+        yield "module.psram_mode says that there is PSRAM, but no region is of kind psram"
+    elif named and not has_psram:
+        yield f"memory.regions.{named[0]} is of kind psram, but module.psram_mode names none"
+
+
+def esp32s3_boards_are_complete(board: Board) -> Iterator[str]:
+    """ESP-IDF is configured from the module, the link and the settings region; the core runs at one of three clocks."""
+    if board.family != "esp32s3":
+        return
+    for table in ("module", "link"):
+        if getattr(board, table) is None:
+            yield f"[{table}] is missing; boards of family esp32s3 need it"
+    if not any(region.kind == "settings" for region in board.memory.regions.values()):
+        yield "memory.regions has none of kind settings; it becomes a partition"
+    if board.counter_frequency_hz not in _ESP32S3_CORE_HZ:
+        yield f"counter_frequency_hz is {board.counter_frequency_hz}, but the core runs at {', '.join(map(str, _ESP32S3_CORE_HZ))} Hz"
+
+
+def esp32s3_pins_are_free(board: Board) -> Iterator[str]:
+    """No pin is used twice, none belongs to the memories, and none has another family's form."""
+    if board.family != "esp32s3":
+        return
+    pins = dict(board.microphone.pins) if board.microphone is not None else {}
+    named = {f"microphone.pins.{signal}": pin for signal, pin in pins.items()}
+    if board.link is not None:
+        named |= {f"link.{field}": pin for field in _UART_PINS if (pin := getattr(board.link, field))}
+    taken = _FLASH_PINS | (_OCTAL_PINS if board.module is not None and board.module.psram_mode == "octal" else frozenset())
+    owners: dict[str, str] = {}
+    for field, pin in named.items():
+        number = pin.removeprefix("GPIO")
+        if not number.isdigit() or number == pin:
+            yield f"{field} is {pin!r}; a pin of an ESP32-S3 is named as GPIO4"
+        elif int(number) in taken:
+            yield f"{field} is {pin}, which belongs to the module's memories"
+        elif pin in owners:
+            yield f"{field} is {pin}, which {owners[pin]} has already"
+        owners.setdefault(pin, field)
+
+
+def esp32s3_microphones_are_i2s(board: Board) -> Iterator[str]:
+    """The port records through an I2S controller, with three signals."""
+    microphone = board.microphone
+    if board.family != "esp32s3" or microphone is None:
+        return
+    if microphone.interface != "i2s" or microphone.peripheral not in ("i2s0", "i2s1"):
+        yield f"microphone is {microphone.interface} at {microphone.peripheral}; boards of family esp32s3 record with i2s0 or i2s1"
+    if set(microphone.pins) != {"sck", "fs", "sd"}:
+        yield f"microphone.pins has {', '.join(microphone.pins) or 'none'}; it needs sck, fs and sd"
+
+
 RULES = tuple(
     Rule(check.__name__, check)
     for check in (
@@ -142,6 +212,11 @@ RULES = tuple(
         microphone_rates_rise,
         chips_with_a_clock_tree_have_all_they_need,
         cycles_are_counted_at_the_core_clock,
+        a_uart_has_pins,
+        psram_is_listed_where_the_module_has_it,
+        esp32s3_boards_are_complete,
+        esp32s3_pins_are_free,
+        esp32s3_microphones_are_i2s,
     )
 )
 

@@ -11,11 +11,12 @@ from tinyaudio.core.spec import KernelId
 
 Depth = Literal["fake", "virtual", "serial"]
 CounterUnit = Literal["instructions", "cycles", "nanoseconds"]
-RegionKind = Literal["flash", "itcm", "dtcm", "sram", "settings"]
+RegionKind = Literal["flash", "itcm", "dtcm", "sram", "psram", "settings"]
 DmaController = Literal["dma1", "dma2", "mdma", "bdma"]
 
 _NANOSECONDS_PER_SECOND = 1e9
-_PIN = r"^P[A-K]([0-9]|1[0-5]):AF([0-9]|1[0-5])$"  # port, pin, alternate function
+# STM32: port, pin, alternate function. ESP32-S3: a pin, which its matrix connects to any peripheral.
+_PIN = r"^(P[A-K]([0-9]|1[0-5]):AF([0-9]|1[0-5])|GPIO([0-9]|[1-3][0-9]|4[0-8]))$"
 
 
 class _Table(BaseModel):
@@ -62,13 +63,22 @@ class Clock(_Table):
     voltage_scale: int = Field(ge=0, le=3)  # the chip's VOS number
 
 
-class Link(_Table):
-    """The UART to the host."""
+class Module(_Table):
+    """Memory chips beside the processor's: a module of Espressif is the same chip with one flash or another, with PSRAM or without."""
 
-    peripheral: str = Field(pattern="^(usart|uart)[1-8]$")
-    tx: str = Field(pattern=_PIN)
-    rx: str = Field(pattern=_PIN)
-    baud: int = Field(ge=9_600)
+    flash_size_kib: int = Field(gt=0)
+    flash_mode: Literal["dio", "qio"]  # data lines while reading
+    psram_mode: Literal["none", "quad", "octal"]
+
+
+class Link(_Table):
+    """The way to the host: a UART, or the USB serial port that is part of the chip."""
+
+    peripheral: str = Field(pattern="^((usart|uart)[0-8]|usb_serial_jtag)$")
+    tx: str = Field(default="", pattern=f"{_PIN}|^$")  # of a UART
+    rx: str = Field(default="", pattern=f"{_PIN}|^$")
+    baud: int = Field(ge=9_600)  # of a UART; USB takes any for its own
+    also_usb: bool = False  # the chip's USB serial port is answered as well
 
 
 class Microphone(_Table):
@@ -91,6 +101,14 @@ class Probe(_Table):
     idcode_address: int = Field(ge=0, lt=2**32)
     flash_size_address: int = Field(ge=0, lt=2**32)
     unique_id_address: int = Field(ge=0, lt=2**32)
+
+
+class EsptoolProbe(_Table):
+    """A chip that is flashed through its own serial loader."""
+
+    kind: Literal["esptool"]
+    chip: Literal["esp32s3"]  # as esptool calls it
+    baud: int = Field(default=921_600, ge=115_200)  # while writing
 
 
 class Emulator(_Table):
@@ -126,20 +144,21 @@ class Board(_Table):
 
     id: str = Field(pattern="^[a-z][a-z0-9_]*$")
     name: str
-    family: Literal["mps2", "native", "stm32h7"]  # the folder of firmware/ports/
+    family: Literal["esp32s3", "mps2", "native", "stm32h7"]  # the folder of firmware/ports/
     mcu: str
     description: str
-    core: Literal["cortex-m7", "host"]
-    default_runtime: Literal["aot"]
+    core: Literal["cortex-m7", "xtensa-lx7", "host"]
+    default_runtime: Literal["aot", "tflm"]
     fft_kernel: KernelId
     counter_unit: CounterUnit  # what the firmware's counter counts on the chip
     counter_frequency_hz: int = Field(gt=0)
     memory: Memory = Memory()
     budget: Budget
     clock: Clock | None = None  # None: fixed
+    module: Module | None = None  # None: all memory is the chip's own
     link: Link | None = None  # None: the port knows the only one
     microphone: Microphone | None = None  # None: samples come from the host alone, at any rate
-    probe: Probe | None = None  # None: nothing to flash
+    probe: Probe | EsptoolProbe | None = Field(default=None, discriminator="kind")  # None: nothing to flash
     emulator: Emulator | None = None
     platformio: PlatformIo
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
+import json
 import platform
 import re
 import shutil
@@ -147,6 +148,16 @@ def _cmsis_dsp_sources() -> str | None:
     return CMSIS_DSP_VERSION if root.name.endswith(CMSIS_DSP_VERSION) else ""
 
 
+def _esp_idf() -> str | None:
+    """Return the version of PlatformIO's platform that brings ESP-IDF, ``None`` if it was not fetched yet."""
+    for manifest in sorted((platformio_core_dir() / "platforms").glob("espressif32*/platform.json")):
+        try:
+            return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
 def _python_version() -> str:
     return platform.python_version()
 
@@ -215,6 +226,12 @@ def _needs() -> tuple[_Need, ...]:
             "openocd",
             "the openocd package of your distribution, 0.12 or newer",
             "brew install open-ocd",
+        ),
+        anywhere(
+            "ESP-IDF",
+            "building for ESP32 boards (as PlatformIO's platform espressif32)",
+            "the first build fetches it, about 2 GB; for a computer without a network, copy the cache's folder platformio from one where it ran",
+            _esp_idf,
         ),
         anywhere("esptool", "flashing ESP32 boards", base, functools.partial(_package_version, "esptool")),
     )

@@ -65,6 +65,8 @@ _GCC_LICENCE = "GPL-3.0-or-later WITH GCC-exception-3.1"
 #: The first that matches counts. A path without a leading "/" lies in the firmware project.
 _ORIGINS = (
     _Origin(name="CMSIS-DSP", files=re.compile(r"(^|/)cmsis_dsp[/.]|libcmsis_dsp\.a"), licence="Apache-2.0", version=_cmsis_dsp_version),
+    _Origin(name="TensorFlow Lite Micro", files=re.compile(r"(^|/)(lib)?tflite_micro[/.]"), licence="Apache-2.0", version=lambda _: ""),
+    _Origin(name="CMSIS-NN", files=re.compile(r"(^|/)(lib)?cmsis_nn[/.]"), licence="Apache-2.0", version=lambda _: ""),
     _Origin(name="tinyaudio", files=re.compile(r"^[^/]|^linker stubs$"), licence="Apache-2.0", version=lambda _: tinyaudio.__version__),
     _Origin(name="libgcc", files=re.compile(r"/gcc/.*/(libgcc(_eh)?\.a\(|crt\w*\.o$)"), licence=_GCC_LICENCE, version=_gcc_version),
     _Origin(name="libstdc++", files=re.compile(r"/lib(stdc|supc)\+\+\w*\.a\("), licence=_GCC_LICENCE, version=_gcc_version),

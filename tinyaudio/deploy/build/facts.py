@@ -23,7 +23,7 @@ _SUFFIXES = ("elf", "bin", "hex", "map")
 _FLAGS_FILE = "flags.json"  # written by firmware/platform/builder/main.py
 
 
-def describe_image(output: Path, board: Board, *, project: FirmwareProject, toolchain: str, seconds: float) -> BuildArtifact:
+def describe_image(output: Path, board: Board, *, project: FirmwareProject, toolchain: str, model_kernels: str, seconds: float) -> BuildArtifact:
     """Return what lies in the folder `output` of a build that succeeded.
 
     Raises
@@ -56,6 +56,8 @@ def describe_image(output: Path, board: Board, *, project: FirmwareProject, tool
         components=linked_components(read_map_file(map_file)),
         files=files,
         flags=_flags(output / _FLAGS_FILE),
+        model_kernels=model_kernels,
+        arena_bytes=project.arena_bytes,
     )
 
 

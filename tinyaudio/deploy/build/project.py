@@ -13,9 +13,11 @@ from tinyaudio.core.errors import BuildError, ToolError
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.tools import find_tool, run_tool
 from tinyaudio.deploy.build.cmsis_dsp import ensure_cmsis_dsp
+from tinyaudio.deploy.build.esp_idf import build_esp_idf_project
 from tinyaudio.deploy.build.facts import HOT_SECTION, build_json, describe_image
 from tinyaudio.deploy.build.failure import FETCHED_TOOLCHAIN, failure, may_be_overflow
 from tinyaudio.deploy.build.platformio import platformio_environment, prepare_platformio
+from tinyaudio.deploy.build.tflite_micro import TfliteMicroSource, tflite_micro_source
 
 _TIMEOUT_SECONDS = 900.0
 _COMPILERS = {"cortex-m7": "arm-none-eabi-gcc", "host": "g++"}
@@ -51,7 +53,8 @@ def build_project(
     Raises
     ------
     BuildError
-        If a source does not compile or link (names the file and the first errors), or a memory is too small (lists what is in it).
+        If a component of TFLite Micro is known to compute wrongly,
+        if a source does not compile or link (names the file and the first errors), or a memory is too small (lists what is in it).
     ToolError
         If the compiler, PlatformIO or CMSIS-DSP's sources are missing.
     StorageError
@@ -61,30 +64,43 @@ def build_project(
         raise BuildError(
             "there is no firmware project", hint=f"run `tinyaudio render --board {board.id}` first", where=str(directory / "platformio.ini")
         )
+    if project.board != board.id:
+        raise BuildError(f"the project was rendered for {project.board}, not for {board.id}", hint="render it again", where=str(directory))
+    if board.core == "xtensa-lx7":
+        return build_esp_idf_project(directory, board, project=project, offline=offline, on_line=on_line)
     platform = directory / "platforms" / board.platformio.platform / "platform.json"
     if offline and not platform.is_file():  # PlatformIO would ask its registry for a minute
         raise BuildError("the project lacks its PlatformIO platform", hint="render it again, or build without --offline", where=str(platform))
-    if project.board != board.id:
-        raise BuildError(f"the project was rendered for {project.board}, not for {board.id}", hint="render it again", where=str(directory))
     started = time.monotonic()
     toolchain = _toolchain(board, offline=offline)
-    _run(directory, board, project=project, toolchain=toolchain, offline=offline, on_line=on_line)
+    source = tflite_micro_source(directory, project, board_id=board.id, offline=offline)
+    _run(directory, board, project=project, source=source, toolchain=toolchain, offline=offline, on_line=on_line)
     output = directory / ".pio" / "build" / board.id
-    artifact = describe_image(output, board, project=project, toolchain=toolchain, seconds=time.monotonic() - started)
+    artifact = describe_image(output, board, project=project, toolchain=toolchain, model_kernels=source.version, seconds=time.monotonic() - started)
     write_text_atomically(output / "build.json", build_json(artifact))
     return artifact
 
 
-def _run(directory: Path, board: Board, *, project: FirmwareProject, toolchain: str, offline: bool, on_line: Callable[[str], None] | None) -> None:
+def _run(
+    directory: Path,
+    board: Board,
+    *,
+    project: FirmwareProject,
+    source: TfliteMicroSource,
+    toolchain: str,
+    offline: bool,
+    on_line: Callable[[str], None] | None,
+) -> None:
     """Run PlatformIO; raise what a failure of it means."""
     extra = {"TINYAUDIO_CMSIS_DSP_ROOT": str(ensure_cmsis_dsp())} if (directory / "lib" / "cmsis_dsp").is_dir() else {}
+    extra |= source.variables
     core_dir = prepare_platformio()
     environment = platformio_environment(core_dir=core_dir, offline=offline, extra=extra)
-    lines, succeeded = _run_platformio(directory, board, environment, on_line)
+    lines, succeeded = _run_platformio(directory, board, environment, source.arguments, on_line)
     spill_region = _spill_region(board, project)
     if not succeeded and spill_region and may_be_overflow(lines):  # link again so that the linker says what does not fit at all
         environment = platformio_environment(core_dir=core_dir, offline=offline, extra={**extra, "TINYAUDIO_STRICT_REGIONS": "1"})
-        lines, succeeded = _run_platformio(directory, board, environment, on_line)
+        lines, succeeded = _run_platformio(directory, board, environment, source.arguments, on_line)
     if not succeeded:
         raise failure(lines, directory, board, toolchain=toolchain, spill_region=spill_region)
 
@@ -105,7 +121,9 @@ def _toolchain(board: Board, *, offline: bool) -> str:
         return FETCHED_TOOLCHAIN
 
 
-def _run_platformio(directory: Path, board: Board, environment: dict[str, str], on_line: Callable[[str], None] | None) -> tuple[list[str], bool]:
+def _run_platformio(
+    directory: Path, board: Board, environment: dict[str, str], arguments: tuple[str, ...], on_line: Callable[[str], None] | None
+) -> tuple[list[str], bool]:
     lines: list[str] = []
 
     def keep(line: str) -> None:
@@ -113,6 +131,6 @@ def _run_platformio(directory: Path, board: Board, environment: dict[str, str], 
         if on_line is not None:
             on_line(line)
 
-    command: list[str | Path] = [sys.executable, "-m", "platformio", "run", "--project-dir", directory, "--environment", board.id]
+    command: list[str | Path] = [sys.executable, "-m", "platformio", "run", "--project-dir", directory, "--environment", board.id, *arguments]
     completed = run_tool(command, env=environment, timeout_seconds=_TIMEOUT_SECONDS, on_line=keep, check=False)
     return lines, completed.returncode == 0

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tinyaudio.core.board import Board
-from tinyaudio.deploy.chip_config import stm32h7
+from tinyaudio.deploy.chip_config import esp32s3, stm32h7
 
 __all__ = ["check_chip", "port_files"]
 
-_FAMILIES: Mapping[str, Callable[[Board], dict[str, str]]] = {"stm32h7": stm32h7.render_port_files}
+_FAMILIES: Mapping[str, Callable[[Board], dict[str, str]]] = {
+    "esp32s3": esp32s3.render_port_files,
+    "stm32h7": stm32h7.render_port_files,
+}
 
 
 def port_files(board: Board) -> dict[str, str]:
@@ -36,5 +39,4 @@ def check_chip(board: Board) -> None:
     BoardError
         With every violated rule of the chip in one message.
     """
-    if board.family in _FAMILIES:
-        stm32h7.chip_settings(board)
+    port_files(board)

@@ -6,7 +6,7 @@ firmware/lib/tinyaudio_nn, `memory` lays out the arena, `emit` writes the text. 
 
 from __future__ import annotations
 
-from tinyaudio.deploy.compiler.compile import CompiledModel, OperationSummary, TensorSummary, compile_model
+from tinyaudio.deploy.compiler.compile import CompiledModel, CompiledStep, OperationSummary, PlacedTensor, TensorSummary, compile_model
 from tinyaudio.deploy.compiler.graph import Graph, Operation, Quantization, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize
@@ -16,6 +16,8 @@ __all__ = [
     "compile_model",
     "read_graph",
     "CompiledModel",
+    "CompiledStep",
+    "PlacedTensor",
     "OperationSummary",
     "TensorSummary",
     "Graph",

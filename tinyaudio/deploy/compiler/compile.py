@@ -9,6 +9,7 @@ from tinyaudio.deploy.compiler.emit import emit, function_name, initial_values_b
 from tinyaudio.deploy.compiler.graph import Graph, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan, plan_memory
 from tinyaudio.deploy.compiler.passes import simplify
+from tinyaudio.deploy.compiler.passes.strip_ends import strip_ends
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize, widen_weights
 from tinyaudio.deploy.compiler.reader import read_graph
 from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, logits_index, schedule, scratch_name
@@ -18,6 +19,7 @@ from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, lo
 class TensorSummary:
     """An end of the model: what goes in or comes out."""
 
+    index: int  # position among the tensors of the .tflite
     name: str
     shape: tuple[int, ...]
     elements: int
@@ -50,6 +52,25 @@ class ArenaUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedTensor:
+    """An int8 tensor of the file while a step runs."""
+
+    tensor: int  # position in the .tflite
+    offset_bytes: int  # in the arena
+    elements: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledStep:
+    """One generated function, with what it reads and writes: enough to run it alone."""
+
+    index: int  # of its operator in the .tflite
+    name: str  # kind and name
+    inputs: tuple[PlacedTensor, ...]
+    output: PlacedTensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledModel:
     """A model as C++, with what it costs."""
 
@@ -64,10 +85,11 @@ class CompiledModel:
     output_: TensorSummary
     logits: TensorSummary  # in front of a final softmax; without one, the output
     plan: MemoryPlan
+    steps: tuple[CompiledStep, ...]  # in order of execution
     fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
 
 
-def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size") -> CompiledModel:
+def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8_ends: bool = False, with_steps: bool = False) -> CompiledModel:
     """Compile a full-integer INT8 ``.tflite`` model.
 
     Parameters
@@ -78,6 +100,10 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size") -> C
         The model's name, for comments in the generated code.
     optimize
         "size": constants take at most 1.15 times the weights in the file; "speed": more of them, where it helps.
+    int8_ends
+        Leave out conversions from and to other types at the model's input and output.
+    with_steps
+        Whether ``model.h`` also declares ``run_step()`` and ``memory()``, which run the operators one by one.
 
     Returns
     -------
@@ -90,7 +116,8 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size") -> C
     ModelError
         If the file is malformed or uses what is not supported; the error names the tensor or operator.
     """
-    graph = widen_weights(simplify(read_graph(tflite)), optimize=optimize)
+    read = read_graph(tflite)
+    graph = widen_weights(simplify(strip_ends(read) if int8_ends else read), optimize=optimize)
     if not graph.operations:
         raise ModelError("no operator computes anything", hint="the model's output is its input", where=f"model {name!r}")
     steps = schedule(graph)
@@ -98,7 +125,7 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size") -> C
     ops = tuple(_operation_summary(step, graph) for step in steps)
     return CompiledModel(
         name=name,
-        files=emit(graph, steps, plan, name=name),
+        files=emit(graph, steps, plan, name=name, with_steps=with_steps),
         arena_bytes=plan.arena_bytes,
         weights_bytes=sum(op.weights_bytes for op in ops) + initial_values_bytes(graph),
         state_bytes=sum(graph.tensor(index).bytes for index in graph.state_tensors),
@@ -108,6 +135,7 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size") -> C
         output_=_tensor_summary(graph.tensor(graph.outputs[0])),
         logits=_tensor_summary(graph.tensor(logits_index(graph))),
         plan=plan,
+        steps=tuple(_compiled_step(step, graph, plan) for step in steps),
         fullest=_fullest(graph, steps, plan),
     )
 
@@ -121,9 +149,25 @@ def _fullest(graph: Graph, steps: tuple[Step, ...], plan: MemoryPlan) -> tuple[A
     return tuple(ArenaUse(name=names[buffer.name], bytes=buffer.bytes) for buffer in sorted(most, key=lambda buffer: -buffer.bytes))
 
 
+def _compiled_step(step: Step, graph: Graph, plan: MemoryPlan) -> CompiledStep:
+    operation = step.operation
+
+    def placed(index: int) -> PlacedTensor:
+        return PlacedTensor(tensor=index, offset_bytes=plan.offset(buffer_name(graph, index)), elements=graph.tensor(index).elements)
+
+    activations = [index for index in operation.inputs if index >= 0 and graph.tensor(index).data is None]
+    return CompiledStep(
+        index=operation.index,
+        name=f"{operation.kind} {function_name(operation, graph)}",
+        inputs=tuple(placed(index) for index in activations),
+        output=placed(operation.outputs[0]),
+    )
+
+
 def _tensor_summary(tensor: Tensor) -> TensorSummary:
     quantized = tensor.quantization is not None
     return TensorSummary(
+        index=tensor.index,
         name=tensor.name,
         shape=tensor.shape,
         elements=tensor.elements,

@@ -65,8 +65,8 @@ class StateText:
     array: str  # name; "" where all values are `value`
 
 
-def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str) -> dict[str, str]:
-    """Return the generated files, {path: text}."""
+def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str, with_steps: bool = False) -> dict[str, str]:
+    """Return the generated files, {path: text}; `with_steps`: with access to single steps."""
     shapes = _shapes(steps)
     states = [_state(number, state, graph, plan) for number, state in enumerate(graph.states)]
     arrays = [_array(step.operation, constant, graph) for step in steps for constant in step.constants]
@@ -78,6 +78,7 @@ def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str) ->
         "functions": [_function(step, position, graph, plan, shapes) for position, step in enumerate(steps)],
         "states": [state for state, _ in states],
         "arena_bytes": plan.arena_bytes,
+        "with_steps": with_steps,
         "input": _end(graph, plan, graph.inputs[0]),
         "output": _end(graph, plan, graph.outputs[0]),
         "logits": _end(graph, plan, logits_index(graph)),

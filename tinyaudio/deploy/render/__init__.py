@@ -16,12 +16,15 @@ The firmware fingerprint is the fingerprint (`core.canonical`) of {path: text} o
 
 Public face
 -----------
-`render_project` (of a model), `render_frontend_project` (of a front end alone), `write_project`, and
+`render_project` (of a model), `render_frontend_project` (of a front end alone), `render_model_project` (of a model alone;
+`plan_model` is its placement, `model_source_files` its sources without any firmware), `write_project`, and
 `platform_files` (the PlatformIO platform alone).
 """
 
 from __future__ import annotations
 
+from tinyaudio.deploy.render.bare_model import ModelRenderInputs, model_source_files, plan_model, render_model_project
+from tinyaudio.deploy.render.model import RuntimeChoice
 from tinyaudio.deploy.render.platform import platform_files
 from tinyaudio.deploy.render.project import (
     FINGERPRINT_FILE,
@@ -36,9 +39,14 @@ __all__ = [
     "FINGERPRINT_FILE",
     "MANIFEST_FILE",
     "FrontendRenderInputs",
+    "ModelRenderInputs",
     "RenderInputs",
+    "model_source_files",
+    "plan_model",
+    "RuntimeChoice",
     "platform_files",
     "render_frontend_project",
+    "render_model_project",
     "render_project",
     "write_project",
 ]

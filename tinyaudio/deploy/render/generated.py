@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinyaudio.core.artifacts import Calibration
+from tinyaudio.core.artifacts import Calibration, Runtime
 from tinyaudio.core.board import Board
 from tinyaudio.core.templating import render_template
-from tinyaudio.deploy.compiler import CompiledModel
+from tinyaudio.deploy.render.model import ModelParts
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, template_context, template_context_quantization
 
 _PATCH_LAYOUT_CONSTANTS = {"frames_first": "kFramesFirst", "bands_first": "kBandsFirst"}
-_COUNTER_UNIT_CONSTANTS = {"instructions": "kInstructions", "cycles": "kCycles", "nanoseconds": "kNanoseconds"}
+COUNTER_UNIT_CONSTANTS = {"instructions": "kInstructions", "cycles": "kCycles", "nanoseconds": "kNanoseconds"}
+#: Core -> the program's first function, where that is not `main`: ESP-IDF starts with one of its own, which the port defines.
+ENTRIES = {"xtensa-lx7": "tinyaudio_main"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,23 +24,28 @@ class Parts:
     board: Board
     tables: FrontendTables
     quantization: FeatureQuantization
-    model_files: Mapping[str, str]  # path below src/ -> text
-    compiled: CompiledModel | None  # None: there is no model
+    model: ModelParts | None  # None: there is no model
+    model_files: dict[str, str]  # by path in the project
     model_sha256: str
     labels: tuple[str, ...]
     calibration: Calibration
+
+    @property
+    def runtime(self) -> Runtime:
+        """Which runtime the model is on; without a model there is nothing to run, which `aot` does without a library."""
+        return self.model.runtime if self.model is not None else "aot"
 
 
 def generated_files(parts: Parts) -> dict[str, str]:
     """Return tables, model, configuration and main program, by path in the project."""
     frontend = {**template_context(parts.tables), **template_context_quantization(parts.quantization)}
     application = _application_context(parts)
-    files = {f"src/{path}": text for path, text in parts.model_files.items()}
+    files = dict(parts.model_files)
     for name in ("frontend_tables.h", "frontend_tables.cc"):
         files[f"src/generated/{name}"] = render_template(f"frontend/{name}.j2", frontend)
     for name in ("application_config.h", "application_config.cc"):
         files[f"src/generated/{name}"] = render_template(f"app/{name}.j2", application)
-    files["src/main.cc"] = render_template("app/main.cc.j2", {})
+    files["src/main.cc"] = render_template("app/main.cc.j2", {"entry": ENTRIES.get(parts.board.core, "main")})
     return files
 
 
@@ -47,7 +53,9 @@ def _application_context(parts: Parts) -> dict[str, Any]:
     board = parts.board
     return {
         "board_id": board.id,
-        "runtime": board.default_runtime,
+        "runtime": parts.runtime,
+        "kernels": parts.model.kernels if parts.model is not None else "none",
+        "self_test": parts.model is not None and parts.model.has_self_test,
         "kernel": parts.tables.kernel,
         "patch_layout_constant": _PATCH_LAYOUT_CONSTANTS[parts.tables.spec.patch_layout],
         "model_sha256": parts.model_sha256,
@@ -55,5 +63,5 @@ def _application_context(parts: Parts) -> dict[str, Any]:
         "smoothing_patches": parts.calibration.smoothing_patches,
         "detection_threshold": parts.calibration.detection_threshold,
         "counter_frequency_hz": board.counter_frequency_hz,
-        "counter_unit_constant": _COUNTER_UNIT_CONSTANTS[board.counter_unit],
+        "counter_unit_constant": COUNTER_UNIT_CONSTANTS[board.counter_unit],
     }

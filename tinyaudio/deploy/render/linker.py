@@ -9,6 +9,7 @@ from tinyaudio.core.board import Board
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.compiler import CompiledModel
 from tinyaudio.deploy.placement import Demand, Part
+from tinyaudio.deploy.tflm import TflmModel
 from tinyaudio.dsp.frontend import KERNELS, FrontendTables
 
 # Upper bounds of what the C++ of firmware/lib sets aside; tests compare them with linked images.
@@ -18,7 +19,7 @@ _SCORE_BYTES = 4_096  # application.h: the history of scores
 _KERNEL_TABLE_BYTES_PER_POINT = 4  # of the real FFT: twiddles and bit reversal that an FFT library brings along
 
 
-def memory_demand(tables: FrontendTables, compiled: CompiledModel | None, *, dma_bytes: int) -> Demand:
+def memory_demand(tables: FrontendTables, compiled: CompiledModel | TflmModel | None, *, dma_bytes: int) -> Demand:
     """Return what an image needs, `compiled` being None for a front end alone."""
     spec = tables.spec
     words = spec.fft_samples + 2
@@ -36,11 +37,24 @@ def memory_demand(tables: FrontendTables, compiled: CompiledModel | None, *, dma
     )
 
 
-def linker_script(board: Board, placement: Placement, tables: FrontendTables) -> str:
-    """Return the linker script of an embedded board."""
+def model_demand(compiled: CompiledModel, *, dma_bytes: int) -> Demand:
+    """Return what an image of a model alone needs."""
+    return Demand(
+        arena_bytes=compiled.arena_bytes,
+        arena_parts=tuple(Part(name=use.name, bytes=use.bytes) for use in compiled.fullest),
+        weights_bytes=compiled.weights_bytes,
+        weights_parts=_weights_parts(compiled),
+        table_bytes=0,
+        buffer_bytes=_LINK_BUFFER_BYTES + 4 * len(compiled.ops),
+        dma_bytes=dma_bytes,
+    )
+
+
+def linker_script(board: Board, placement: Placement, tables: FrontendTables | None = None, *, kernel_library: str = "") -> str:
+    """Return the linker script of an embedded board; `tables` is None for a model alone."""
     memory = board.memory
     place = {section: item.region for item in placement.items for section in item.sections}
-    kernel = KERNELS[tables.kernel].libraries
+    kernel = KERNELS[tables.kernel].libraries if tables is not None else ()
     context: dict[str, Any] = {
         "items": placement.items,
         "regions": [
@@ -63,6 +77,7 @@ def linker_script(board: Board, placement: Placement, tables: FrontendTables) ->
             "*/generated/frontend_tables.o",
             "*/generated/model.o",
             *_library("tinyaudio_nn"),
+            *(_library(kernel_library) if kernel_library else ()),
         ],
         "table_files": ["*/generated/frontend_tables.o", *(pattern for name in kernel for pattern in _library(name))],
         "weight_files": ["*/generated/model_weights.o"],
@@ -77,6 +92,6 @@ def _library(name: str) -> tuple[str, ...]:
     return (f"*lib{name}.a:*", f"*/{name}/*.o")
 
 
-def _weights_parts(compiled: CompiledModel) -> tuple[Part, ...]:
+def _weights_parts(compiled: CompiledModel | TflmModel) -> tuple[Part, ...]:
     by_size = sorted(compiled.ops, key=lambda op: -op.weights_bytes)
     return tuple(Part(name=f"{op.kind} {op.name}", bytes=op.weights_bytes) for op in by_size if op.weights_bytes)

@@ -8,7 +8,9 @@ from tinyaudio.core.artifacts import Placement
 from tinyaudio.core.board import Board
 from tinyaudio.core.resources import resource_root
 from tinyaudio.core.templating import render_template
+from tinyaudio.deploy.render.model import ModelParts
 from tinyaudio.deploy.render.sources import files_below
+from tinyaudio.deploy.tflm import LOCAL_CONFIGURATION, Package, packages
 
 #: Core -> what the compiler is told of the machine.
 _MACHINE_FLAGS: dict[str, tuple[str, ...]] = {
@@ -47,13 +49,27 @@ def platform_files(board: Board, placement: Placement | None = None) -> dict[str
     }
 
 
-def platformio_ini(board: Board) -> str:
-    """Return the text of platformio.ini."""
+def project_configurations(board: Board, model: ModelParts | None) -> dict[str, str]:
+    """Return PlatformIO's configurations, by path in the project.
+
+    platformio.ini is the one that PlatformIO takes by itself. Where it names packages to fetch, `LOCAL_CONFIGURATION` is the
+    same without them, for a build from a local tree.
+    """
+    fetched = packages(model.kernel_library) if model is not None and model.runtime == "tflm" else ()
+    flags = model.build_flags if model is not None else ()
+    files = {"platformio.ini": _configuration(board, flags, fetched)}
+    if fetched:
+        files[LOCAL_CONFIGURATION] = _configuration(board, flags, ())
+    return files
+
+
+def _configuration(board: Board, flags: tuple[str, ...], fetched: tuple[Package, ...]) -> str:
     context = {
+        "packages": fetched,
         "board_id": board.id,
         "platform": board.platformio.platform,
         "platformio_board": board.platformio.board,
-        "build_flags": list(board.platformio.build_flags),
+        "build_flags": [*board.platformio.build_flags, *flags],
     }
     return render_template("platformio.ini.j2", context)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyaudio.core.artifacts import NO_MODEL_SHA256, Calibration, FirmwareProject, QuantizedModel
 from tinyaudio.core.board import Board, require_sample_rate
@@ -10,17 +10,22 @@ from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import BoardError, ModelError
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.chip_config import port_files
-from tinyaudio.deploy.compiler import CompiledModel, compile_model
-from tinyaudio.deploy.placement import plan_placement
+from tinyaudio.deploy.compiler import CompiledModel
+from tinyaudio.deploy.placement import plan_esp_idf, plan_placement
+from tinyaudio.deploy.render.esp_idf import esp_idf_files
 from tinyaudio.deploy.render.generated import Parts, generated_files
 from tinyaudio.deploy.render.linker import linker_script, memory_demand
-from tinyaudio.deploy.render.platform import platform_files, platformio_ini
+from tinyaudio.deploy.render.model import RuntimeChoice, model_parts
+from tinyaudio.deploy.render.platform import platform_files, project_configurations
 from tinyaudio.deploy.render.sources import library_files, port_sources
+from tinyaudio.deploy.tflm import TflmModel
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization
 
 FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
+#: What firmware of a model alone reports in place of a front end's fingerprint.
+NO_FRONTEND_FINGERPRINT = "0" * 64
 
-_PORT_DMA_BYTES = 28_672  # at most, of any port: rings of the link, buffers of the microphone
+PORT_DMA_BYTES = 28_672  # at most, of any port: rings of the link, buffers of the microphone
 _MAX_LABELS = 64  # firmware/lib/tinyaudio_app: kMaxLabels; wire/protocol.toml: PatchResult.scores
 _MAX_SMOOTHING_PATCHES = 255  # firmware/lib/tinyaudio_app: kMaxSmoothingPatches
 
@@ -33,6 +38,7 @@ class RenderInputs:
     tables: FrontendTables  # of the board's FFT kernel
     quantized: QuantizedModel
     calibration: Calibration
+    choice: RuntimeChoice | None = None  # None: the board's default runtime, fast kernels, no self-test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +65,8 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
         If the board's microphone cannot give the front end's sample rate.
     """
     _check_board(inputs.board, inputs.tables)
-    compiled = compile_model(inputs.quantized.tflite, name="model")
+    model = model_parts(inputs.quantized, inputs.board, inputs.choice or RuntimeChoice(runtime=inputs.board.default_runtime))
+    compiled = model.summary
     _check_model(inputs, compiled)
     quantization = design_feature_quantization(
         compiled.input_.scale,
@@ -72,8 +79,8 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
             board=inputs.board,
             tables=inputs.tables,
             quantization=quantization,
-            model_files=compiled.files,
-            compiled=compiled,
+            model=model,
+            model_files=model.files,
             model_sha256=inputs.quantized.sha256,
             labels=inputs.quantized.labels,
             calibration=inputs.calibration,
@@ -103,8 +110,8 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
             board=inputs.board,
             tables=inputs.tables,
             quantization=inputs.quantization,
-            model_files={f"generated/{name}": render_template(f"app/no_{name}.j2", context) for name in ("model.h", "model.cc")},
-            compiled=None,
+            model_files={f"src/generated/{name}": render_template(f"app/no_{name}.j2", context) for name in ("model.h", "model.cc")},
+            model=None,
             model_sha256=NO_MODEL_SHA256,
             labels=(),
             calibration=Calibration(smoothing_patches=1, detection_threshold=0),
@@ -115,23 +122,39 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
 def _render(parts: Parts) -> FirmwareProject:
     board = parts.board
     placement = None
-    files = {**library_files(parts.tables.kernel), **port_sources(board), **port_files(board), **generated_files(parts)}
-    if board.core != "host":
-        placement = plan_placement(board, memory_demand(parts.tables, parts.compiled, dma_bytes=_PORT_DMA_BYTES))
-        files["linker.ld"] = linker_script(board, placement, parts.tables)
-    files |= {**platform_files(board, placement), "platformio.ini": platformio_ini(board)}
-    ordered = {path: files[path] for path in sorted(files)}
+    model = parts.model
+    summary = model.summary if model is not None else None
+    kernel_library = model.kernel_library if model is not None else ""
+    libraries = model.libraries if model is not None else frozenset()
+    files = {**library_files(parts.tables.kernel, libraries), **port_sources(board), **port_files(board), **generated_files(parts)}
+    if board.core == "xtensa-lx7":
+        placement = plan_esp_idf(board, memory_demand(parts.tables, summary, dma_bytes=0))
+        files |= esp_idf_files(board, [*files, FINGERPRINT_FILE], placement, model)
+    else:
+        if board.core != "host":
+            placement = plan_placement(board, memory_demand(parts.tables, summary, dma_bytes=PORT_DMA_BYTES))
+            files["linker.ld"] = linker_script(board, placement, parts.tables, kernel_library=kernel_library)
+        files |= {**platform_files(board, placement), **project_configurations(board, model)}
+    return finish_project(
+        FirmwareProject(
+            board=board.id,
+            runtime=parts.runtime,
+            files=files,
+            fingerprint="",
+            frontend_fingerprint=parts.tables.fingerprint,
+            model_sha256=parts.model_sha256,
+            placement=placement,
+            arena_bytes=summary.arena_bytes if summary is not None else 0,
+        )
+    )
+
+
+def finish_project(project: FirmwareProject) -> FirmwareProject:
+    """Return `project` with the fingerprint of its files, which is one of them."""
+    ordered = {path: project.files[path] for path in sorted(project.files)}
     own_fingerprint = fingerprint(ordered)
     ordered[FINGERPRINT_FILE] = render_template("app/firmware_fingerprint.h.j2", {"fingerprint": own_fingerprint})
-    return FirmwareProject(
-        board=board.id,
-        runtime=board.default_runtime,
-        files=dict(sorted(ordered.items())),
-        fingerprint=own_fingerprint,
-        frontend_fingerprint=parts.tables.fingerprint,
-        model_sha256=parts.model_sha256,
-        placement=placement,
-    )
+    return replace(project, files=dict(sorted(ordered.items())), fingerprint=own_fingerprint)
 
 
 def _check_board(board: Board, tables: FrontendTables) -> None:
@@ -144,7 +167,7 @@ def _check_board(board: Board, tables: FrontendTables) -> None:
     require_sample_rate(board, tables.spec.sample_rate_hz)
 
 
-def _check_model(inputs: RenderInputs, compiled: CompiledModel) -> None:
+def _check_model(inputs: RenderInputs, compiled: CompiledModel | TflmModel) -> None:
     spec, labels = inputs.tables.spec, inputs.quantized.labels
     if compiled.input_.elements != spec.patch_frames * spec.feature_bands:
         raise ModelError(

@@ -14,10 +14,15 @@ from tinyaudio.dsp.frontend import KERNELS
 _SOURCE_SUFFIXES = (".h", ".cc", ".c", ".json", ".py", ".S")
 
 
-def library_files(kernel: KernelId) -> dict[str, str]:
-    """Return the libraries of firmware/lib: all but those of other kernels."""
+#: Libraries of firmware/lib that only projects of one runtime, or with a self-test, have.
+_OF_MODELS = frozenset({"tinyaudio_nn", "tinyaudio_tflm", "tinyaudio_self_test"})
+
+
+def library_files(kernel: KernelId, model_libraries: frozenset[str]) -> dict[str, str]:
+    """Return the libraries of firmware/lib: all but those of other kernels and other runtimes."""
     of_kernels = {library for other in KERNELS.values() for library in other.libraries}
-    others = tuple(f"lib/{library}/" for library in sorted(of_kernels - set(KERNELS[kernel].libraries)))
+    unwanted = (of_kernels - set(KERNELS[kernel].libraries)) | (_OF_MODELS - model_libraries)
+    others = tuple(f"lib/{library}/" for library in sorted(unwanted))
     libraries = files_below("lib", resource_root("firmware") / "lib")
     return {path: text for path, text in libraries.items() if not path.startswith(others)}
 

@@ -4,8 +4,10 @@ The public face: `check_data` finds every fault, `load_dataset` refuses faulty d
 and `clip_features`, `patch_features` and `clip_reader` look into the result.
 """
 
+from tinyaudio.learn.dataset.augmented import augment_features
 from tinyaudio.learn.dataset.checks import DataCheck, check_data, faultless_dataset, load_dataset
 from tinyaudio.learn.dataset.features import (
+    ClipReader,
     PatchSet,
     clip_features,
     clip_reader,
@@ -19,11 +21,13 @@ from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
 from tinyaudio.learn.dataset.splits import assign_splits
 
 __all__ = [
+    "ClipReader",
     "DataCheck",
     "PatchSet",
     "Problem",
     "Row",
     "assign_splits",
+    "augment_features",
     "check_data",
     "clip_features",
     "clip_reader",

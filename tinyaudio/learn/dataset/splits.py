@@ -15,19 +15,46 @@ from tinyaudio.learn.dataset.manifest import Row
 def assign_splits(rows: Sequence[Row], table: SplitTable) -> tuple[Split | None, ...]:
     """Return the split of every row; None for a row whose split value is in no list of `table`.
 
-    With a split column its values decide. Without one, test groups are drawn from all groups. Where nothing is marked for
+    With a split column its values decide. Without one, test groups are drawn from all groups, or are one of
+    ``data.split.folds`` folds. Where nothing is marked for
     validation, validation groups are drawn from the training groups. A group is drawn whole or not at all, and the last
     group of a class always stays where it is.
     """
     if all(row.split_value is None for row in rows):
         splits: list[Split | None] = ["train"] * len(rows)
-        _draw(rows, splits, target="test", fraction=table.test_fraction, seed=table.seed)
+        if table.folds:
+            folds = stratified_group_folds(rows, folds=table.folds, seed=table.seed)
+            splits = ["test" if fold == table.test_fold else "train" for fold in folds]
+        else:
+            _draw(rows, splits, target="test", fraction=table.test_fraction, seed=table.seed)
     else:
         meaning: dict[str, Split] = {value: name for name, values in _values(table).items() for value in values}
         splits = [meaning.get(row.split_value or "") for row in rows]
     if "validation" not in splits:
         _draw(rows, splits, target="validation", fraction=table.validation_fraction, seed=table.seed)
     return tuple(splits)
+
+
+def stratified_group_folds(rows: Sequence[Row], *, folds: int, seed: int) -> tuple[int, ...]:
+    """Return the fold of every row, 1 to `folds`: whole groups, each class spread as evenly as the groups allow.
+
+    Groups, shuffled and then the largest first, go where the squared counts of the classes they hold grow least; among equals
+    where the fewest clips are.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(row.group, Counter())[row.label] += 1
+    names = sorted(counts)
+    shuffled = [names[index] for index in np.random.default_rng([seed, folds]).permutation(len(names))]
+    held = [Counter[str]() for _ in range(folds)]
+    fold_of: dict[str, int] = {}
+    for name in sorted(shuffled, key=lambda item: -counts[item].total()):
+        group = counts[name]
+        growth = [(sum((fold[label] + count) ** 2 - fold[label] ** 2 for label, count in group.items()), fold.total()) for fold in held]
+        chosen = growth.index(min(growth))
+        held[chosen].update(group)
+        fold_of[name] = chosen + 1
+    return tuple(fold_of[row.group] for row in rows)
 
 
 def _values(table: SplitTable) -> dict[Split, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from tinyaudio.learn.quantize.int8 import (
     refuse_unsupported,
     representative_patches,
 )
+from tinyaudio.learn.quantize.layer_errors import layer_errors
 
 __all__ = [
     "FRONTEND_KEY",
@@ -22,6 +23,7 @@ __all__ = [
     "ModelDescription",
     "convert_to_int8",
     "describe_model",
+    "layer_errors",
     "make_stride_padding_explicit",
     "model_labels",
     "quantize",

@@ -4,10 +4,22 @@ The public face: `train`, `FloatPredictor` and, for `learn.quantize`, `load_kera
 `import_tensorflow`.
 """
 
+from tinyaudio.learn.training.architectures import ARCHITECTURES
+from tinyaudio.learn.training.backbone import Backbone, read_backbone, require_same_front_end
 from tinyaudio.learn.training.loop import train
-from tinyaudio.learn.training.networks import ARCHITECTURES, build_network
+from tinyaudio.learn.training.networks import build_network
 from tinyaudio.learn.training.predictor import FloatPredictor
 from tinyaudio.learn.training.runtime import import_tensorflow
 from tinyaudio.learn.training.storage import load_keras_model
 
-__all__ = ["ARCHITECTURES", "FloatPredictor", "build_network", "import_tensorflow", "load_keras_model", "train"]
+__all__ = [
+    "ARCHITECTURES",
+    "Backbone",
+    "FloatPredictor",
+    "build_network",
+    "import_tensorflow",
+    "load_keras_model",
+    "read_backbone",
+    "require_same_front_end",
+    "train",
+]

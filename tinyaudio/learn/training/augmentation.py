@@ -7,24 +7,27 @@ out, and no patch is told for silent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyaudio.core.artifacts import FeatureSet, Int64Array
+from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split
 from tinyaudio.core.project import AugmentationTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.dataset import clip_features, dequantized_log_mel, patch_features
 
 Float32Array = npt.NDArray[np.float32]
+Silence = Literal["drop", "uniform"]
 
 _SILENCE_BELOW_LOUDEST_DB = 30.0  # a patch this far below the loudest of its clip teaches nothing of its label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPatches:
-    """The training split, ready to be cut at any frame."""
+    """What is trained on, ready to be cut at any frame."""
 
     spec: FrontendSpec
     log_mel: Float32Array  # [frames of all training clips, feature_bands], nepers times log_scale
@@ -32,27 +35,69 @@ class TrainingPatches:
     first_frames: Int64Array  # [patches], first frame of the patch's clip
     last_starts: Int64Array  # [patches], last frame a patch of that clip can start at
     label_indices: Int64Array  # [patches]
+    is_heard: npt.NDArray[np.bool_]  # [patches]; False: next to nothing is heard, so that its label says nothing of it
+    filenames: tuple[str, ...]  # [patches], of the clips
 
 
-def training_patches(features: FeatureSet) -> TrainingPatches:
-    """Collect the patches of the training split, without those in which next to nothing is heard."""
+def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits: Sequence[Split] = ("train",)) -> TrainingPatches:
+    """Collect the patches that are trained on.
+
+    Parameters
+    ----------
+    features
+        From the integer twin.
+    silence
+        ``"drop"`` leaves patches out in which next to nothing is heard.
+    splits
+        Which clips.
+    """
     spec, dataset = features.spec, features.dataset
     frames: list[Float32Array] = []
-    columns: list[tuple[int, int, int, int]] = []
+    columns: list[tuple[int, int, int, int, bool]] = []
+    filenames: list[str] = []
     frame_count = 0
     for index, clip in enumerate(dataset.clips):
-        if clip.split != "train":
+        if clip.split not in splits:
             continue
         log_mel = dequantized_log_mel(clip_features(features, index), log_fraction_bits=features.log_fraction_bits, log_scale=spec.log_scale)
         last = frame_count + len(log_mel) - spec.patch_frames
-        for patch in np.flatnonzero(_is_heard(log_mel, spec)):
-            columns.append((frame_count + int(patch) * spec.patch_hop_frames, frame_count, last, dataset.labels.index(clip.label)))
+        for patch, is_heard in enumerate(_is_heard(log_mel, spec)):
+            if is_heard or silence == "uniform":
+                start = frame_count + patch * spec.patch_hop_frames
+                columns.append((start, frame_count, last, dataset.labels.index(clip.label), bool(is_heard)))
+                filenames.append(clip.filename)
         frames.append(log_mel)
         frame_count += len(log_mel)
-    starts, first_frames, last_starts, label_indices = np.array(columns, np.int64).T
+    starts, first_frames, last_starts, label_indices, is_heard = np.array(columns, np.int64).T
     return TrainingPatches(
-        spec=spec, log_mel=np.concatenate(frames), starts=starts, first_frames=first_frames, last_starts=last_starts, label_indices=label_indices
+        spec=spec,
+        log_mel=np.concatenate(frames),
+        starts=starts,
+        first_frames=first_frames,
+        last_starts=last_starts,
+        label_indices=label_indices,
+        is_heard=is_heard.astype(np.bool_),
+        filenames=tuple(filenames),
     )
+
+
+def training_targets(source: TrainingPatches, *, classes: int) -> Float32Array:
+    """Return what the network should say of each patch, float32[patches, classes]: its label, or all classes alike where nothing is heard."""
+    one_hot = np.eye(classes, dtype=np.float32)[source.label_indices]
+    return np.where(source.is_heard[:, np.newaxis], one_hot, np.float32(1.0 / classes))
+
+
+def mix_up(patches: Float32Array, targets: Float32Array, *, concentration: float, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
+    """Return patches and targets mixed with those of another patch of the batch (H. Zhang et al., "mixup", ICLR 2018).
+
+    The share of each is drawn from Beta(`concentration`, `concentration`) and made the larger one, so that a patch stays
+    what it mainly is.
+    """
+    partner = rng.permutation(len(patches))
+    share = rng.beta(concentration, concentration, size=len(patches))
+    share = np.maximum(share, 1.0 - share).astype(np.float32)
+    mixed = [share.reshape(-1, *[1] * (array.ndim - 1)) * (array - array[partner]) + array[partner] for array in (patches, targets)]
+    return mixed[0], mixed[1]
 
 
 def validation_patches(features: FeatureSet) -> tuple[Float32Array, Int64Array]:

@@ -1,41 +1,48 @@
-"""The training loop: seeded, balanced, stopped early, best weights kept."""
+"""The training loop: seeded, balanced, stopped early, best weights kept, resumed where it was interrupted."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
-from tinyaudio.core.artifacts import FeatureSet, Int64Array, TrainedModel
-from tinyaudio.core.errors import StageError
-from tinyaudio.core.project import ModelTable, TrainTable
-from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, training_patches, validation_patches
+from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split, TrainedModel
+from tinyaudio.core.canonical import fingerprint
+from tinyaudio.core.errors import ModelError, StageError
+from tinyaudio.core.project import AugmentationTable, ModelTable, TrainTable, frontend_spec
+from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, mix_up, training_patches, training_targets, validation_patches
+from tinyaudio.learn.training.backbone import Backbone, Transferred, require_same_front_end, transfer_weights
+from tinyaudio.learn.training.checkpoint import Checkpoint, History, Weights, restore, state_of
+from tinyaudio.learn.training.losses import training_loss
 from tinyaudio.learn.training.networks import build_network
+from tinyaudio.learn.training.phases import fit_classifier, freeze
 from tinyaudio.learn.training.runtime import import_tensorflow
 from tinyaudio.learn.training.storage import keras_bytes
 
 Progress = Callable[[int, int], None]
+Float32Array = npt.NDArray[np.float32]
 
 _EVALUATION_BATCH = 128
+_BATCHES_AHEAD = 2  # made while the network learns from the one before
 
 
-@dataclass(slots=True)
-class _History:
-    """What happened so far."""
-
-    train_loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
-    best_weights: list[npt.NDArray[Any]] = field(default_factory=list)
-    best_epoch: int = 0  # counted from 1
-
-
-def train(features: FeatureSet, model_table: ModelTable, train_table: TrainTable, *, on_progress: Progress | None = None) -> TrainedModel:
-    """Train the network of `model_table` on the training split, choosing its epoch by the validation split.
+def train(
+    features: FeatureSet,
+    model_table: ModelTable,
+    train_table: TrainTable,
+    *,
+    backbone: Backbone | None = None,
+    checkpoint_file: Path | None = None,
+    on_progress: Progress | None = None,
+) -> TrainedModel:
+    """Train the network of `model_table` on the training split, choosing its epoch by the validation split
+    (``train.validation = "include"``: on that, too, to the last epoch).
 
     The test split is not looked at. The same arguments give the same model on the same machine.
 
@@ -45,6 +52,10 @@ def train(features: FeatureSet, model_table: ModelTable, train_table: TrainTable
         From the integer twin.
     model_table, train_table
         ``[model]`` and ``[train]`` of the project.
+    backbone
+        What to start from; see ``[train.transfer]``.
+    checkpoint_file
+        Where the last finished epoch is kept until the training ends. A training with the same arguments goes on from it.
     on_progress
         Called with (epochs done, epochs at most).
 
@@ -52,6 +63,8 @@ def train(features: FeatureSet, model_table: ModelTable, train_table: TrainTable
     ------
     StageError
         If the training or validation split is empty, or the loss stops being a number.
+    ModelError
+        If the backbone does not fit the network, or was trained on another front end.
     ToolError
         If TensorFlow is not installed.
     """
@@ -60,11 +73,24 @@ def train(features: FeatureSet, model_table: ModelTable, train_table: TrainTable
     for split in ("train", "validation"):
         if not any(clip.split == split for clip in features.dataset.clips):
             raise StageError(f"the split {split!r} is empty", hint="`tinyaudio data check` says why", where="train")
-    source = training_patches(features)
+    splits: tuple[Split, ...] = ("train", "validation") if train_table.validation == "include" else ("train",)
+    source = training_patches(features, silence=train_table.silence, splits=splits)
     model = build_network(features.spec, model_table, classes=len(labels), batch_size=None)
-    _compile(model, train_table, steps=math.ceil(source.label_indices.size / train_table.batch_size))
-    history = _run_epochs(model, source, validation_patches(features), train_table, classes=len(labels), on_progress=on_progress)
-    model.set_weights(history.best_weights)
+    transferred = None if backbone is None else _transfer(model, backbone, features.spec, train_table)
+    key = fingerprint(
+        {"features": features, "model": model_table.model_dump(), "train": train_table.model_dump(), "backbone": backbone and backbone.sha256}
+    )
+    trainer = _Trainer(
+        model,
+        source,
+        validation_patches(features),
+        model_table=model_table,
+        table=train_table,
+        transferred=transferred,
+        checkpoint=None if checkpoint_file is None else Checkpoint(checkpoint_file, key),
+    )
+    history, best_weights = trainer.run(on_progress)
+    model.set_weights(best_weights)
     return TrainedModel(
         architecture=model_table.architecture,
         labels=labels,
@@ -96,68 +122,170 @@ def _make_deterministic(seed: int) -> None:
     tensorflow.config.experimental.enable_op_determinism()
 
 
-def _compile(model: Any, table: TrainTable, *, steps: int) -> None:
+def _transfer(model: Any, backbone: Backbone, spec: FrontendSpec, table: TrainTable) -> Transferred:
+    theirs: BaseModel | None = cast(Any, table.transfer.frontend)
+    if theirs is None:
+        raise ModelError(
+            "the file does not tell what front end the backbone was trained on",
+            hint='say so in [train.transfer.frontend], as preset = "stm32_yamnet"',
+            where=backbone.name,
+        )
+    require_same_front_end(backbone.name, spec, frontend_spec(theirs))
+    return transfer_weights(model, backbone)
+
+
+class _Trainer:
+    """One training, from the first epoch or from a checkpoint."""
+
+    def __init__(
+        self,
+        model: Any,
+        source: TrainingPatches,
+        validation: tuple[Float32Array, Int64Array],
+        *,
+        model_table: ModelTable,
+        table: TrainTable,
+        transferred: Transferred | None,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        classes = int(model.output_shape[-1])
+        self._model = model
+        self._source = source
+        self._targets = training_targets(source, classes=classes)
+        self._weights = patch_weights(source.label_indices, classes=classes, is_balanced=table.class_balance)
+        self._validation = validation
+        self._model_table = model_table
+        self._table = table
+        self._transferred = transferred
+        self._checkpoint = checkpoint
+        self._steps = math.ceil(source.label_indices.size / table.batch_size)
+
+    def run(self, on_progress: Progress | None) -> tuple[History, Weights]:
+        """Return what happened, and the weights of the best epoch."""
+        state = None if self._checkpoint is None else self._checkpoint.load()
+        history = History() if state is None else state.history
+        total = self._table.epochs if self._transferred is None else 1 + self._gradient_epochs
+        if state is None and self._transferred is not None:
+            self._record(history, self._fit_classifier())
+            if on_progress is not None:
+                on_progress(1, max(total, 2))
+        best_weights: Weights = self._model.get_weights() if state is None else state.best_weights
+        if self._gradient_epochs:
+            self._prepare()
+            if state is not None:
+                restore(self._model, state)
+            best_weights = self._run_epochs(history, best_weights, total=total, on_progress=on_progress)
+        if on_progress is not None:
+            on_progress(total, total)
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+        return history, best_weights
+
+    @property
+    def _gradient_epochs(self) -> int:
+        return self._table.epochs if self._transferred is None or self._table.transfer.trainable_blocks else 0
+
+    def _fit_classifier(self) -> float:
+        """Fit the classifier to the backbone's embeddings of the patches as the device cuts them; return its loss."""
+        every = np.arange(self._source.label_indices.size)
+        unchanged = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
+        patches = cut_patches(self._source, every, unchanged, np.random.default_rng(0))
+        return fit_classifier(self._model, patches, self._targets, self._weights, l2=self._table.transfer.classifier_l2)
+
+    def _prepare(self) -> None:
+        """Give the model its loss and its optimizer, and freeze what must not learn."""
+        rate = self._table.learning_rate
+        if self._transferred is not None:
+            freeze(self._model, self._transferred, trainable_blocks=self._table.transfer.trainable_blocks)
+            rate = self._table.transfer.learning_rate
+        _compile(self._model, training_loss(self._model_table, self._table), rate=rate, epochs=self._table.epochs, steps=self._steps)
+
+    def _run_epochs(self, history: History, best_weights: Weights, *, total: int, on_progress: Progress | None) -> Weights:
+        for epoch in range(len(history.train_loss) + 1, total + 1):
+            if self._table.validation == "select" and epoch - max(history.best_epoch, 1) > self._table.patience:
+                break
+            self._record(history, self._run_epoch(epoch))
+            if history.best_epoch == epoch:
+                best_weights = self._model.get_weights()
+            if self._checkpoint is not None:
+                self._checkpoint.save(state_of(self._model, history, best_weights))
+            if on_progress is not None and epoch < total:
+                on_progress(epoch, total)
+        return best_weights
+
+    def _record(self, history: History, train_loss: float) -> None:
+        """Note an epoch; it is the best if its validation loss is the lowest, or if the last one is to be kept."""
+        loss, accuracy = _validate(self._model, *self._validation)
+        is_best = self._table.validation == "include" or loss < min(history.validation_loss, default=math.inf)
+        history.train_loss.append(train_loss)
+        history.validation_loss.append(loss)
+        history.validation_accuracy.append(accuracy)
+        if is_best:
+            history.best_epoch = len(history.train_loss)
+
+    def _run_epoch(self, epoch: int) -> float:
+        """Train one epoch and return the mean loss of its batches."""
+        losses = []
+        for number, (chosen, patches, targets) in enumerate(self._ahead(epoch), start=1):
+            loss = float(self._model.train_on_batch(patches, targets, sample_weight=self._weights[chosen]))
+            if not math.isfinite(loss):
+                raise _not_a_number(loss, number, epoch, patches=patches, filenames=[self._source.filenames[index] for index in chosen])
+            losses.append(loss)
+            self._model.reset_metrics()
+        return math.fsum(losses) / len(losses)
+
+    def _ahead(self, epoch: int) -> Iterator[tuple[Int64Array, Float32Array, Float32Array]]:
+        """Yield the batches of an epoch, the next ones made by tf.data while the network learns."""
+        tf = import_tensorflow()
+        shapes = ((None,), (None, *self._model.input_shape[1:]), (None, *self._model.output_shape[1:]))
+        signature = tuple(tf.TensorSpec(shape, kind) for shape, kind in zip(shapes, (tf.int64, tf.float32, tf.float32), strict=True))
+        batches = tf.data.Dataset.from_generator(lambda: self._batches(epoch), output_signature=signature)
+        yield from batches.prefetch(_BATCHES_AHEAD).as_numpy_iterator()
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Int64Array, Float32Array, Float32Array]]:
+        """Yield (patch numbers, patches, targets), drawn by the seed and the epoch."""
+        rng = np.random.default_rng([self._table.seed, epoch])
+        order = rng.permutation(self._source.label_indices.size)
+        for start in range(0, order.size, self._table.batch_size):
+            chosen = order[start : start + self._table.batch_size]
+            patches, targets = cut_patches(self._source, chosen, self._table.augmentation, rng), self._targets[chosen]
+            if self._table.augmentation.mixup:
+                patches, targets = mix_up(patches, targets, concentration=self._table.augmentation.mixup, rng=rng)
+            yield chosen, patches, targets
+
+
+def _compile(model: Any, loss: Any, *, rate: float, epochs: int, steps: int) -> None:
     """Give `model` its loss and its optimizer: Adam, warmed up over one epoch of `steps`, then a cosine down to a hundredth."""
     import keras
 
     schedule = keras.optimizers.schedules.CosineDecay(
-        1e-2 * table.learning_rate,
-        decay_steps=max(1, steps * (table.epochs - 1)),
-        warmup_target=table.learning_rate,
+        1e-2 * rate,
+        decay_steps=max(1, steps * (epochs - 1)),
+        warmup_target=rate,
         warmup_steps=steps,
         alpha=1e-2,
     )
-    model.compile(optimizer=keras.optimizers.Adam(schedule), loss=keras.losses.CategoricalCrossentropy(label_smoothing=table.label_smoothing))
+    model.compile(optimizer=keras.optimizers.Adam(schedule), loss=loss)
 
 
-def _run_epochs(
-    model: Any,
-    source: TrainingPatches,
-    validation: tuple[npt.NDArray[np.float32], Int64Array],
-    table: TrainTable,
-    *,
-    classes: int,
-    on_progress: Progress | None,
-) -> _History:
-    history = _History()
-    weights = _patch_weights(source.label_indices, classes=classes, is_balanced=table.class_balance)
-    for epoch in range(1, table.epochs + 1):
-        history.train_loss.append(_run_epoch(model, source, weights, table, epoch=epoch, classes=classes))
-        loss, accuracy = _validate(model, *validation)
-        history.validation_loss.append(loss)
-        history.validation_accuracy.append(accuracy)
-        if not history.best_epoch or loss < history.validation_loss[history.best_epoch - 1]:
-            history.best_epoch, history.best_weights = epoch, model.get_weights()
-        is_last = epoch - history.best_epoch >= table.patience or epoch == table.epochs
-        if on_progress is not None:
-            on_progress(table.epochs if is_last else epoch, table.epochs)
-        if is_last:
-            break
-    return history
+def _not_a_number(loss: float, number: int, epoch: int, *, patches: Float32Array, filenames: list[str]) -> StageError:
+    """Return the error that names the batch, and the clip if one of its patches is to blame."""
+    guilty = sorted({name for name, patch in zip(filenames, patches, strict=True) if not np.isfinite(patch).all()})
+    if guilty:
+        return StageError(
+            f"the loss is {loss} in batch {number} of epoch {epoch}: the features of {', '.join(guilty)} are not numbers",
+            hint="run `tinyaudio data check`, and record the clip again",
+            where="train",
+        )
+    shown = sorted(set(filenames))
+    return StageError(
+        f"the loss is {loss} in batch {number} of epoch {epoch}, with patches of {', '.join(shown[:3])} and {max(0, len(shown) - 3)} other clips",
+        hint="lower train.learning_rate; all features of that batch are numbers",
+        where="train",
+    )
 
 
-def _run_epoch(model: Any, source: TrainingPatches, weights: npt.NDArray[np.float32], table: TrainTable, *, epoch: int, classes: int) -> float:
-    """Train one epoch and return the mean loss of its batches."""
-    rng = np.random.default_rng([table.seed, epoch])
-    order = rng.permutation(source.label_indices.size)
-    one_hot = np.eye(classes, dtype=np.float32)
-    losses = []
-    for number, start in enumerate(range(0, order.size, table.batch_size), start=1):
-        chosen = order[start : start + table.batch_size]
-        patches = cut_patches(source, chosen, table.augmentation, rng)
-        loss = float(model.train_on_batch(patches, one_hot[source.label_indices[chosen]], sample_weight=weights[chosen]))
-        if not math.isfinite(loss):
-            raise StageError(
-                f"the loss is {loss} in batch {number} of epoch {epoch}",
-                hint="lower train.learning_rate, and run `tinyaudio data check`",
-                where="train",
-            )
-        losses.append(loss)
-        model.reset_metrics()
-    return math.fsum(losses) / len(losses)
-
-
-def _validate(model: Any, patches: npt.NDArray[np.float32], label_indices: Int64Array) -> tuple[float, float]:
+def _validate(model: Any, patches: Float32Array, label_indices: Int64Array) -> tuple[float, float]:
     """Return (cross-entropy, accuracy) over patches."""
     scores = np.concatenate(
         [model.predict_on_batch(patches[start : start + _EVALUATION_BATCH]) for start in range(0, len(patches), _EVALUATION_BATCH)]
@@ -168,7 +296,7 @@ def _validate(model: Any, patches: npt.NDArray[np.float32], label_indices: Int64
     return float(-np.log(np.maximum(right, 1e-7)).mean()), float((scores.argmax(axis=1) == label_indices).mean())
 
 
-def _patch_weights(label_indices: Int64Array, *, classes: int, is_balanced: bool) -> npt.NDArray[np.float32]:
+def patch_weights(label_indices: Int64Array, *, classes: int, is_balanced: bool) -> Float32Array:
     """Return the weight of each patch: the classes weigh the same in sum if `is_balanced`, and the mean is 1."""
     counts = np.maximum(np.bincount(label_indices, minlength=classes), 1)
     by_class = label_indices.size / (classes * counts) if is_balanced else np.ones(classes)

@@ -9,7 +9,7 @@ from tinyaudio.core.errors import ToolError
 
 
 def import_tensorflow() -> Any:
-    """Return the module ``tensorflow``, its C++ log kept to warnings unless ``TF_CPP_MIN_LOG_LEVEL`` says otherwise.
+    """Return the module ``tensorflow``: its C++ log kept to warnings unless ``TF_CPP_MIN_LOG_LEVEL`` says otherwise, its own to errors.
 
     Raises
     ------
@@ -23,4 +23,5 @@ def import_tensorflow() -> Any:
         import tensorflow
     except ImportError as error:
         raise ToolError("TensorFlow is not installed, and training needs it", hint='pip install "tinyaudio[train]"', where="train") from error
+    tensorflow.get_logger().setLevel("ERROR")  # it warns of retracing when batches differ in size, which no user can mend
     return tensorflow

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "conversation.h"
+#include "counter.h"
 #include "live.h"
+#include "self_test_conversation.h"
 #include "settings_conversation.h"
 #include "tinyaudio/crc32.h"
 #include "tinyaudio/port.h"
@@ -13,7 +15,6 @@ namespace tinyaudio {
 namespace {
 
 constexpr uint32_t kTracedStages = 6;  // window to post; features are traced by the patch
-constexpr uint32_t kTimingRounds = 64;
 
 bool is_sized(const ApplicationConfig& config) {
     const Model& model = config.model;
@@ -22,21 +23,6 @@ bool is_sized(const ApplicationConfig& config) {
            (model.output_elements == 0) == (model.logits_elements == 0) && config.smoothing_patches >= 1 &&
            config.smoothing_patches <= kMaxSmoothingPatches && config.hop_samples >= 1 &&
            config.patch_hop_frames >= 1 && config.patch_hop_frames <= config.patch_frames;
-}
-
-// Cost of a measurement with nothing in it, which every measured time contains. The mean: it may be less than a tick.
-uint32_t measure_timing() {
-    uint32_t sum = 0;
-    for (uint32_t round = 0; round < kTimingRounds; ++round) {
-        const uint32_t start = port_counter_start();
-        sum += port_counter_ticks() - start;
-    }
-    return sum / kTimingRounds;
-}
-
-uint32_t ticks_since(const Application& application, uint32_t start) {
-    const uint32_t ticks = port_counter_ticks() - start;
-    return ticks > application.timing_ticks ? ticks - application.timing_ticks : 0;
 }
 
 void trace_stage(void* context, Stage stage, const void* data, uint32_t bytes) {
@@ -100,7 +86,7 @@ bool run_frame(Application& application) {
     const int32_t* const features = compute_frame(application, nullptr);
     quantize_features(*config.quantization, features, feature_bands(*config.frontend),
                       patch_assembler_row(application.assembler));
-    const uint32_t ticks = ticks_since(application, start);
+    const uint32_t ticks = ticks_since(start, application.timing_ticks);
     if (is_traced) {
         wire::StageTrace trace = {application.clip.request.clip_id, application.clip.frames, {0}, ticks};
         const StageObserver observer = {&trace, trace_stage};
@@ -208,7 +194,12 @@ bool run_patch(Application& application) {
     result.features_crc32 = crc32_update(0, input, model.input_elements);
     const uint32_t start = port_counter_start();
     model.invoke();
-    result.counter_ticks = ticks_since(application, start);
+    result.counter_ticks = ticks_since(start, application.timing_ticks);
+    if (model.fault != nullptr && model.fault() != nullptr) {
+        application.fault = model.fault();
+        refuse(application, wire::FaultCode::kSelfCheck, application.fault);
+        return true;
+    }
     const int8_t* const output = model.output();
     score_smoother_push(application.smoother, output);
     clip_scores_push(application.scores, output);
@@ -268,6 +259,9 @@ void application_init(Application& application, const ApplicationConfig& config,
     } else if (!frontend_init(*config.frontend, buffers.scratch)) {
         application.fault = "the front end's tables are wrong";
     }
+    if (application.fault == nullptr && config.model.start != nullptr) {
+        application.fault = config.model.start();
+    }
     if (!pcm_ring_init(application.ring, buffers.pcm, buffers.pcm_capacity) ||
         buffers.pcm_capacity < config.frontend->window_samples) {
         application.fault = "the PCM ring is too small";
@@ -299,6 +293,8 @@ bool application_step(Application& application) {
             return tell_gap(application);
         case Phase::kResult:
             return tell_clip_result(application);
+        case Phase::kSelfTest:
+            return run_self_test(application);
     }
     return false;
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "live.h"
+#include "self_test_conversation.h"
+#include "session.h"
 #include "settings_conversation.h"
 #include "tinyaudio/port.h"
 
@@ -18,21 +20,16 @@ using wire::MessageView;
 constexpr uint32_t kLargestAnswerBytes = wire::DeviceFault::kMaxBytes;
 static_assert(wire::SettingsValue::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
 static_assert(wire::SettingsKeys::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
-static_assert(wire::Hello::kMaxBytes + wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes + 3 * wire::kRingHeaderBytes <=
+static_assert(wire::Hello::kMaxBytes + 2 * wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes +
+                      4 * wire::kRingHeaderBytes <=
                   kRetransmitBytes,
               "what opens a session must fit an empty retransmit ring");
 
 uint32_t capabilities(const Application& application) {
     return wire::kCapabilityStageTrace | wire::kCapabilityStageCapture | wire::kCapabilityReset |
            (port_has_microphone() ? wire::kCapabilityMicrophone : 0) |
-           (application.settings.is_usable ? wire::kCapabilitySettings : 0);
-}
-
-// Copies a text into a bounded array of a message; what does not fit is cut off.
-void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count) {
-    const size_t length = strlen(text);
-    *count = static_cast<uint16_t>(length < capacity ? length : capacity);
-    memcpy(field, text, *count);
+           (application.settings.is_usable ? wire::kCapabilitySettings : 0) |
+           (application.config->self_test != nullptr ? wire::kCapabilitySelfTest : 0);
 }
 
 void say_hello(Application& application, uint32_t nonce) {
@@ -60,20 +57,11 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
+    hello.arena_used_bytes =
+        config.model.arena_used_bytes != nullptr ? config.model.arena_used_bytes() : config.model.arena_bytes;
+    put_text(config.model.kernels(), wire::Hello::kMaxModelKernels, hello.model_kernels, &hello.model_kernels_count);
     hello.capabilities = capabilities(application);
     wire::link_send_message(application.link, hello);
-}
-
-// A fault ended the run before: the host of this run is the one to be told.
-void tell_last_words(Application& application) {
-    const char* const words = port_last_words();
-    if (words == nullptr) {
-        return;
-    }
-    wire::Log log;
-    log.level = wire::LogLevel::kError;
-    put_text(words, wire::Log::kMaxText, log.text, &log.text_count);
-    wire::link_send_message(application.link, log);
 }
 
 void open_session(Application& application, const MessageView& view) {
@@ -83,7 +71,7 @@ void open_session(Application& application, const MessageView& view) {
     }
     forget_clip(application, Phase::kIdle);
     say_hello(application, request.nonce);
-    tell_last_words(application);
+    tell_notes(application.link);
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }
@@ -119,18 +107,6 @@ void take_samples(Application& application, const MessageView& view) {
     }
 }
 
-[[noreturn]] void reset(const Application& application, const MessageView& view) {
-    wire::ResetRequest request = {0};
-    wire::decode(view.payload, view.payload_bytes, &request);
-    const uint32_t ticks_per_ms = application.config->counter_frequency_hz / 1000;
-    for (uint32_t ms = 0; ms < request.delay_ms; ++ms) {
-        const uint32_t start = port_counter_ticks();
-        while (port_counter_ticks() - start < ticks_per_ms) {
-        }
-    }
-    port_reset();
-}
-
 }  // namespace
 
 void forget_clip(Application& application, Phase phase) {
@@ -160,10 +136,7 @@ void start_clip(Application& application, const PcmSource& source) {
 
 void refuse(Application& application, FaultCode code, const char* text) {
     forget_clip(application, Phase::kRefused);
-    wire::DeviceFault fault = {};
-    fault.code = code;
-    put_text(text, wire::DeviceFault::kMaxText, fault.text, &fault.text_count);
-    wire::link_send_message(application.link, fault);
+    tell_fault(application.link, code, text);
 }
 
 bool take_message(Application& application) {
@@ -185,6 +158,9 @@ bool take_message(Application& application) {
         case MessageType::kPcm:
             take_samples(application, view);
             break;
+        case MessageType::kSelfTestRequest:
+            begin_self_test(application, view);
+            break;
         case MessageType::kLiveBegin:
             begin_live(application, view);
             break;
@@ -201,7 +177,7 @@ bool take_message(Application& application) {
             list_settings(application, view);
             break;
         case MessageType::kResetRequest:
-            reset(application, view);
+            reset_on_request(view, application.config->counter_frequency_hz);
         default:
             refuse(application, FaultCode::kBadRequest, "a message that this firmware does not know");
             break;

@@ -30,7 +30,7 @@ from tinyaudio.bench.emulation.stm32h743.sys_tick import SysTick
 from tinyaudio.bench.emulation.stm32h743.system_control import SystemControl
 from tinyaudio.bench.emulation.stm32h743.timeline import Timeline
 from tinyaudio.bench.emulation.stm32h743.usart import Usart
-from tinyaudio.core.board import Board, Clock
+from tinyaudio.core.board import Board, Clock, Probe
 from tinyaudio.core.errors import BuildError
 
 _PORTS = "ABCDEFGHIJK"
@@ -178,7 +178,7 @@ class Chip:
             for name, origin in (("LPTIM1", 0x4000_2400), ("LPTIM2", 0x5800_2400))
         }
         self.rcc.on_lptim1_reset = self.lptims["LPTIM1"].reset
-        probe = board.probe
+        probe = board.probe if isinstance(board.probe, Probe) else None
         for peripheral in (self.flash, *self.lptims.values(), Rng(options.seed), Dbgmcu(probe.device_id if probe else _DEFAULT_DEVICE_ID)):
             self.bus.add(peripheral)
         system_flash = self.memories.named("system_flash").content

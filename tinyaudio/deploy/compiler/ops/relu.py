@@ -15,7 +15,7 @@ def read_relu(view: OperatorView) -> Lookup:
     """Read a RELU, which may rescale."""
     view.expect_arity(inputs=(1,))
     values, output = view.int8_values(view.input(0)), view.output()
-    fixed = _multiplier(view, np.float32(values.scale) / np.float32(output.scale))
+    fixed = _multiplier(view, values.scale, 1.0, output.scale)
 
     def apply(x: Int64Array) -> Int64Array:
         return np.maximum(multiply_by_quantized_multiplier(x - values.zero_point, fixed), 0) + output.zero_point
@@ -39,8 +39,7 @@ def read_leaky_relu(view: OperatorView) -> Lookup:
     alpha = np.float32(view.options(tflite.LeakyReluOptions, tflite.BuiltinOptions.LeakyReluOptions).Alpha())
     if not alpha >= 0:
         view.fail(f"its slope is {alpha}; 0 or more is supported")
-    scale, output_scale = np.float32(values.scale), np.float32(output.scale)
-    below, above = _multiplier(view, scale * alpha / output_scale), _multiplier(view, scale / output_scale)
+    below, above = (_multiplier(view, values.scale, slope, output.scale) for slope in (float(alpha), 1.0))
 
     def apply(x: Int64Array) -> Int64Array:
         difference = x - values.zero_point
@@ -50,8 +49,11 @@ def read_leaky_relu(view: OperatorView) -> Lookup:
     return read_int8_lookup(view, apply)
 
 
-def _multiplier(view: OperatorView, factor: np.float32) -> FixedPointMultiplier:
+def _multiplier(view: OperatorView, scale: float, slope: float, output_scale: float) -> FixedPointMultiplier:
+    """Return ``scale * slope / output_scale``, computed in single precision as the reference does."""
+    with np.errstate(over="ignore"):
+        factor = float(np.float32(scale) * np.float32(slope) / np.float32(output_scale))
     try:
-        return quantize_multiplier(float(factor))
+        return quantize_multiplier(factor)
     except ValueError as error:
         view.fail(str(error), hint="export the model again; its scales do not fit together")

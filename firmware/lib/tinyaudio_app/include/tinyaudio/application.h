@@ -16,6 +16,7 @@
 #include "tinyaudio/pcm_source.h"
 #include "tinyaudio/port.h"
 #include "tinyaudio/scores.h"
+#include "tinyaudio/self_test.h"
 #include "tinyaudio/settings.h"
 
 namespace tinyaudio {
@@ -33,6 +34,11 @@ struct Model {
     uint32_t logits_elements;
     uint32_t output_elements;  // one a class; 0: there is no model
     uint32_t arena_bytes;
+    const char* (*kernels)();  // whose kernels compute, and which version of them
+    // Null where the runtime has nothing to prepare and nothing can fail while it runs.
+    const char* (*start)();         // to be called once, first; null, or what is wrong
+    const char* (*fault)();         // null while the model works, or what went wrong
+    uint32_t (*arena_used_bytes)();  // of arena_bytes; known behind start
 };
 
 // What the firmware is. Generated; constant.
@@ -45,6 +51,7 @@ struct ApplicationConfig {
     const FrontendTables* frontend;
     const FeatureQuantization* quantization;
     Model model;
+    const SelfTest* self_test;  // null: the image carries no golden vectors
     uint32_t sample_rate_hz;
     uint32_t hop_samples;
     uint32_t patch_frames;
@@ -107,6 +114,7 @@ enum class Phase : uint8_t {
     kPatch,    // infer and tell the result
     kGap,      // tell of lost samples and start afresh behind them
     kResult,   // tell the result of the clip
+    kSelfTest,  // run operators on golden vectors
 };
 
 // A clip, or a recording of the microphone.
@@ -127,6 +135,13 @@ struct Capture {
     uint32_t offset_bytes;  // sent so far
 };
 
+struct SelfTestProgress {
+    uint32_t vectors;  // to be run
+    uint32_t vector;   // under way
+    uint32_t first_operator;
+    uint32_t failed;
+};
+
 struct Application {
     const ApplicationConfig* config;
     ApplicationBuffers buffers;
@@ -145,6 +160,7 @@ struct Application {
     Phase phase;
     ClipProgress clip;
     Capture capture;
+    SelfTestProgress self_test;
     uint32_t timing_ticks;  // cost of measuring: two reads of the counter with nothing between
     const char* fault;       // why the firmware cannot work; null if it can
 };

@@ -74,6 +74,9 @@ uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity);
 // it ended well, or the port cannot tell.
 const char* port_last_words();
 
+// What a host should know of how this image lies in the chip: one line of text that never changes, or null.
+const char* port_boot_note();
+
 // A number that differs from boot to boot where the port can tell boots apart, else 0.
 uint32_t port_boot_id();
 

@@ -17,8 +17,12 @@
 #define TINYAUDIO_SECTION(name)
 #endif
 
-// Activations and scratch of a model. Zero at reset.
+// Activations and scratch of a model. Zero at reset. ESP-IDF's linker script has a section of its own for PSRAM.
+#if defined(TINYAUDIO_ARENA_IN_PSRAM)
+#define TINYAUDIO_ARENA __attribute__((section(".ext_ram.bss.tinyaudio_arena"), aligned(16)))
+#else
 #define TINYAUDIO_ARENA __attribute__((TINYAUDIO_SECTION(".tinyaudio.arena") aligned(16)))
+#endif
 
 // What a DMA controller reads or writes: in a memory that it reaches and that the port keeps out of the data cache. In
 // whole cache lines, so that it would also survive a cached neighbour. Zero at reset.

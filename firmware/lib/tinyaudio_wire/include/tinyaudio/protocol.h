@@ -1,4 +1,4 @@
-// Message types of the serial protocol, version 3.
+// Message types of the serial protocol, version 4.
 //
 // Generated from tinyaudio/wire/protocol.toml by `python -m tinyaudio.wire.generate`; change that, not this.
 //
@@ -19,7 +19,7 @@
 namespace tinyaudio {
 namespace wire {
 
-constexpr uint16_t kProtocolVersion = 3;
+constexpr uint16_t kProtocolVersion = 4;
 constexpr uint32_t kMaxPayloadBytes = 522;
 
 enum class MessageType : uint8_t {
@@ -35,6 +35,9 @@ enum class MessageType : uint8_t {
     kSettingsWrite = 0x15,  // to device
     kSettingsRead = 0x16,  // to device
     kSettingsList = 0x17,  // to device
+    kModelInput = 0x19,  // to device
+    kModelRun = 0x1A,  // to device
+    kSelfTestRequest = 0x18,  // to device
     kHello = 0x40,  // to host
     kStageTrace = 0x41,  // to host
     kStageData = 0x42,  // to host
@@ -46,6 +49,11 @@ enum class MessageType : uint8_t {
     kOverrun = 0x48,  // to host
     kSettingsValue = 0x49,  // to host
     kSettingsKeys = 0x4A,  // to host
+    kModelData = 0x4D,  // to host
+    kModelTicks = 0x4E,  // to host
+    kModelResult = 0x4F,  // to host
+    kSelfTestOperator = 0x4B,  // to host
+    kSelfTestResult = 0x4C,  // to host
 };
 
 // What the device tells about each frame of the front end.
@@ -97,6 +105,16 @@ enum class SettingStatus : uint8_t {
     kFailed = 4,  // Not written: there is no storage, it does not work, or other firmware has written it.
 };
 
+// What of a model's inference is told.
+enum class ModelPart : uint8_t {
+    kOutput = 0,  // The model's output.
+    kLogits = 1,  // The tensor before a final softmax or logistic function; the output where there is none.
+};
+
+// How to run a model.
+constexpr uint32_t kModelRunOptionForget = 1u;  // Forget all earlier inputs first; of use to streaming models only.
+constexpr uint32_t kModelRunOptionStepTicks = 2u;  // Run step by step, and tell the cost of each with ModelTicks.
+
 // What the firmware can do beyond the basics.
 constexpr uint32_t kCapabilityStageTrace = 1u;  // Sends StageTrace.
 constexpr uint32_t kCapabilityStageCapture = 2u;  // Sends StageData.
@@ -104,6 +122,7 @@ constexpr uint32_t kCapabilitySelfTest = 4u;  // Carries the golden vectors of e
 constexpr uint32_t kCapabilityReset = 8u;  // Obeys ResetRequest.
 constexpr uint32_t kCapabilityMicrophone = 16u;  // Obeys LiveBegin.
 constexpr uint32_t kCapabilitySettings = 32u;  // Keeps settings without power.
+constexpr uint32_t kCapabilityBareModel = 64u;  // Is a model alone: obeys ModelInput and ModelRun, and knows no clips.
 
 // Opens a session: the device forgets its link state and what it was doing, and answers with Hello.
 struct HelloRequest {
@@ -376,14 +395,80 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsList* message
     return reader.ok && reader.position == bytes;
 }
 
+// A piece of the model's next input. The pieces come in order, and all of them before ModelRun.
+struct ModelInput {
+    static constexpr MessageType kType = MessageType::kModelInput;
+    static constexpr uint32_t kMaxBytes = 486;
+    static constexpr uint32_t kMaxData = 480;
+    uint32_t offset_bytes;  // [bytes] Position of this piece in the input.
+    uint16_t data_count;
+    uint8_t data[480];  // The piece, as it lies in memory.
+};
+
+inline uint32_t encode(const ModelInput& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.offset_bytes);
+    put_bounded(writer, message.data, message.data_count, 480u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelInput* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->offset_bytes);
+    get_bounded(reader, message->data, &message->data_count, 480u);
+    return reader.ok && reader.position == bytes;
+}
+
+// One inference on the input that was sent. Its output, logits and ticks come in pieces, ModelResult last.
+struct ModelRun {
+    static constexpr MessageType kType = MessageType::kModelRun;
+    static constexpr uint32_t kMaxBytes = 8;
+    uint32_t run_id;  // Any number; all messages about the inference repeat it.
+    uint32_t options;  // How.
+};
+
+inline uint32_t encode(const ModelRun& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, message.options);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelRun* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get(reader, &message->options);
+    return reader.ok && reader.position == bytes;
+}
+
+// Runs the model's operators on the golden vectors that the firmware carries; a SelfTestOperator for each, then SelfTestResult.
+struct SelfTestRequest {
+    static constexpr MessageType kType = MessageType::kSelfTestRequest;
+    static constexpr uint32_t kMaxBytes = 2;
+    uint16_t vector_count;  // How many golden inputs, from the first; 0: all.
+};
+
+inline uint32_t encode(const SelfTestRequest& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.vector_count);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SelfTestRequest* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->vector_count);
+    return reader.ok && reader.position == bytes;
+}
+
 // The first frame of a session: what runs there.
 struct Hello {
     static constexpr MessageType kType = MessageType::kHello;
-    static constexpr uint32_t kMaxBytes = 229;
+    static constexpr uint32_t kMaxBytes = 299;
     static constexpr uint32_t kMaxBoardId = 32;
     static constexpr uint32_t kMaxChipId = 16;
     static constexpr uint32_t kMaxRuntime = 16;
     static constexpr uint32_t kMaxKernel = 16;
+    static constexpr uint32_t kMaxModelKernels = 64;
     uint16_t protocol_version;  // Version the device speaks.
     uint32_t nonce;  // That of HelloRequest.
     uint32_t boot_id;  // Differs from boot to boot where the port can tell boots apart, else 0.
@@ -410,6 +495,9 @@ struct Hello {
     uint32_t counter_frequency_hz;  // [Hz] Ticks of the counter in a second.
     CounterUnit counter_unit;  // What a tick stands for.
     uint32_t arena_bytes;  // [bytes] RAM of the model.
+    uint32_t arena_used_bytes;  // [bytes] What of it the model needs, as the runtime found at start.
+    uint16_t model_kernels_count;
+    char model_kernels[64];  // Whose kernels compute the model, and which version of them.
     uint32_t capabilities;  // What the firmware can do.
 };
 
@@ -437,6 +525,8 @@ inline uint32_t encode(const Hello& message, uint8_t* payload, uint32_t capacity
     put(writer, message.counter_frequency_hz);
     put(writer, static_cast<uint8_t>(message.counter_unit));
     put(writer, message.arena_bytes);
+    put(writer, message.arena_used_bytes);
+    put_bounded(writer, message.model_kernels, message.model_kernels_count, 64u);
     put(writer, message.capabilities);
     return writer.ok ? writer.position : 0;
 }
@@ -465,6 +555,8 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, Hello* message) {
     get(reader, &message->counter_frequency_hz);
     get_enum(reader, &message->counter_unit, 3u);
     get(reader, &message->arena_bytes);
+    get(reader, &message->arena_used_bytes);
+    get_bounded(reader, message->model_kernels, &message->model_kernels_count, 64u);
     get(reader, &message->capabilities);
     return reader.ok && reader.position == bytes;
 }
@@ -773,6 +865,167 @@ inline uint32_t encode(const SettingsKeys& message, uint8_t* payload, uint32_t c
 inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsKeys* message) {
     PayloadReader reader{payload, bytes, 0, true};
     get_bounded(reader, message->keys, &message->keys_count, 32u);
+    return reader.ok && reader.position == bytes;
+}
+
+// A piece of what an inference computed.
+struct ModelData {
+    static constexpr MessageType kType = MessageType::kModelData;
+    static constexpr uint32_t kMaxBytes = 491;
+    static constexpr uint32_t kMaxData = 480;
+    uint32_t run_id;  // Inference it belongs to.
+    ModelPart part;  // What it is a piece of.
+    uint32_t offset_bytes;  // [bytes] Position of this piece in the whole.
+    uint16_t data_count;
+    uint8_t data[480];  // The piece, as it lies in memory.
+};
+
+inline uint32_t encode(const ModelData& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, static_cast<uint8_t>(message.part));
+    put(writer, message.offset_bytes);
+    put_bounded(writer, message.data, message.data_count, 480u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelData* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get_enum(reader, &message->part, 2u);
+    get(reader, &message->offset_bytes);
+    get_bounded(reader, message->data, &message->data_count, 480u);
+    return reader.ok && reader.position == bytes;
+}
+
+// What some steps of an inference cost.
+struct ModelTicks {
+    static constexpr MessageType kType = MessageType::kModelTicks;
+    static constexpr uint32_t kMaxBytes = 264;
+    static constexpr uint32_t kMaxTicks = 64;
+    uint32_t run_id;  // Inference it belongs to.
+    uint16_t first_step;  // Step of the first number: operators in the order of execution.
+    uint16_t ticks_count;
+    uint32_t ticks[64];  // [ticks] Cost of this step and of those that follow.
+};
+
+inline uint32_t encode(const ModelTicks& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, message.first_step);
+    put_bounded(writer, message.ticks, message.ticks_count, 64u);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelTicks* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get(reader, &message->first_step);
+    get_bounded(reader, message->ticks, &message->ticks_count, 64u);
+    return reader.ok && reader.position == bytes;
+}
+
+// The last message about an inference.
+struct ModelResult {
+    static constexpr MessageType kType = MessageType::kModelResult;
+    static constexpr uint32_t kMaxBytes = 22;
+    uint32_t run_id;  // Inference it belongs to.
+    uint32_t input_crc32;  // CRC-32 of the input, as the model got it.
+    uint32_t counter_ticks;  // [ticks] Cost of the inference; with step_ticks, the sum of its steps.
+    uint32_t output_bytes;  // [bytes] Length of the output, which has been sent.
+    uint32_t logits_bytes;  // [bytes] Length of the logits, which have been sent.
+    uint16_t steps;  // Steps whose ticks have been sent.
+};
+
+inline uint32_t encode(const ModelResult& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.run_id);
+    put(writer, message.input_crc32);
+    put(writer, message.counter_ticks);
+    put(writer, message.output_bytes);
+    put(writer, message.logits_bytes);
+    put(writer, message.steps);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, ModelResult* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->run_id);
+    get(reader, &message->input_crc32);
+    get(reader, &message->counter_ticks);
+    get(reader, &message->output_bytes);
+    get(reader, &message->logits_bytes);
+    get(reader, &message->steps);
+    return reader.ok && reader.position == bytes;
+}
+
+// One operator on one golden input, as soon as it has run.
+struct SelfTestOperator {
+    static constexpr MessageType kType = MessageType::kSelfTestOperator;
+    static constexpr uint32_t kMaxBytes = 72;
+    static constexpr uint32_t kMaxOperatorName = 48;
+    uint16_t vector_index;  // Which golden input.
+    uint16_t operator_index;  // Position of the operator in the .tflite file.
+    uint16_t operator_name_count;
+    char operator_name[48];  // Kind and name of the operator.
+    uint32_t elements;  // Elements of its output, all of them compared.
+    uint32_t mismatches;  // Elements that differ from the golden vector.
+    uint32_t first_element;  // The first element that differs.
+    int8_t expected;  // What it should be.
+    int8_t actual;  // What it is.
+    uint32_t counter_ticks;  // [ticks] Cost of the operator.
+};
+
+inline uint32_t encode(const SelfTestOperator& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.vector_index);
+    put(writer, message.operator_index);
+    put_bounded(writer, message.operator_name, message.operator_name_count, 48u);
+    put(writer, message.elements);
+    put(writer, message.mismatches);
+    put(writer, message.first_element);
+    put(writer, message.expected);
+    put(writer, message.actual);
+    put(writer, message.counter_ticks);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SelfTestOperator* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->vector_index);
+    get(reader, &message->operator_index);
+    get_bounded(reader, message->operator_name, &message->operator_name_count, 48u);
+    get(reader, &message->elements);
+    get(reader, &message->mismatches);
+    get(reader, &message->first_element);
+    get(reader, &message->expected);
+    get(reader, &message->actual);
+    get(reader, &message->counter_ticks);
+    return reader.ok && reader.position == bytes;
+}
+
+// The self-test has ended; the last message about it.
+struct SelfTestResult {
+    static constexpr MessageType kType = MessageType::kSelfTestResult;
+    static constexpr uint32_t kMaxBytes = 8;
+    uint16_t vectors;  // Golden inputs that were run.
+    uint16_t operators;  // Operators run on each of them.
+    uint32_t failed;  // SelfTestOperators with mismatches.
+};
+
+inline uint32_t encode(const SelfTestResult& message, uint8_t* payload, uint32_t capacity_bytes) {
+    PayloadWriter writer{payload, capacity_bytes, 0, true};
+    put(writer, message.vectors);
+    put(writer, message.operators);
+    put(writer, message.failed);
+    return writer.ok ? writer.position : 0;
+}
+
+inline bool decode(const uint8_t* payload, uint32_t bytes, SelfTestResult* message) {
+    PayloadReader reader{payload, bytes, 0, true};
+    get(reader, &message->vectors);
+    get(reader, &message->operators);
+    get(reader, &message->failed);
     return reader.ok && reader.position == bytes;
 }
 

@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "tinyaudio/nn/armv7em.h"
+#include "tinyaudio/nn/armv7em_columns.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 

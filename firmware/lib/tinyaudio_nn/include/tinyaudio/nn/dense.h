@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "tinyaudio/nn/armv7em_dense.h"
 #include "tinyaudio/nn/columns.h"
 
 namespace tinyaudio {

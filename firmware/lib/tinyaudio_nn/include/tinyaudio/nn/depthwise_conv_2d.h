@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "tinyaudio/nn/armv7em.h"
+#include "tinyaudio/nn/armv7em_depthwise.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 
@@ -57,34 +57,65 @@ inline const int8_t* weights_of_channel(const int8_t* weights, int32_t channel) 
     return weights + pair * Rows::kPairWeights + 2 * lane;
 }
 
-// Put padded row `row` (0 is the topmost padding row) into the ring; with kByPair, pair of channels by pair.
+// Where a row of the ring comes from: the padding on the left, the image, the padding on the right; in values.
+struct DepthwiseRowParts {
+    int32_t left;
+    int32_t image_end;
+    int32_t end;
+    int32_t zero_point;
+};
+
+// Put a row into the ring, each four channels as two pairs; all counts are multiples of four. One function for all shapes.
+__attribute__((noinline)) inline void load_row_of_pairs(const int8_t* source, int16_t* target, const DepthwiseRowParts& parts) {
+    const uint32_t half = static_cast<uint32_t>(parts.zero_point) & 0xffffu;
+    const uint32_t padding = half | half << 16;
+    int32_t index = 0;
+    for (; index < parts.left; index += 2) {
+        store_word(target + index, padding);
+    }
+#pragma GCC unroll 4
+    for (; index < parts.image_end; index += 4, source += 4) {
+        const uint32_t word = load_word(source);
+        store_word(target + index, sxtb16(word));
+        store_word(target + index + 2, sxtb16_ror8(word));
+    }
+    for (; index < parts.end; index += 2) {
+        store_word(target + index, padding);
+    }
+}
+
+// Put a row into the ring as it is.
+inline void load_plain_row(const int8_t* source, int16_t* target, const DepthwiseRowParts& parts) {
+    int32_t index = 0;
+    for (; index < parts.left; ++index) {
+        target[index] = static_cast<int16_t>(parts.zero_point);
+    }
+    for (; index < parts.image_end; ++index) {
+        target[index] = *source++;
+    }
+    for (; index < parts.end; ++index) {
+        target[index] = static_cast<int16_t>(parts.zero_point);
+    }
+}
+
+// Put padded row `row` (0 is the topmost padding row) into the ring.
 template <typename Shape>
 inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) {
     using Rows = DepthwiseRows<Shape>;
-    int16_t* target = ring + row % Rows::kRows * Rows::kRowElements;
+    int16_t* const target = ring + row % Rows::kRows * Rows::kRowElements;
     const int32_t y = row - Shape::kPaddingTop;
     const bool inside = y >= 0 && y < Shape::kInputHeight;
-    const int32_t left = inside ? Rows::kLeftEnd * Shape::kInputChannels : Rows::kRowElements;
-    const int32_t right = inside ? Rows::kRightEnd * Shape::kInputChannels : Rows::kRowElements;
-    int32_t index = 0;
-    for (; index < left; ++index) {
-        target[index] = Shape::kInputZeroPoint;
-    }
-    const int8_t* source = inside ? input + y * Shape::kInputWidth * Shape::kInputChannels : input;
+    const DepthwiseRowParts parts = {
+        inside ? Rows::kLeftEnd * Shape::kInputChannels : Rows::kRowElements,
+        inside ? Rows::kRightEnd * Shape::kInputChannels : Rows::kRowElements,
+        Rows::kRowElements,
+        Shape::kInputZeroPoint,
+    };
+    const int8_t* const source = inside ? input + y * Shape::kInputWidth * Shape::kInputChannels : input;
     if constexpr (Rows::kByPair) {
-#pragma GCC unroll 4
-        for (; index < right; index += 4, source += 4) {
-            const uint32_t word = load_word(source);
-            store_word(target + index, sxtb16(word));
-            store_word(target + index + 2, sxtb16_ror8(word));
-        }
+        load_row_of_pairs(source, target, parts);
     } else {
-        for (; index < right; ++index, ++source) {
-            target[index] = *source;
-        }
-    }
-    for (; index < Rows::kRowElements; ++index) {
-        target[index] = Shape::kInputZeroPoint;
+        load_plain_row(source, target, parts);
     }
 }
 
@@ -167,31 +198,6 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
 }
 
 #if TINYAUDIO_NN_ASSEMBLY
-// Spread the constants of all channel pairs as depthwise_blocks takes them.
-template <typename Shape>
-inline void prepare_depthwise_pairs(const ChannelWeights& weights, DepthwisePair* pairs) {
-    for (int32_t number = 0; number < Shape::kInputChannels / 2; ++number) {
-        DepthwisePair& pair = pairs[number];
-        const int32_t channel = first_of_pair<Shape>(number);
-        const int8_t* const packed = weights.weights + number * DepthwiseRows<Shape>::kPairWeights;
-        pair.next = first_of_pair<Shape>(number + 1) - channel;
-        for (int32_t row = 0; row < 3; ++row) {
-            const uint32_t first = sxtb16(load_word(packed + 8 * row));
-            const uint32_t second = sxtb16_ror8(load_word(packed + 8 * row));
-            const uint32_t third = sxtb16(load_word(packed + 8 * row + 4));
-            pair.weights[3 * row] = sadd16(first, first);
-            pair.weights[3 * row + 1] = sadd16(second, second);
-            pair.weights[3 * row + 2] = sadd16(third, third);
-        }
-        for (int32_t lane = 0; lane < 2; ++lane) {
-            const int32_t which = channel + lane * kPairDistance<Shape>;
-            pair.bias[lane] = 2 * weights.bias[which];
-            pair.multipliers[lane] = weights.multipliers[which];
-            pair.half_shifts[lane] = weights.right_shifts[which] - 1;
-        }
-    }
-}
-
 // The blocks of four pixels of one output row.
 template <typename Shape>
 inline void depthwise_blocks_of_row(const int16_t* const* rows, int8_t* output, const DepthwisePair* pairs) {
@@ -248,7 +254,7 @@ void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights
     void* const pairs = rows + Rows::kRows * Rows::kRowElements;
 #if TINYAUDIO_NN_ASSEMBLY
     if constexpr (Rows::kInBlocks) {
-        prepare_depthwise_pairs<Shape>(weights, static_cast<DepthwisePair*>(pairs));
+        prepare_depthwise_pairs(weights, Shape::kInputChannels, static_cast<DepthwisePair*>(pairs));
     }
 #endif
     int32_t loaded = 0;  // padded rows below this index are in the ring, or no longer needed

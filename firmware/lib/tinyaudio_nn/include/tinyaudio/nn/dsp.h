@@ -26,7 +26,7 @@ inline uint32_t load_word(const void* source) {
 
 inline void store_word(void* target, uint32_t word) { memcpy(target, &word, sizeof(word)); }
 
-#if defined(__ARM_FEATURE_DSP)
+#if defined(__ARM_FEATURE_DSP) && TINYAUDIO_NN_DSP
 
 // Bytes 0 and 2 as two int16.
 inline uint32_t sxtb16(uint32_t word) {

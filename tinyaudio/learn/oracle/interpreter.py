@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Int8Array, QuantizedModel, Split
 from tinyaudio.core.errors import ModelError, StageError, ToolError
@@ -61,7 +62,39 @@ class Oracle:
         outputs = np.array(self._interpreter.get_output(0), np.int8).ravel()
         if self._logits_tensor is None:
             return outputs, outputs
-        return np.array(self._interpreter.GetTensor(self._logits_tensor, 0)["tensor_data"], np.int8).ravel(), outputs
+        return self.tensor(self._logits_tensor), outputs
+
+    def tensor(self, index: int) -> Int8Array:
+        """Return what tensor `index` of the file, an int8 activation, holds behind the last run, flat."""
+        return np.array(self._interpreter.GetTensor(index, 0)["tensor_data"], np.int8).ravel()
+
+
+class ReferenceModel:
+    """The proven interpreter over any model of one input and one output: values of any type, variables that persist.
+
+    Raises
+    ------
+    ToolError
+        If the package is missing, or computes anything but the stored golden vectors.
+    ModelError
+        If it cannot load the model.
+    """
+
+    def __init__(self, tflite: bytes) -> None:
+        prove_oracle()
+        self._tflite = tflite
+        self._interpreter, self._input_shape = _open(tflite)
+
+    def run(self, values: NDArray[Any], *, tensor: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the output for `values`, an array of the input's type, and what the tensor number `tensor` then holds; both flat."""
+        self._interpreter.set_input(np.ascontiguousarray(values).reshape(self._input_shape), 0)
+        self._interpreter.invoke()
+        output = np.ravel(self._interpreter.get_output(0)).copy()
+        return output, np.ravel(self._interpreter.GetTensor(tensor, 0)["tensor_data"]).copy()
+
+    def forget(self) -> None:
+        """Forget all earlier inputs."""
+        self._interpreter, self._input_shape = _open(self._tflite)
 
 
 def oracle_version() -> str:
@@ -192,7 +225,9 @@ def _logits_tensor(tflite: bytes) -> int | None:
     """Return the index of the tensor before a final softmax, or None if the model ends otherwise."""
     schema, graph, codes = _graph(tflite)
     last = next(operator for operator in graph.operators if graph.outputs[0] in operator.outputs)
-    return int(last.inputs[0]) if codes[last.opcodeIndex].builtinCode == schema.BuiltinOperator.SOFTMAX else None
+    code = codes[last.opcodeIndex]  # files of old converters have only the deprecated field
+    is_softmax = max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX
+    return int(last.inputs[0]) if is_softmax else None
 
 
 def _graph(tflite: bytes) -> tuple[Any, Any, Any]:

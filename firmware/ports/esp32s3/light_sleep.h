@@ -1,0 +1,15 @@
+// Light sleep: the processors stand still, memory and registers stay.
+#ifndef TINYAUDIO_ESP32S3_LIGHT_SLEEP_H_
+#define TINYAUDIO_ESP32S3_LIGHT_SLEEP_H_
+
+#include <stdint.h>
+
+namespace tinyaudio {
+
+// Sleeps for `milliseconds`; a timer of the real-time clock wakes the chip. The microphone must not run. What the host
+// sends meanwhile is lost, and over USB the host sees the port go and come back. Returns whether it slept.
+bool port_stop_for(uint32_t milliseconds);
+
+}  // namespace tinyaudio
+
+#endif  // TINYAUDIO_ESP32S3_LIGHT_SLEEP_H_

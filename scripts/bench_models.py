@@ -1,0 +1,247 @@
+"""Prove and measure the models of ``$TINYAUDIO_DATA/models``, beside TFLite Micro's figures; write them into docs/performance.md.
+
+Ends with 3 if anything differs from the reference interpreter, or a bound is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from tinyaudio.core.files import write_text_atomically
+from tinyaudio.core.tools import run_tool
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+COSTS = ROOT / "tinyaudio" / "pipeline" / "model_costs.toml"
+TITLE = "## Models"
+BOARD = "mps2_an500"
+_LEAST_COST = 400.0  # instructions: errors below a tenth of it are within what the counter resolves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A model, where real sounds for it lie, and what TFLite Micro with CMSIS-NN takes for it (same compiler and emulator)."""
+
+    path: str  # below models/
+    preset: str  # its front end, or one with the same number of features
+    audio: str  # folder of recordings below the data folder
+    instructions: int
+    arena_bytes: int
+    code_bytes: int  # text and rodata
+    at_most_instructions: int | None = None  # None: the reference's
+    at_most_arena_bytes: int | None = None
+    at_most_code_bytes: int | None = None
+
+
+MODELS = (
+    Reference(
+        path="bench/mobilenet_v1_025_96x64.tflite",
+        preset="yamnet",
+        audio="esc10",
+        instructions=15_900_000,
+        arena_bytes=63_828,
+        code_bytes=115_996,
+        at_most_instructions=6_500_000,
+        at_most_arena_bytes=42_000,
+        at_most_code_bytes=36_000,
+    ),
+    Reference(
+        path="bench/conv_ae_96x64.tflite",
+        preset="yamnet",
+        audio="esc10",
+        instructions=24_950_000,
+        arena_bytes=48_820,
+        code_bytes=115_996,
+        at_most_instructions=6_500_000,
+        at_most_arena_bytes=40_000,
+        at_most_code_bytes=36_000,
+    ),
+    Reference(path="mlperf_tiny/ad01_int8.tflite", preset="ad01", audio="machine", instructions=583_408, arena_bytes=2_580, code_bytes=47_480),
+    Reference(
+        path="mlperf_tiny/kws_ref_model.tflite",
+        preset="mfcc",
+        audio="models/tflite_micro/testdata",
+        instructions=7_644_194,
+        arena_bytes=22_820,
+        code_bytes=106_012,
+    ),
+    Reference(
+        path="stm32ai/yamnet_256_esc10/yamnet_256_64x96_int8.tflite",
+        preset="stm32_yamnet",
+        audio="esc10",
+        instructions=59_608_482,
+        arena_bytes=161_776,
+        code_bytes=109_796,
+    ),
+    Reference(
+        path="tflite_micro/micro_speech_quantized.tflite",
+        preset="kws_40",
+        audio="models/tflite_micro/testdata",
+        instructions=1_489_340,
+        arena_bytes=6_836,
+        code_bytes=77_596,
+    ),
+    Reference(
+        path="microwakeword_v2/hey_jarvis.tflite",
+        preset="kws_40",
+        audio="models/tflite_micro/testdata",
+        instructions=161_522,
+        arena_bytes=17_492,
+        code_bytes=120_892,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a model took."""
+
+    reference: Reference
+    facts: dict[str, Any]  # of `tinyaudio model bench`
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """What is worse than it may be."""
+        reference, facts = self.reference, self.facts
+        limits = {
+            "mismatches": 0,
+            "instructions_per_inference": reference.at_most_instructions or reference.instructions,
+            "arena_bytes": reference.at_most_arena_bytes or reference.arena_bytes,
+            "code_bytes": reference.at_most_code_bytes or reference.code_bytes,
+        }
+        return tuple(f"{name} {facts[name]:,} of at most {limit:,}" for name, limit in limits.items() if facts[name] > limit)
+
+
+def data_folder() -> Path:
+    """Where models and recordings lie."""
+    return Path(os.environ.get("TINYAUDIO_DATA", ROOT.parent / "shared" / "data")).resolve()
+
+
+def measure(reference: Reference, *, inputs: int, board: str) -> Figures:
+    """Run `tinyaudio model bench` on one model."""
+    folder = data_folder()
+    command: list[str | Path] = [sys.executable, "-m", "tinyaudio", "model", "bench", folder / "models" / reference.path, "--board", board]
+    command += ["--inputs", str(inputs), "--preset", reference.preset, "--audio", folder / reference.audio, "--offline", "--json", "--quiet"]
+    done = run_tool(command, cwd=ROOT, timeout_seconds=3_600, check=False)
+    if done.returncode not in (0, 3):
+        raise SystemExit(f"{reference.path}: {done.stderr.strip()}")
+    return Figures(reference=reference, facts=json.loads(done.stdout))
+
+
+def section(figures: Sequence[Figures]) -> str:
+    """Return the section of docs/performance.md."""
+    rows = []
+    for item in figures:
+        facts, reference = item.facts, item.reference
+        rows.append(
+            f"| {facts['model']} | {facts['inputs']} | {facts['mismatches']} | {facts['macs']:,} | **{facts['instructions_per_inference']:,}** "
+            f"| {facts['instructions_per_mac']:.2f} | {reference.instructions:,} | {facts['arena_bytes']:,} | {reference.arena_bytes:,} "
+            f"| {facts['code_bytes']:,} | {reference.code_bytes:,} | {facts['weights_bytes']:,} | {'; '.join(item.broken)} |"
+        )
+    return "\n".join(
+        (
+            TITLE,
+            "",
+            "Written by `./scripts/bench models`; not by hand. Each model is alone in an image (`tinyaudio model bench`). Inputs: saturating",
+            "patterns, features of recordings, random values. Mismatches are elements of the output, and of the tensor in front of a final softmax,",
+            "that differ from TFLite Micro's reference kernels. Instructions are QEMU's, medians; they are not cycles. Code is .text and .rodata of",
+            "kernels, generated code and C library, without weights. TFLM stands for TFLite Micro with CMSIS-NN, gcc 12.2 -O2; its code is all of an",
+            "image but weights.",
+            "",
+            "| model | inputs | mismatches | MACs | instructions | a MAC | of TFLM | arena | of TFLM | code | of TFLM | weights | broken |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+        )
+    )
+
+
+def with_section(page: str, text: str) -> str:
+    """Return `page` with its section about models replaced, or added at its end."""
+    before, found, after = page.partition(TITLE + "\n")
+    following = after.find("\n## ") if found else -1
+    rest = after[following + 1 :] if following >= 0 else ""
+    return before.rstrip("\n") + "\n\n" + text + (f"\n{rest}" if rest else "")
+
+
+def fitted_costs(figures: Iterable[Figures]) -> str:
+    """Return model_costs.toml: least squares over the operators' relative errors, no coefficient below zero."""
+    measured: dict[str, list[tuple[float, float, float]]] = {"default": []}
+    code = []
+    for item in figures:
+        shapes = set()
+        for operation in item.facts["ops"]:
+            values = max(int(np.prod(operation["input_shape"])), int(np.prod(operation["output_shape"])))
+            row = (operation["macs"], values, operation["instructions"])
+            measured.setdefault(operation["kernel"], []).append(row)
+            measured["default"].append(row)
+            shapes.add((operation["kernel"], tuple(operation["input_shape"]), tuple(operation["output_shape"])))
+        code.append((len(shapes), item.facts["image_code_bytes"]))
+    base, instance = _least_squares([((1.0, float(count)), size) for count, size in code])
+    lines = [
+        "# What the model compiler's kernels cost on a Cortex-M7, measured on mps2_an500; `./scripts/bench models --fit` writes this file.",
+        "# instructions = per_mac * MACs + per_value * (input or output values, whichever are more) + per_call",
+        "",
+        "[code]",
+        f"base_bytes = {round(base)}  # an image of a model alone but for its kernels",
+        f"instance_bytes = {round(instance)}  # of each kernel and shape",
+    ]
+    for name in ("default", *sorted(set(measured) - {"default"})):
+        per_mac, per_value, per_call = _least_squares([((macs, values, 1.0), cost) for macs, values, cost in measured[name]])
+        lines += ["", f"[instructions.{name}]", f"per_mac = {per_mac:.4g}", f"per_value = {per_value:.4g}", f"per_call = {per_call:.4g}"]
+    return "\n".join(lines) + "\n"
+
+
+def _least_squares(rows: Sequence[tuple[tuple[float, ...], float]]) -> list[float]:
+    scale = np.maximum(np.array([cost for _, cost in rows], np.float64), _LEAST_COST)
+    matrix = np.array([terms for terms, _ in rows], np.float64) / scale[:, np.newaxis]
+    solution, _ = nnls(matrix, np.array([cost for _, cost in rows], np.float64) / scale)
+    return [float(value) for value in solution]
+
+
+def main() -> int:
+    """Run the measurements that the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=200, help="inputs of each model (default: %(default)s)")
+    parser.add_argument("--board", default=BOARD, help="board that counts instructions (default: %(default)s)")
+    parser.add_argument("--model", action="append", help="only models whose path contains this")
+    parser.add_argument("--fit", action="store_true", help="write what the operators cost into model_costs.toml, for predictions")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and write no page")
+    arguments = parser.parse_args()
+    chosen = [item for item in MODELS if not arguments.model or any(part in item.path for part in arguments.model)]
+    missing = [item.path for item in chosen if not (data_folder() / "models" / item.path).is_file()]
+    if missing or not chosen:
+        print(f"error: not in TINYAUDIO_DATA: {', '.join(missing) or arguments.model}", file=sys.stderr)
+        return 1
+    figures = []
+    for reference in chosen:
+        item = measure(reference, inputs=arguments.inputs, board=arguments.board)
+        figures.append(item)
+        facts = item.facts
+        print(
+            f"{facts['model']:24} {facts['mismatches']:3} mismatches {facts['instructions_per_inference']:>12,} instructions "
+            f"arena {facts['arena_bytes']:>8,} code {facts['code_bytes']:>7,} {'BROKEN: ' if item.broken else ''}{'; '.join(item.broken)}",
+            file=sys.stderr,
+            flush=True,
+        )
+    if arguments.fit:
+        write_text_atomically(COSTS, fitted_costs(figures))
+    if arguments.json:
+        print(json.dumps({"models": [{**item.facts, "broken": item.broken} for item in figures]}))
+    elif not arguments.model:
+        write_text_atomically(PAGE, with_section(PAGE.read_text(encoding="utf-8"), section(figures)))
+    return 3 if any(item.broken for item in figures) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+// A C library as small as the programs here need: Debian's gcc-xtensa-lx106 comes without one.
+#pragma once
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void* memcpy(void* target, const void* source, size_t bytes);
+void* memmove(void* target, const void* source, size_t bytes);
+void* memset(void* target, int value, size_t bytes);
+int memcmp(const void* a, const void* b, size_t bytes);
+size_t strlen(const char* text);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,108 @@
+"""`render_model_project`: the firmware project of a model alone, without a front end, to prove and to measure it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyaudio.core.artifacts import FirmwareProject, Placement
+from tinyaudio.core.board import Board
+from tinyaudio.core.resources import resource_root
+from tinyaudio.core.templating import render_template
+from tinyaudio.deploy.chip_config import port_files
+from tinyaudio.deploy.compiler import CompiledModel, TensorSummary
+from tinyaudio.deploy.placement import plan_placement
+from tinyaudio.deploy.render.generated import COUNTER_UNIT_CONSTANTS
+from tinyaudio.deploy.render.linker import linker_script, model_demand
+from tinyaudio.deploy.render.platform import platform_files, project_configurations
+from tinyaudio.deploy.render.project import NO_FRONTEND_FINGERPRINT, PORT_DMA_BYTES, finish_project
+from tinyaudio.deploy.render.sources import files_below, library_files, port_sources
+
+_MODEL_LIBRARIES = ("tinyaudio_nn", "tinyaudio_placement")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRenderInputs:
+    """Everything the firmware project of a model alone is made from."""
+
+    board: Board
+    compiled: CompiledModel  # with_steps
+    model_sha256: str
+
+
+def plan_model(board: Board, compiled: CompiledModel) -> Placement | None:
+    """Return where the firmware of a model alone goes on `board`; None on a host, where the system decides.
+
+    Raises
+    ------
+    ModelError
+        If the arena or the weights fit no memory: names the missing bytes.
+    BuildError
+        If something else fits no memory.
+    """
+    return None if board.core == "host" else plan_placement(board, model_demand(compiled, dma_bytes=PORT_DMA_BYTES))
+
+
+def render_model_project(inputs: ModelRenderInputs) -> FirmwareProject:
+    """Return the firmware project of a model alone: the same bytes for the same inputs.
+
+    The device takes inputs, runs the model and tells outputs, logits and costs (``ModelInput`` and ``ModelRun`` of the wire
+    protocol).
+
+    Raises
+    ------
+    ModelError
+        If the model's arena or weights fit no memory of the board.
+    BoardError
+        If the chip cannot be configured as its file says.
+    BuildError
+        If something else fits no memory of the board.
+    """
+    board = inputs.board
+    placement = plan_model(board, inputs.compiled)
+    files = {**library_files(board.fft_kernel, frozenset({"tinyaudio_nn"})), **port_sources(board), **port_files(board)}
+    files |= {f"src/{path}": text for path, text in inputs.compiled.files.items()}
+    files["src/main.cc"] = render_template("app/model_main.cc.j2", _main_context(inputs))
+    if placement is not None:
+        files["linker.ld"] = linker_script(board, placement)
+    files |= {**platform_files(board, placement), **project_configurations(board, None)}
+    return finish_project(
+        FirmwareProject(
+            board=board.id,
+            runtime="aot",
+            files=files,
+            fingerprint="",
+            frontend_fingerprint=NO_FRONTEND_FINGERPRINT,
+            model_sha256=inputs.model_sha256,
+            placement=placement,
+            arena_bytes=inputs.compiled.arena_bytes,
+        )
+    )
+
+
+def model_source_files(compiled: CompiledModel) -> dict[str, str]:
+    """Return the generated C++ of a model with the kernels it needs, by path: sources that compile by themselves."""
+    firmware = resource_root("firmware") / "lib"
+    libraries = {path: text for name in _MODEL_LIBRARIES for path, text in files_below(f"lib/{name}", firmware / name).items()}
+    return {**compiled.files, **libraries}
+
+
+def _main_context(inputs: ModelRenderInputs) -> dict[str, Any]:
+    board, compiled = inputs.board, inputs.compiled
+    return {
+        "board_id": board.id,
+        "runtime": board.default_runtime,
+        "model_sha256": inputs.model_sha256,
+        "input_bytes": _bytes_of(compiled.input_),
+        "output_bytes": _bytes_of(compiled.output_),
+        "logits_bytes": _bytes_of(compiled.logits),
+        "steps": len(compiled.ops),
+        "counter_frequency_hz": board.counter_frequency_hz,
+        "counter_unit_constant": COUNTER_UNIT_CONSTANTS[board.counter_unit],
+    }
+
+
+def _bytes_of(tensor: TensorSummary) -> int:
+    return tensor.elements * np.dtype(tensor.dtype).itemsize

@@ -1,0 +1,69 @@
+"""The test split once more, degraded: with noise, at other levels, through another microphone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tinyaudio.core.artifacts import Clip, FeatureSet, Int16Array
+from tinyaudio.dsp.audio import Degradation, degrade
+from tinyaudio.dsp.frontend import FrontendTables
+from tinyaudio.learn.dataset import ClipReader, compute_features
+from tinyaudio.learn.evaluate.scoring import Predictor, PredictorName, evaluate
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessPoint:
+    """Clip accuracy under one degradation."""
+
+    condition: str  # in words
+    accuracy: float  # 0 to 1
+
+
+def measure_robustness(
+    predictor: Predictor,
+    name: PredictorName,
+    features: FeatureSet,
+    *,
+    read: ClipReader,
+    tables: FrontendTables,
+    degradations: Sequence[Degradation],
+    on_progress: Progress | None = None,
+) -> tuple[RobustnessPoint, ...]:
+    """Degrade the samples of the test split, take them through the integer front end, and score them.
+
+    Parameters
+    ----------
+    predictor, name
+        See `evaluate`.
+    features
+        Of the recordings as they are; gives the data set.
+    read
+        Returns the samples of a clip.
+    tables
+        The front end that `features` were computed with.
+    degradations
+        One result each.
+    on_progress
+        Called with (degradations done, degradations in all).
+    """
+    dataset = dataclasses.replace(features.dataset, clips=features.dataset.of_split("test"))
+    points = []
+    for done, degradation in enumerate(degradations, start=1):
+        degraded = compute_features(dataset, _degraded(read, degradation, dataset.sample_rate_hz), tables)
+        points.append(RobustnessPoint(condition=degradation.describe(), accuracy=evaluate(predictor, name, degraded).accuracy))
+        if on_progress is not None:
+            on_progress(done, len(degradations))
+    return tuple(points)
+
+
+def _degraded(read: ClipReader, degradation: Degradation, sample_rate_hz: int) -> ClipReader:
+    """Return `read` with each clip degraded; the noise of a clip is drawn by its content, whatever its place in the set."""
+
+    def read_degraded(clip: Clip) -> Int16Array:
+        return degrade(read(clip), degradation, sample_rate_hz=sample_rate_hz, seed=int(clip.pcm_sha256[:8], 16))
+
+    return read_degraded

@@ -1,0 +1,91 @@
+"""The evaluation as a page: figures with intervals, curves, worse conditions, the worst clips and what they hang on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinyaudio.core.artifacts import Evaluation, LayerError
+from tinyaudio.core.evaluation import EvaluationFigures, evaluation_figures, worst_clips
+from tinyaudio.dsp.audio import USUAL_DEGRADATIONS
+from tinyaudio.learn.dataset import clip_features, clip_reader
+from tinyaudio.learn.evaluate import explain_clip, measure_robustness
+from tinyaudio.learn.quantize import layer_errors, representative_patches
+from tinyaudio.learn.training import FloatPredictor
+from tinyaudio.pipeline.learning import evaluate_stage, features_stage, project_frontend, quantize_stage, train_stage
+from tinyaudio.pipeline.line import Line
+from tinyaudio.report import Condition, EvaluationPageInputs, WorstClip, write_evaluation_page
+
+_WORST_CLIPS = 6
+_LAYER_CLIPS = 12
+_LAYER_PATCHES = 24  # TensorFlow Lite's reference kernels are slow
+
+
+def evaluation_page(line: Line) -> Path:
+    """Write ``evaluation.html`` into the project's runs folder and return it."""
+    evaluations = evaluate_stage(line).value
+    groups = [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
+    predictor = FloatPredictor(train_stage(line).value)
+    with line.progress.task("computing intervals") as advance:
+        predictors: list[EvaluationFigures] = []
+        for done, item in enumerate((evaluations.float, evaluations.int8), start=1):
+            predictors.append(evaluation_figures(item, groups))
+            advance(done, 2)
+    inputs = EvaluationPageInputs(
+        project_name=line.project.name,
+        spec=line.project.frontend,
+        predictors=tuple(predictors),
+        conditions=_conditions(line, predictor, evaluations.float),
+        layers=_layers(line),
+        maximum_loss=line.project.quantize.maximum_loss,
+        worst=_worst(line, predictor, evaluations.int8),
+    )
+    return write_evaluation_page(inputs, line.store.directory)
+
+
+def _conditions(line: Line, predictor: FloatPredictor, evaluation: Evaluation) -> tuple[Condition, ...]:
+    with line.progress.task("degrading the test split") as advance:
+        points = measure_robustness(
+            predictor,
+            "float",
+            features_stage(line).value,
+            read=clip_reader(line.project),
+            tables=project_frontend(line.project),
+            degradations=USUAL_DEGRADATIONS,
+            on_progress=advance,
+        )
+    return (Condition(name="as recorded", accuracy=evaluation.accuracy), *(Condition(name=item.condition, accuracy=item.accuracy) for item in points))
+
+
+def _layers(line: Line) -> tuple[LayerError, ...]:
+    few = line.project.quantize.model_copy(update={"representative_clips": _LAYER_CLIPS})
+    with line.progress.task("comparing INT8 with float, layer by layer"):
+        patches = representative_patches(features_stage(line).value, few)[:_LAYER_PATCHES]
+        return layer_errors(train_stage(line).value, quantize_stage(line).value, patches)
+
+
+def _worst(line: Line, predictor: FloatPredictor, evaluation: Evaluation) -> tuple[WorstClip, ...]:
+    chosen = worst_clips(evaluation, count=_WORST_CLIPS)
+    worst = []
+    with line.progress.task("asking what the worst clips hang on") as advance:
+        for done, index in enumerate(chosen, start=1):
+            worst.append(_worst_clip(line, predictor, evaluation, index))
+            advance(done, len(chosen))
+    return tuple(worst)
+
+
+def _worst_clip(line: Line, predictor: FloatPredictor, evaluation: Evaluation, index: int) -> WorstClip:
+    features = features_stage(line).value
+    clip = features.dataset.of_split("test")[index]
+    place = features.dataset.clips.index(clip)
+    predicted = int(evaluation.scores[index].argmax())
+    explanation = explain_clip(predictor, features, place, class_index=predicted)
+    return WorstClip(
+        filename=clip.filename,
+        label=clip.label,
+        predicted=evaluation.labels[predicted],
+        pcm=clip_reader(line.project)(clip),
+        log_mel=clip_features(features, place) / (2.0**features.log_fraction_bits / features.spec.log_scale),
+        scores=evaluation.scores[index],
+        first_frame=explanation.first_frame,
+        influence=explanation.influence,
+    )

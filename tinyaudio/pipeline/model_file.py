@@ -1,0 +1,140 @@
+"""A foreign model: read, compiled, and held against a board's memories before anything is built."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyaudio.core.board import Board
+from tinyaudio.core.canonical import sha256_bytes
+from tinyaudio.core.errors import BuildError, ModelError, NotYetSupportedError
+from tinyaudio.core.presets import load_preset
+from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.core.tflite_metadata import read_metadata
+from tinyaudio.deploy.compiler import CompiledModel, compile_model
+from tinyaudio.deploy.render import plan_model
+from tinyaudio.learn.quantize import FRONTEND_KEY
+
+_RUNTIMES = ("aot",)
+_SYSTEM_RAM_BYTES = 32_768  # link buffers and variables of firmware of a model alone, about; the stack comes on top
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """A ``.tflite`` file, compiled."""
+
+    name: str  # of the file, without its suffix
+    tflite: bytes
+    sha256: str
+    compiled: CompiledModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """One limit of a board, and what a model needs of it."""
+
+    what: str  # "flash" or "RAM"
+    needed_bytes: int
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetEstimate:
+    """Whether a model fits a board, as far as that can be said before anything is built."""
+
+    lines: tuple[BudgetLine, ...]
+    problems: tuple[str, ...]  # one sentence each; empty: it fits
+
+
+def read_model(path: Path, *, with_steps: bool = True) -> ModelFile:
+    """Read and compile the model in `path`.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is no model, or uses what is not supported: names file, and tensor or operator.
+    """
+    try:
+        tflite = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror or error}", hint="give the path of a .tflite file", where=str(path)) from error
+    return ModelFile(
+        name=path.stem, tflite=tflite, sha256=sha256_bytes(tflite), compiled=compile_model(tflite, name=path.stem, with_steps=with_steps)
+    )
+
+
+def check_runtime(runtime: str | None, board: Board) -> str:
+    """Return the runtime to use; None stands for the board's own.
+
+    Raises
+    ------
+    NotYetSupportedError
+        If it is another one than the model compiler's.
+    """
+    chosen = board.default_runtime if runtime is None else runtime
+    if chosen not in _RUNTIMES:
+        raise NotYetSupportedError(f"there is no runtime {chosen!r} for a model alone", hint=f"runtimes: {', '.join(_RUNTIMES)}", where="--runtime")
+    return chosen
+
+
+def model_frontend(file: ModelFile, preset: str | None) -> FrontendSpec | None:
+    """Return the front end of a model: the preset's, or the one that tinyaudio wrote into the file; None if there is neither.
+
+    Raises
+    ------
+    SpecError
+        If there is no such preset.
+    ModelError
+        If what the file says of its front end cannot be read.
+    """
+    if preset is not None:
+        return load_preset(preset)
+    data = read_metadata(file.tflite, FRONTEND_KEY)
+    if data is None:
+        return None
+    try:
+        return FrontendSpec(**{name: _as_tuples(value) for name, value in json.loads(data)["spec"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"its front end cannot be read: {error}", hint="name the front end with --preset", where=f"metadata {FRONTEND_KEY}"
+        ) from error
+
+
+def estimate_budget(board: Board, compiled: CompiledModel, *, code_bytes: int) -> BudgetEstimate:
+    """Hold a model against a board's budget and memory map; `code_bytes` is an estimate."""
+    lines = (
+        BudgetLine(what="flash", needed_bytes=compiled.weights_bytes + code_bytes, limit_bytes=board.budget.flash_bytes),
+        BudgetLine(
+            what="RAM",
+            needed_bytes=compiled.arena_bytes + board.memory.stack_bytes + _SYSTEM_RAM_BYTES,
+            limit_bytes=board.budget.ram_bytes,
+        ),
+    )
+    problems = [
+        f"{line.what}: about {line.needed_bytes:,} bytes needed, {line.needed_bytes - line.limit_bytes:,} more than the budget of {board.id} "
+        f"({line.limit_bytes:,}); {_share(line.what, compiled)}"
+        for line in lines
+        if line.needed_bytes > line.limit_bytes
+    ]
+    try:
+        plan_model(board, compiled)
+    except (ModelError, BuildError) as error:
+        problems.append(error.message)
+    return BudgetEstimate(lines=lines, problems=tuple(problems))
+
+
+def require_budget(estimate: BudgetEstimate, board: Board, name: str) -> None:
+    """Raise `ModelError` if the model `name` does not fit `board`."""
+    if estimate.problems:
+        hint = "a narrower model, or a board with more memory: tinyaudio boards list; `tinyaudio model inspect` shows every operator's share"
+        raise ModelError(f"does not fit {board.id}: {'; '.join(estimate.problems)}", hint=hint, where=f"model {name!r}")
+
+
+def _share(what: str, compiled: CompiledModel) -> str:
+    return f"the weights alone {compiled.weights_bytes:,}" if what == "flash" else f"the arena alone {compiled.arena_bytes:,}"
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,66 @@
+"""The evaluation as one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tinyaudio.core.evaluation import EvaluationFigures
+from tinyaudio.core.files import write_text_atomically
+from tinyaudio.core.templating import render_template
+from tinyaudio.report.evaluation_pictures import calibration_figure, conditions_figure, curves_figure, occlusion_figure
+from tinyaudio.report.evaluation_values import EvaluationPageInputs, WorstClip
+from tinyaudio.report.figures import confusion_figure, scores_figure
+from tinyaudio.report.page import wav_data_uri
+
+
+def write_evaluation_page(inputs: EvaluationPageInputs, directory: Path) -> Path:
+    """Write ``evaluation.html`` into `directory` and return it."""
+    path = directory / "evaluation.html"
+    write_text_atomically(path, render_evaluation_page(inputs))
+    return path
+
+
+def render_evaluation_page(inputs: EvaluationPageInputs) -> str:
+    """Return the page: HTML with everything inside, no script, no network address. Curves and classes are those of the last predictor."""
+    shown = inputs.predictors[-1]
+    context = {
+        "title": f"{inputs.project_name}: evaluation",
+        "clips": len(shown.evaluation.filenames),
+        "shown": shown.evaluation.predictor,
+        "predictors": [_predictor(item) for item in inputs.predictors],
+        "headline_names": [item.name for item in shown.headlines],
+        "classes": shown.classes,
+        "confusions": [
+            confusion_figure(item.evaluation, f"{item.evaluation.predictor}: {item.evaluation.accuracy:.3f}") for item in inputs.predictors
+        ],
+        "roc": curves_figure(shown, "roc"),
+        "precision_recall": curves_figure(shown, "precision_recall"),
+        "calibration": calibration_figure(inputs.predictors),
+        "conditions": conditions_figure(inputs.conditions) if inputs.conditions else "",
+        "layers": inputs.layers,
+        "maximum_loss": inputs.maximum_loss,
+        "loss": inputs.predictors[0].evaluation.accuracy - inputs.predictors[1].evaluation.accuracy,
+        "worst": [_worst(inputs, clip) for clip in inputs.worst],
+    }
+    return render_template("report/evaluation.html.j2", context)
+
+
+def _predictor(figures: EvaluationFigures) -> dict[str, Any]:
+    return {"name": figures.evaluation.predictor, "headlines": figures.headlines, "calibration_error": figures.calibration_error}
+
+
+def _confusion(figures: EvaluationFigures) -> str:
+    return confusion_figure(figures.evaluation, f"{figures.evaluation.predictor}: {figures.evaluation.accuracy:.3f}")
+
+
+def _worst(inputs: EvaluationPageInputs, clip: WorstClip) -> dict[str, Any]:
+    labels = inputs.predictors[-1].evaluation.labels
+    return {
+        "filename": clip.filename,
+        "label": clip.label,
+        "predicted": clip.predicted,
+        "picture": occlusion_figure(clip, inputs.spec),
+        "scores": scores_figure(labels, clip.scores, true_label=clip.label),
+        "sound": wav_data_uri(clip.pcm, inputs.spec.sample_rate_hz),
+    }
