@@ -234,3 +234,5 @@ def test_identity_is_compared_by_name() -> None:
     with pytest.raises(IdentityError, match=r"^fake: .*model 030303030303 instead of aaaaaaaaaaaa; firmware 010101010101 instead of b+$") as caught:
         check_identity(HELLO, frontend_fingerprint="02" * 32, model_sha256="a" * 64, firmware_fingerprint="b" * 64)
     assert "tinyaudio build" in caught.value.hint
+    with pytest.raises(IdentityError, match=r"board fake instead of a_board_with_a_long_name$"):
+        check_identity(HELLO, board="a_board_with_a_long_name")

@@ -30,9 +30,16 @@ def test_an_id_that_is_taken_or_malformed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="no board 'stm32h8'") as caught:
         new_board_text("mine", like="stm32h8")
     assert "stm32h7" in caught.value.hint
+    assert caught.value.where == "--like"
     write_new_board("mine", like="stm32h7", folder=tmp_path)
     with pytest.raises(BoardError, match="there is a board mine already"):
         write_new_board("mine", like="native", folder=tmp_path)
+
+
+def test_no_project_is_made_on_the_way(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="there is no such folder"):
+        write_new_board("mine", like="stm32h7", folder=tmp_path / "misspelt" / "boards")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_projects_board_may_not_take_a_shipped_name(tmp_path: Path) -> None:

@@ -56,6 +56,9 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
         }
         assert expected, folder
         assert expected <= names, sorted(expected - names)
+    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tinyaudio").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert "tinyaudio/bench/emulation/stm32h743/count_blocks.c" in package  # not all of it is Python
+    assert package <= names, sorted(package - names)
     info = f"tinyaudio-{__version__}.dist-info"
     assert f"{info}/licenses/LICENSE" in names
     assert not [name for name in names if not name.startswith(("tinyaudio/", f"{info}/")) or "__pycache__" in name or "/.pio/" in name]

@@ -21,8 +21,6 @@ _ID = "^[a-z][a-z0-9_]*$"
 def new_board_text(board_id: str, *, like: str, folder: Path | None = None) -> str:
     """Return the text of a board file for `board_id` that differs from that of the board `like` in its id and name alone.
 
-    The emulator's table is left out where it emulates one certain board rather than a chip.
-
     Raises
     ------
     BoardError
@@ -33,6 +31,8 @@ def new_board_text(board_id: str, *, like: str, folder: Path | None = None) -> s
     files = board_files(folder)
     if board_id in files:
         raise BoardError(f"there is a board {board_id} already", hint="choose another id", where=str(files[board_id]))
+    if like not in files:
+        raise BoardError(f"there is no board {like!r}", hint=f"boards: {', '.join(sorted(files))}", where="--like")
     model = load_board(like, folder=folder)
     text = files[like].read_text(encoding="utf-8")
     changes = (("id", model.id, board_id), ("name", model.name, f"My board like {model.name}"), ("board", model.platformio.board, board_id))
@@ -49,10 +49,12 @@ def write_new_board(board_id: str, *, like: str, folder: Path) -> Path:
     Raises
     ------
     BoardError
-        As `new_board_text`.
+        As `new_board_text`, or if the project that the folder would lie in is not there.
     StorageError
         If the disk refuses.
     """
+    if not folder.parent.is_dir():
+        raise BoardError("there is no such folder", hint="name the folder of a project", where=str(folder.parent))
     path = folder / f"{board_id}.toml"
     write_text_atomically(path, new_board_text(board_id, like=like, folder=folder))
     return path

@@ -52,15 +52,15 @@ def check_identity(
     """
     identity = identity_of(hello)
     compared = (
-        ("board", board, identity.board),
-        ("front end", frontend_fingerprint, identity.frontend_fingerprint),
-        ("model", model_sha256, identity.model_sha256),
-        ("firmware", firmware_fingerprint, identity.firmware_fingerprint),
+        ("board", board, identity.board, None),
+        ("front end", frontend_fingerprint, identity.frontend_fingerprint, _SHORT_DIGITS),
+        ("model", model_sha256, identity.model_sha256, _SHORT_DIGITS),
+        ("firmware", firmware_fingerprint, identity.firmware_fingerprint, _SHORT_DIGITS),
     )
     differences = [
-        f"{name} {actual[:_SHORT_DIGITS]} instead of {expected[:_SHORT_DIGITS]}"
-        for name, expected, actual in compared
-        if expected not in (None, actual)
+        f"{name} {actual[:length]} instead of {expected[:length]}"
+        for name, expected, actual, length in compared
+        if expected is not None and expected != actual
     ]
     if differences:
         raise IdentityError(
