@@ -164,7 +164,7 @@ def test_a_host_that_is_too_slow_costs_samples_and_nothing_else(rig: Rig) -> Non
         )
     assert host.stalls == 2
     assert report.is_exact, report.mismatches
-    assert report.gaps >= 2
+    assert report.gaps >= 1  # a stall lasts as long as this computer takes: short ones fit the ring, long ones may run into one another
     assert report.overruns > 0
     assert report.missing_hops > 0
     assert report.seconds == 20.0
