@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "tinyaudio/nn/armv7em_columns.h"
+#include "tinyaudio/nn/avx2_columns.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 
@@ -62,10 +63,9 @@ struct ChannelPair {
 
     int32_t bias(int32_t lane) const { return kFolded && lane == 1 ? (words[1] - words[0]) >> 8 : words[lane]; }
     const int32_t* weights() const { return words + 2; }
-    Requantizer<Shape> requantizer(int32_t lane) const {
-        const int32_t* const behind = words + 2 + kWeightWords;
-        return {behind[lane], static_cast<int8_t>(behind[2] >> (8 * lane)) + 1};
-    }
+    const int32_t* behind_weights() const { return words + 2 + kWeightWords; }
+    int32_t right_shift(int32_t lane) const { return static_cast<int8_t>(behind_weights()[2] >> (8 * lane)) + 1; }
+    Requantizer<Shape> requantizer(int32_t lane) const { return {behind_weights()[lane], right_shift(lane)}; }
 };
 
 // Two values of the depth for channels a and b, as two int16 each.
@@ -106,6 +106,11 @@ inline void accumulate_pair(const int16_t* columns, const int32_t* weights, int3
 template <typename Shape, int32_t kPixels, int32_t kStep>
 __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, const int32_t* words, bool has_second, int8_t* output) {
     const ChannelPair<Shape> pair{words};
+#if TINYAUDIO_NN_AVX2
+    if constexpr (kPixels == 4) {
+        return multiply_four_pixels<Shape, kStep>(columns, pair, has_second, output);
+    }
+#endif
     int32_t accumulators[kPixels][2];
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
