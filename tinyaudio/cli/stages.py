@@ -77,6 +77,7 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
         if not json:
             rows = [(name, f"{metrics['accuracy'][name]:.1%}", "{:.1%} to {:.1%}".format(*metrics["interval"][name])) for name in metrics["accuracy"]]
             output.table(f"clip accuracy on {metrics['clips']} test clips", ("model", "accuracy", "95 % interval"), rows)
+            output.note(f"int8: {metrics['int8_by']}")
         gate = quantization_gate(line)
         facts = result.describe(**metrics, gate=gate)
         if result.value.float is None:  # a finished model: the page shows the float model beside the INT8 one
