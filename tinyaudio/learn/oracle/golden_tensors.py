@@ -59,7 +59,7 @@ def candidate_inputs(shape: Sequence[int], *, patches: Int8Array | None = None, 
 
 
 def golden_tensors(
-    tflite: bytes, candidates: Sequence[tuple[str, Int8Array]], *, most_vectors: int = 4, most_bytes: int = MOST_BYTES
+    tflite: bytes, candidates: Sequence[tuple[str, Int8Array]], *, most_vectors: int = 8, most_bytes: int = MOST_BYTES
 ) -> GoldenTensors:
     """Return all int8 activations of the model for the candidates that together show most.
 
@@ -70,7 +70,7 @@ def golden_tensors(
     candidates
         (name, int8 [input elements]) to choose from.
     most_vectors
-        How many to take at most.
+        How many to take at most; fewer if no other one shows anything new.
     most_bytes
         Bound of all values together; one vector is always taken.
 
@@ -156,12 +156,14 @@ def _tensor_facts(tensor: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def _choose(facts: Sequence[npt.NDArray[np.bool_]], weights: npt.NDArray[np.int64], count: int) -> list[int]:
-    """Return the indices of `count` runs: each time the one that shows most that was not shown yet, the first of equals."""
+    """Return the indices of up to `count` runs: each time the one that shows most that was not shown yet, the first of equals."""
     shown = np.zeros_like(facts[0])
     chosen: list[int] = []
     for _ in range(count):
         gains = [-1 if index in chosen else int(weights[fact & ~shown].sum()) for index, fact in enumerate(facts)]
         best = int(np.argmax(gains))
+        if chosen and gains[best] <= 0:
+            break
         chosen.append(best)
         shown |= facts[best]
     return chosen
