@@ -133,6 +133,7 @@ def recorded(program: Path, project: FirmwareProject, folder: Path, held_off: st
         quantized=MODEL,
         calibration=CALIBRATION,
         predict=Oracle(MODEL.tflite).run,
+        forget=lambda: None,
     )
     with uart(program, FAKE_MICROPHONE=str(folder / "heard"), FAKE_HELD_OFF=held_off) as line:
         return run_live(lambda log: Device(line, on_log=log), pcm, expected=expected)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyaudio.core.artifacts import Float64Array, Int8Array, QuantizedModel
 from tinyaudio.core.errors import ModelError, ToolError
@@ -66,12 +67,24 @@ class NativePredictor:
 
     def predict(self, patch_set: PatchSet, *, on_progress: Advance | None = None) -> Float64Array:
         """Return the scores, float64[patches, labels]."""
-        found = self.run(quantized_patches(self._quantized, patch_set), on_progress=on_progress)
+        patches = quantized_patches(self._quantized, patch_set)
+        begins = np.zeros(len(patches), np.bool_)
+        begins[patch_set.patch_offsets[:-1]] = True
+        found = self.run(patches, begins=begins, on_progress=on_progress)
         self.compared = found.compared
         return (found.outputs.astype(np.float64) - self._quantized.output_zero_point) * self._quantized.output_scale
 
-    def run(self, patches: Int8Array, *, on_progress: Advance | None = None) -> NativeOutputs:
-        """Return what the model makes of `patches`, int8[patches, *patch_shape]; it forgets everything in front of each.
+    def run(self, patches: Int8Array, *, begins: NDArray[np.bool_] | None = None, on_progress: Advance | None = None) -> NativeOutputs:
+        """Return what the model makes of patches.
+
+        Parameters
+        ----------
+        patches
+            int8[patches, *patch_shape].
+        begins
+            [patches]: whether a clip begins, where a streaming model forgets all that was; None: each begins one.
+        on_progress
+            Called with (patches done, patches in all).
 
         Raises
         ------
@@ -81,29 +94,34 @@ class NativePredictor:
             If the program dies.
         """
         rows = patches.reshape(len(patches), self._compiled.input_.elements)
+        forget = np.ones(len(rows), np.bool_) if begins is None else begins
+        at_once = max(len(rows), 1) if self._compiled.state_bytes else _RUN_PATCHES  # a new process knows nothing of what was
         parts = []
-        for start in range(0, len(rows), _RUN_PATCHES):
-            parts.append(self._run_some(rows[start : start + _RUN_PATCHES]))
+        for start in range(0, max(len(rows), 1), at_once):
+            parts.append(self._run_some(rows[start : start + at_once], forget[start : start + at_once]))
             if on_progress is not None:
-                on_progress(min(start + _RUN_PATCHES, len(rows)), len(rows))
-        values = np.concatenate(parts) if parts else self._run_some(rows)
+                on_progress(min(start + at_once, len(rows)), len(rows))
+        values = np.concatenate(parts)
         split = self._compiled.logits.elements
         found = NativeOutputs(logits=values[:, :split], outputs=values[:, split:], compared=min(_COMPARED_PATCHES, len(rows)))
-        self._compare(rows, found)
+        self._compare(rows, forget, found)
         return found
 
-    def _run_some(self, rows: Int8Array) -> Int8Array:
+    def _run_some(self, rows: Int8Array, forget: NDArray[np.bool_]) -> Int8Array:
         compiled = self._compiled
-        forget = np.ones((len(rows), 1), np.int8)
         with tempfile.TemporaryDirectory(prefix="tinyaudio-native-") as work:
             inputs, outputs = Path(work) / "inputs", Path(work) / "outputs"
-            inputs.write_bytes(np.hstack([forget, rows]).tobytes())
+            inputs.write_bytes(np.hstack([forget[:, np.newaxis].astype(np.int8), rows]).tobytes())
             run_tool([self._program.path, inputs, outputs], hint="`tinyaudio model verify --board native` says more")
             values = np.fromfile(outputs, np.int8)
         return values.reshape(len(rows), compiled.logits.elements + compiled.output_.elements)
 
-    def _compare(self, rows: Int8Array, found: NativeOutputs) -> None:
-        for index in np.linspace(0, max(len(rows) - 1, 0), found.compared).round().astype(int):
+    def _compare(self, rows: Int8Array, forget: NDArray[np.bool_], found: NativeOutputs) -> None:
+        """Compare patches that are spread over all of them; of a streaming model the first ones, which follow each other."""
+        last = found.compared - 1 if self._compiled.state_bytes else len(rows) - 1
+        for index in np.linspace(0, max(last, 0), found.compared).round().astype(int):
+            if forget[index]:
+                self._oracle.forget()
             logits, outputs = self._oracle.run(rows[index])
             if not (np.array_equal(found.logits[index], logits) and np.array_equal(found.outputs[index], outputs)):
                 raise ModelError(

@@ -46,6 +46,7 @@ class ModelParts:
     kernel_library: str = ""  # of TFLite Micro
     build_flags: tuple[str, ...] = ()
     has_self_test: bool = False
+    keeps_state: bool = False  # from one inference to the next, until it is told to forget
     libraries: frozenset[str] = field(default=frozenset())  # of firmware/lib that only such projects have
 
 
@@ -76,6 +77,7 @@ def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) ->
         kernels=f"tinyaudio {'plain C++' if is_plain else 'Armv7E-M'}",
         build_flags=(_PLAIN_FLAG,) if choice.kernels == "reference" else (),
         has_self_test=golden is not None,
+        keeps_state=compiled.state_bytes > 0,
         libraries=frozenset({"tinyaudio_nn"} | ({"tinyaudio_self_test"} if golden is not None else set())),
     )
 
@@ -83,6 +85,12 @@ def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) ->
 def _on_tflm(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) -> ModelParts:
     golden = choice.golden
     outline = read_outline(quantized.tflite)
+    if outline.variables:
+        raise ModelError(
+            "keeps state, which TFLite Micro cannot be told to forget where a clip begins",
+            hint="build with --runtime aot",
+            where="model",
+        )
     kernel_library = KERNEL_LIBRARIES[board.core] if choice.kernels == "optimized" else ""
     generous = min(generous_arena_bytes(outline), max(board.budget.ram_bytes - _OTHER_RAM_BYTES, 0))
     model = render_tflm_model(
