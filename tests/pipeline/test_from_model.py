@@ -188,7 +188,7 @@ def test_a_streaming_model_forgets_where_a_clip_begins(project: Path) -> None:
     assert len(np.unique(expected.logits)) > 20
 
 
-def test_what_a_streaming_model_cannot_be_given(project: Path, tmp_path: Path, labels: Path) -> None:
+def test_what_a_streaming_model_cannot_be_given(tmp_path: Path, labels: Path) -> None:
     path = tmp_path / "streaming.tflite"
     path.write_bytes(_streaming())
     new_project(tmp_path / "made", task="events", model=ModelSource(path=path, preset="yamnet", labels=labels))
@@ -196,11 +196,15 @@ def test_what_a_streaming_model_cannot_be_given(project: Path, tmp_path: Path, l
     assert (made.patch_frames, made.patch_hop_frames) == (2, 2)
     with pytest.raises(ModelError, match=r"patches of 2 frames must follow each other; the front end makes one every 1 frames"):
         check_frontend(read_model(path, int8_ends=True), replace(made, patch_hop_frames=1))
-    (project / "model.tflite").write_bytes(path.read_bytes())
+
+
+def test_a_streaming_model_is_told_to_forget_on_either_runtime(project: Path) -> None:
+    (project / "model.tflite").write_bytes(_streaming())
     toml = (project / "tinyaudio.toml").read_text(encoding="utf-8")
     (project / "tinyaudio.toml").write_text(toml.replace(FRONTEND, "patch_frames = 2\npatch_hop_frames = 2\n"), encoding="utf-8")
-    with pytest.raises(ModelError, match="keeps state, which TFLite Micro cannot be told to forget"):
-        render_stage(open_line(project, Silent()), "mps2_an500", request=parse_request(runtime="tflm"))
+    for runtime in ("aot", "tflm"):
+        files = render_stage(open_line(project, Silent()), "mps2_an500", request=parse_request(runtime=runtime))[0].files
+        assert "        tinyaudio_model::reset,\n" in files["src/generated/application_config.cc"]
 
 
 def test_models_without_labels_are_refused(tmp_path: Path) -> None:

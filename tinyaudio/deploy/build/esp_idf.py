@@ -6,7 +6,6 @@ Without a network this ends at once with one error, unless everything was fetche
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import BuildError, ToolError
 from tinyaudio.core.files import write_bytes_atomically, write_text_atomically
 from tinyaudio.core.tools import run_tool
+from tinyaudio.deploy.build.esp_components import linked_kernels, missing_components, use_local_components
 from tinyaudio.deploy.build.facts import build_json
 from tinyaudio.deploy.build.failure import failure
 from tinyaudio.deploy.build.image import ImageSizes, budget_problems, read_section_sizes
@@ -43,12 +43,14 @@ def build_esp_idf_project(
     Raises
     ------
     ToolError
-        If ESP-IDF is not here and cannot be fetched, or may not be (`offline`): says what, where it comes from, and what works without.
+        If ESP-IDF is not here and cannot be fetched, or may not be (`offline`): says what, where it comes from, and what works
+        without; if ``TINYAUDIO_TFLM_ROOT`` has not the components that the model runs on.
     BuildError
-        If a source does not compile or link.
+        If a source does not compile or link, or a local component is known to compute the model wrongly.
     """
     started = time.monotonic()
     core_dir = prepare_platformio()
+    use_local_components(directory, project)
     _require_packages(core_dir, directory, board, offline=offline)
     environment = platformio_environment(core_dir=core_dir, offline=offline, extra={})
     environment = {key: value for key, value in environment.items() if not key.startswith(("IDF_", "ESP_IDF"))}
@@ -64,14 +66,21 @@ def build_esp_idf_project(
     if completed.returncode != 0:
         raise failure(lines, directory, board, toolchain=_MARKER_PACKAGE, spill_region="")
     output = directory / ".pio" / "build" / board.id
-    artifact = describe_esp_image(output, board, project=project, toolchain=_toolchain(core_dir), seconds=time.monotonic() - started)
+    artifact = describe_esp_image(
+        output,
+        board,
+        project=project,
+        toolchain=_toolchain(core_dir),
+        model_kernels=linked_kernels(directory, project),
+        seconds=time.monotonic() - started,
+    )
     write_text_atomically(output / "build.json", build_json(artifact))
     for line in _notes(artifact, board):
         keep(line)
     return artifact
 
 
-def describe_esp_image(output: Path, board: Board, *, project: FirmwareProject, toolchain: str, seconds: float) -> BuildArtifact:
+def describe_esp_image(output: Path, board: Board, *, project: FirmwareProject, toolchain: str, model_kernels: str, seconds: float) -> BuildArtifact:
     """Merge the parts in the folder `output` of a build into one image, and return what it is.
 
     Raises
@@ -103,7 +112,9 @@ def describe_esp_image(output: Path, board: Board, *, project: FirmwareProject, 
         model_sha256=project.model_sha256,
         placement=project.placement,
         files=files,
+        model_kernels=model_kernels,
         arena_bytes=project.arena_bytes,
+        arena_used_bytes=project.arena_used_bytes,
     )
 
 
@@ -176,19 +187,7 @@ def missing_packages(core_dir: Path, directory: Path, board: Board) -> tuple[str
         missing.append(f"PlatformIO's platform {name} {version}")
     if not any((core_dir / "packages").glob(f"{_MARKER_PACKAGE}*/package.json")):
         missing.append("ESP-IDF with Espressif's compilers")
-    for component, component_version in _components(directory).items():
-        if not (directory / "managed_components" / component.replace("/", "__")).is_dir():
-            missing.append(f"the component {component} {component_version}")
-    return tuple(missing)
-
-
-def _components(directory: Path) -> dict[str, str]:
-    """Return {component: version} of the project's manifest."""
-    try:
-        text = (directory / "src" / "idf_component.yml").read_text(encoding="utf-8")
-    except OSError:
-        return {}
-    return dict(re.findall(r'^  (\w[\w-]*/[\w-]+): "([^"]*)"$', text, flags=re.MULTILINE))
+    return (*missing, *missing_components(directory))
 
 
 def _version(manifest: Path) -> str:
