@@ -74,7 +74,6 @@ def prove(device: FakeDevice, *, wrap: type[FaultyTransport] | None = None, tota
         quantized=quantized,
         calibration=CALIBRATION,
         predict=lambda features: answer(0, 0, features),
-        forget=lambda: None,
     )
     return run_live(lambda _: open_device(device, wrap=wrap), LONG_PCM, expected=expected, total_samples=total_samples)
 

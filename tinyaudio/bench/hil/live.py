@@ -52,7 +52,7 @@ class LiveExpectation:
     quantized: QuantizedModel
     calibration: Calibration  # its threshold holds where the device has stored no other
     predict: Predict  # the oracle; where samples get lost there are patches that no table of outputs has
-    forget: Callable[[], None]  # tells it that what comes does not continue what was
+    forget: Callable[[], None] = lambda: None  # tells it that what comes does not continue what was
 
     @property
     def quantization(self) -> FeatureQuantization:
