@@ -174,7 +174,8 @@ def _require_packages(core_dir: Path, directory: Path, board: Board, *, offline:
         f"({refusal})",
         hint=(
             f"run the same command once with a network, which fetches about 2 GB from {registry_hosts()[0]} and components.espressif.com, or "
-            f"copy {core_dir} and the project's managed_components from a computer where it ran; meanwhile `tinyaudio render --board {board.id}`, "
+            f"copy {core_dir} and the project's managed_components and dependencies.lock from a computer where it ran; meanwhile "
+            f"`tinyaudio render --board {board.id}`, "
             "the tests, and the emulated boards (mps2_an500, stm32h7, native) work"
         ),
         where=f"--board {board.id}",
