@@ -10,7 +10,6 @@ from tinyaudio.deploy.tflm.defects import DEFECTS, Defect, known_defects, refuse
 from tinyaudio.deploy.tflm.esp_nn import esp_nn_scratch_bytes
 from tinyaudio.deploy.tflm.model import (
     HEADROOM_BYTES,
-    LOCAL_CONFIGURATION,
     OPERATORS_FILE,
     TflmModel,
     generous_arena_bytes,
@@ -27,7 +26,6 @@ __all__ = [
     "known_defects",
     "refuse_known_defects",
     "HEADROOM_BYTES",
-    "LOCAL_CONFIGURATION",
     "OPERATORS_FILE",
     "ROOT_VARIABLE",
     "OperatorUse",
