@@ -18,7 +18,7 @@ from tinyaudio.core.artifacts import Calibration, FirmwareProject
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import BuildError, ToolError
 from tinyaudio.deploy.build import build_project
-from tinyaudio.deploy.build.esp_idf import PARTS, describe_esp_image, esp_image_sizes, merge_parts, missing_packages
+from tinyaudio.deploy.build.esp_idf import COMPONENT_REGISTRY, PARTS, describe_esp_image, esp_image_sizes, merge_parts, missing_packages
 from tinyaudio.deploy.build.registry import registry_refusal
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
 from tinyaudio.dsp.frontend import design_frontend
@@ -63,7 +63,7 @@ def test_without_network_one_error_says_what_is_missing_where_it_comes_from_and_
     project: FirmwareProject, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(project, tmp_path / "project")
-    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", lambda: "no network")
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", lambda **_: "no network")
     error, seconds = refused(tmp_path / "project", project, offline=False)
     assert seconds < 10
     for said in ("espressif32 6.13.0", "ESP-IDF", "espressif/esp-dsp 1.8.2", "esp-tflite-micro 1.4.0", "esp-nn 1.4.2", "no network"):
@@ -134,6 +134,25 @@ def test_a_component_of_another_version_is_missing(project: FirmwareProject, tmp
     assert missing_packages(core_dir, directory, BOARD) == ("the component espressif/esp-nn 1.4.2",)
 
 
+def test_only_the_registry_that_has_what_is_missing_is_asked(
+    project: FirmwareProject, warm: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def refuse(**given: object) -> str:
+        asked.append(given.get("addresses", "PlatformIO's"))
+        return "refused" if "addresses" in given else ""
+
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", refuse)
+    shutil.rmtree(warm / "managed_components" / "espressif__esp-nn")
+    error, _ = refused(warm, project, offline=False)
+    assert error.message.count("espressif/") == 1
+    assert asked == [[COMPONENT_REGISTRY]]
+    shutil.rmtree(cache / "platformio" / "platforms")
+    refused(warm, project, offline=False)
+    assert asked[1:] == ["PlatformIO's", [COMPONENT_REGISTRY]]
+
+
 class FakePlatformio:
     """Leaves what a build leaves, or fails as one."""
 
@@ -159,7 +178,7 @@ class FakePlatformio:
 def warm(project: FirmwareProject, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a project that has everything to be built, without a network."""
     monkeypatch.delenv("TINYAUDIO_TFLM_ROOT", raising=False)
-    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", lambda: "no network")
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", lambda **_: "no network")
     monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.read_section_sizes", lambda _: {".dram0.bss": 120_000})
     write_project(project, tmp_path / "project")
     fetch(cache / "platformio", tmp_path / "project", **PINNED)

@@ -28,6 +28,8 @@ MERGED_IMAGE = "merged.bin"
 #: Where the parts lie in the flash of an ESP32-S3; render/esp_idf.py tells ESP-IDF of the last one.
 PARTS = ((0x0, "bootloader.bin"), (0x8000, "partitions.bin"), (0x1_0000, "firmware.bin"))
 
+COMPONENT_REGISTRY = "https://components.espressif.com/api/"
+_COMPONENTS_SECONDS = 3.0
 _TIMEOUT_SECONDS = 3_600.0  # the first build fetches about 2 GB
 _ERASED = b"\xff"
 _SRAM_SECTIONS = (".iram0.", ".dram0.", ".noinit")  # prefixes; code in IRAM comes out of the same memory
@@ -164,19 +166,26 @@ def _require_packages(core_dir: Path, directory: Path, board: Board, *, offline:
     missing = missing_packages(core_dir, directory, board)
     if not missing:
         return
-    refusal = "--offline forbids it" if offline else registry_refusal()
+    refusal = "--offline forbids it" if offline else _refusal(missing, missing_components(directory))
     if not refusal:
         return
     raise ToolError(
         f"{board.id} cannot be built here: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on this computer and cannot be fetched "
         f"({refusal})",
         hint=(
-            f"run the same command once with a network, which fetches about 2 GB from {registry_hosts()[0]} and Espressif's component registry, or "
-            f"copy {core_dir} and the project's managed_components from a computer where it ran; meanwhile `tinyaudio render --board {board.id}`, "
+            f"run the same command once with a network, which fetches about 2 GB from {registry_hosts()[0]} and components.espressif.com, or "
+            f"copy {core_dir} and the project's managed_components and dependencies.lock from a computer where it ran; meanwhile "
+            f"`tinyaudio render --board {board.id}`, "
             "the tests, and the emulated boards (mps2_an500, stm32h7, native) work"
         ),
         where=f"--board {board.id}",
     )
+
+
+def _refusal(missing: tuple[str, ...], components: tuple[str, ...]) -> str:
+    """Return why what is missing cannot be fetched, "" if it can. Both registries together get less than 10 s."""
+    refusal = registry_refusal() if missing != components else ""
+    return refusal or (registry_refusal(seconds=_COMPONENTS_SECONDS, addresses=[COMPONENT_REGISTRY]) if components else "")
 
 
 def missing_packages(core_dir: Path, directory: Path, board: Board) -> tuple[str, ...]:
