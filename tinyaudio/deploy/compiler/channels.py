@@ -6,21 +6,17 @@ The input's zero point is folded into the bias: sum (x - z) w + b = sum x w + (b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler.arithmetic import Bounds, FixedPointMultiplier, quantize_multiplier
-from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, IntArray, Operation, Tensor
+from tinyaudio.deploy.compiler.graph import ABSENT, Constant, Graph, Operation, Tensor
 
 # Bounds under which the short requantization is exact, see firmware/lib/tinyaudio_nn/include/tinyaudio/nn/requantize.h.
 _FAST_ACCUMULATOR_LIMIT = 2**30
 _FAST_SHIFTS = range(1, 22)
-_SMALLEST_FOLDED_DEPTH = 16
-
-WeightFormat = Literal["bytes", "folded", "wide"]  # of columns.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +39,9 @@ class ChannelConstants:
     weights: npt.NDArray[np.int8]  # [output channels, depth]
     constants: tuple[Constant, Constant, Constant]  # bias, multipliers and right shifts
     role_suffix: str  # of the names of what differs between the calls of one operator
+    largest: npt.NDArray[np.int64]  # [output channels]; no accumulator is larger in size
+    rounding: str  # of Requantization
+    output_zero_point: int
     shape: tuple[tuple[str, int | str], ...]  # what Requantizer takes from a Shape
 
 
@@ -96,6 +95,9 @@ def channel_constants(operands: ChannelOperands, *, role_suffix: str = "") -> Ch
             Constant(role="right_shifts", c_type="int8_t", values=np.array([m.right_shift for m in multipliers])),
         ),
         role_suffix=role_suffix,
+        largest=largest,
+        rounding=rounding,
+        output_zero_point=operands.output.zero_point,
         shape=(
             ("OutputZeroPoint", operands.output.zero_point),
             ("ActivationMin", low),
@@ -103,63 +105,6 @@ def channel_constants(operands: ChannelOperands, *, role_suffix: str = "") -> Ch
             ("Requantization", f"tinyaudio::nn::Requantization::{rounding}"),
         ),
     )
-
-
-def channel_stream(constants: ChannelConstants, *, grouped: int, weights: WeightFormat) -> Constant:
-    """Return bias, weights and requantization, pair of channels by pair, as firmware/lib/tinyaudio_nn/.../columns.h reads them.
-
-    Within each four of the first `grouped` places of the depth (a multiple of four), the inner two change places: so lie
-    the columns that the kernels multiply with.
-    """
-    pairs = even(len(constants.weights)) // 2
-    paired = _weights_in_pairs(constants.weights, grouped=grouped)
-    bias, multipliers, right_shifts = (
-        _in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True)
-    )
-    if weights == "wide":
-        words = np.ascontiguousarray(paired.transpose(0, 2, 1, 3)).astype("<i2").view("<i4")
-    elif weights == "folded":
-        words = (256 * paired[:, 1] + paired[:, 0]).astype("<i2").view("<i4")
-        bias[:, 1] = 256 * bias[:, 1] + bias[:, 0]
-    else:
-        words = np.ascontiguousarray(paired.transpose(0, 2, 3, 1)).astype(np.int8).reshape(pairs, -1).view("<i4")
-    shifts: npt.NDArray[np.int8] = np.zeros((pairs, 4), np.int8)
-    shifts[:, :2] = right_shifts - 1
-    stream = np.concatenate([bias, words.reshape(pairs, -1), multipliers, shifts.view("<i4")], axis=1)
-    return Constant(role=f"channels{constants.role_suffix}", c_type="int32_t", values=stream.astype(np.int32).ravel())
-
-
-def can_fold(constants: ChannelConstants) -> bool:
-    """Whether 256 times the sum of an odd channel, plus that of the even one beside it, always stays within int32, and pays.
-
-    It saves an instruction for each two of the depth and costs one for each output of the odd channels.
-    """
-    channels, depth = constants.weights.shape
-    weights = constants.weights.astype(np.int64)
-    largest = np.abs(constants.constants[0].values) + 128 * np.abs(weights).sum(axis=1)
-    fits = bool((256 * largest[1::2] + largest[0 : 2 * (channels // 2) : 2] < 2**31).all())
-    return fits and int(weights.min()) > -128 and channels % 2 == 0 and depth > _SMALLEST_FOLDED_DEPTH
-
-
-def _weights_in_pairs(weights: npt.NDArray[np.int8], *, grouped: int) -> npt.NDArray[np.int64]:
-    """Return [pair, channel of the pair, step, two values of the depth], both channels and depth filled up with zeros."""
-    channels, depth = weights.shape
-    filled = np.zeros((even(channels), even(depth)), np.int64)
-    filled[:channels, :depth] = weights
-    filled[:, :grouped] = filled[:, :grouped].reshape(len(filled), -1, 4)[:, :, [0, 2, 1, 3]].reshape(len(filled), grouped)
-    return filled.reshape(len(filled) // 2, 2, -1, 2)
-
-
-def weights_member(weights: WeightFormat) -> tuple[str, str]:
-    """Return the member of a kernel's Shape struct that tells the format."""
-    return "Weights", f"tinyaudio::nn::WeightFormat::k{weights.capitalize()}"
-
-
-def _in_pairs(values: IntArray, pairs: int, *, empty: int) -> npt.NDArray[np.int64]:
-    """Return [pair, channel]; a missing last one is `empty`."""
-    filled = np.full(2 * pairs, empty, np.int64)
-    filled[: len(values)] = values
-    return filled.reshape(pairs, 2)
 
 
 def pack_position_pairs(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

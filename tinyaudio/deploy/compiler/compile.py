@@ -9,6 +9,7 @@ from tinyaudio.deploy.compiler.emit import emit, function_name, initial_values_b
 from tinyaudio.deploy.compiler.graph import Graph, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan, plan_memory
 from tinyaudio.deploy.compiler.passes import simplify
+from tinyaudio.deploy.compiler.passes.grow_strips import grow_strips
 from tinyaudio.deploy.compiler.passes.strip_ends import strip_ends
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize, widen_weights
 from tinyaudio.deploy.compiler.reader import read_graph
@@ -117,7 +118,7 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8
         If the file is malformed or uses what is not supported; the error names the tensor or operator.
     """
     read = read_graph(tflite)
-    graph = widen_weights(simplify(strip_ends(read) if int8_ends else read), optimize=optimize)
+    graph = grow_strips(widen_weights(simplify(strip_ends(read) if int8_ends else read), optimize=optimize))
     if not graph.operations:
         raise ModelError("no operator computes anything", hint="the model's output is its input", where=f"model {name!r}")
     steps = schedule(graph)

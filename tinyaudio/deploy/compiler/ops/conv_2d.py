@@ -9,16 +9,8 @@ import numpy.typing as npt
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import (
-    ChannelConstants,
-    WeightFormat,
-    can_fold,
-    channel_constants,
-    channel_operands,
-    channel_stream,
-    even,
-    weights_member,
-)
+from tinyaudio.deploy.compiler.channels import ChannelConstants, channel_constants, channel_operands, even
+from tinyaudio.deploy.compiler.columns import channel_stream
 from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
@@ -76,18 +68,18 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
         steps = (("OutputColumnStep", placement.column_step), ("OutputRowStep", placement.row_step))
         geometry = (*sizes, *outputs, *steps, *window.shape_constants())
     function = "pointwise" if dense else "conv_2d"
-    weights: WeightFormat = "wide" if wide else ("folded" if can_fold(constants) else "bytes")
     grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
+    stream = channel_stream(constants, grouped=grouped, wide=wide)
     return Kernel(
         function=function,
         header=f"{function}.h",
         arguments=(
             Pointer(tensor=image.index),
             Pointer(tensor=placement.output, offset_bytes=placement.offset),
-            Arrays(constants=(channel_stream(constants, grouped=grouped, weights=weights),)),
+            Arrays(constants=(stream.constant,)),
             Scratch(),
         ),
-        shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), weights_member(weights), *constants.shape),
+        shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), *stream.shape),
         scratch_bytes=2 * min(pixels, BLOCK_PIXELS) * even(depth),
         macs=pixels * channels * depth,
     )

@@ -9,12 +9,11 @@ import numpy.typing as npt
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even, pack_position_pairs
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, pack_position_pairs
+from tinyaudio.deploy.compiler.depthwise import STRIP_BYTES, Depthwise3x3
 from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch, Tensor
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
-
-_PAIR_BYTES = 64  # sizeof(DepthwisePair) of armv7em.h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +22,28 @@ class DepthwiseConvolution(Operation):
 
     window: Window
     bounds: Bounds
+    wide_weights: bool = False  # two bytes each: faster, and more flash
+    strip_bytes: int = STRIP_BYTES  # scratch that `depthwise_3x3` may take to make more rows at a time
+
+    def serves_3x3(self, graph: Graph) -> bool:
+        """Whether `depthwise_3x3` computes this operator."""
+        return self.lower(graph)[0].function == "depthwise_3x3"
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
-        """Return `depthwise_conv_2d`, in place where no row is overwritten before it was read."""
+        """Return `depthwise_3x3` where it serves, else `depthwise_conv_2d`; in place where no row is overwritten before it was read."""
         image, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
         data = graph.tensor(self.inputs[1]).data
         assert data is not None, "checked when the operator was read"
         height, width, channels = output.shape[1:]
         weights = data.reshape(-1, channels)  # [height * width, output channels]
         constants = channel_constants(channel_operands(self, graph, weights=weights.T, bounds=self.bounds))
+        in_place = self._fits_in_place(image, output)
+        small = Depthwise3x3(
+            image=image, output=output, window=self.window, constants=constants, wide=self.wide_weights, limit_bytes=self.strip_bytes
+        )
+        kernel = small.kernel(in_place=in_place)
+        if kernel is not None:
+            return (kernel,)
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
         outputs = (("OutputHeight", height), ("OutputWidth", width), ("ChannelMultiplier", channels // image.shape[3]))
         ring_columns = (width - 1) * self.window.width.stride + self.window.width.reach
@@ -43,16 +55,11 @@ class DepthwiseConvolution(Operation):
                 header="depthwise_conv_2d.h",
                 arguments=(Pointer(tensor=image.index), Pointer(tensor=output.index), arrays, Scratch()),
                 shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
-                scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3] + self._pair_bytes(image, output),
-                in_place=(0,) if self._fits_in_place(image, output) else (),
+                scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3],
+                in_place=(0,) if in_place else (),
                 macs=height * width * channels * weights.shape[0],
             ),
         )
-
-    def _pair_bytes(self, image: Tensor, output: Tensor) -> int:
-        """Return the size of the constants that the blocks of assembly want spread in RAM."""
-        in_blocks = self.window.height.size == self.window.width.size == 3 and image.shape[3] == output.shape[3] and output.shape[2] >= 4
-        return _PAIR_BYTES * even(image.shape[3]) // 2 if in_blocks else 0
 
     def _fits_in_place(self, image: Tensor, output: Tensor) -> bool:
         """Whether output row y, when it is written, ends before the first input row that is not in the ring yet."""

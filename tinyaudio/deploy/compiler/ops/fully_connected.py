@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import tflite
 
 from tinyaudio.deploy.compiler.arithmetic import Bounds
-from tinyaudio.deploy.compiler.channels import WeightFormat, channel_constants, channel_operands, channel_stream, even, weights_member
+from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, even
+from tinyaudio.deploy.compiler.columns import channel_stream
 from tinyaudio.deploy.compiler.graph import Argument, Arrays, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.ops.conv_2d import BLOCK_PIXELS, weight_rows
 from tinyaudio.deploy.compiler.view import OperatorView
@@ -27,18 +28,17 @@ class FullyConnected(Operation):
         channels, depth = weights.shape
         rows = values.elements // depth
         constants = channel_constants(channel_operands(self, graph, weights=weights, bounds=self.bounds))
-        format_: WeightFormat = "wide" if self.wide_weights else "bytes"
+        stream = channel_stream(constants, grouped=depth // 4 * 4, wide=self.wide_weights, may_fold=rows > 1)
         arguments: tuple[Argument, ...] = (
             Pointer(tensor=values.index),
             Pointer(tensor=self.outputs[0]),
-            Arrays(constants=(channel_stream(constants, grouped=depth // 4 * 4, weights=format_),)),
+            Arrays(constants=(stream.constant,)),
         )
         shape = (
             ("InputChannels", depth),
             ("OutputChannels", channels),
             ("Depth", even(depth)),
-            weights_member(format_),
-            *constants.shape,
+            *stream.shape,
         )
         macs = rows * channels * depth
         if rows == 1:

@@ -8,6 +8,7 @@ from tinyaudio.deploy.compiler.graph import Graph
 from tinyaudio.deploy.compiler.passes.fold_padding import fold_padding
 from tinyaudio.deploy.compiler.passes.fuse_activations import fuse_activations
 from tinyaudio.deploy.compiler.passes.join_lookups import join_lookups
+from tinyaudio.deploy.compiler.passes.narrow_convolution import narrow_convolution
 from tinyaudio.deploy.compiler.passes.remove_dead import remove_dead
 from tinyaudio.deploy.compiler.passes.remove_reshapes import remove_reshapes
 from tinyaudio.deploy.compiler.passes.share_variables import share_variables
@@ -22,6 +23,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     remove_dead,
     share_variables,
     widen_depthwise,
+    narrow_convolution,
 )
 
 

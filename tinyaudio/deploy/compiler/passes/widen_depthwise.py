@@ -10,11 +10,14 @@ from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
 
 
 def widen_depthwise(graph: Graph) -> Graph:
-    """Replace each depthwise convolution of a single channel; its weights [1, h, w, c] become a new tensor [c, h, w, 1]."""
+    """Replace each depthwise convolution of a single channel that has no kernel of its own.
+
+    Its weights [1, h, w, c] become a new tensor [c, h, w, 1].
+    """
     tensors = list(graph.tensors)
     operations: list[Operation] = []
     for operation in graph.operations:
-        if isinstance(operation, DepthwiseConvolution) and graph.tensor(operation.inputs[0]).shape[3] == 1:
+        if isinstance(operation, DepthwiseConvolution) and graph.tensor(operation.inputs[0]).shape[3] == 1 and not operation.serves_3x3(graph):
             weights = _turned(graph.tensor(operation.inputs[1]), index=len(tensors))
             tensors.append(weights)
             operations.append(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from tinyaudio.deploy.compiler.graph import Graph, Operation
 from tinyaudio.deploy.compiler.ops.conv_2d import Convolution
+from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
 from tinyaudio.deploy.compiler.ops.fully_connected import FullyConnected
 from tinyaudio.deploy.compiler.ops.transpose_conv import TransposeConvolution
 
@@ -15,7 +16,7 @@ Optimize = Literal["size", "speed"]
 #: With "size": all constant arrays, over the weights in the file at one byte each.
 MAX_GROWTH = 1.15
 
-_Widenable = Convolution | FullyConnected | TransposeConvolution
+_Widenable = Convolution | DepthwiseConvolution | FullyConnected | TransposeConvolution
 
 
 def widen_weights(graph: Graph, *, optimize: Optimize) -> Graph:

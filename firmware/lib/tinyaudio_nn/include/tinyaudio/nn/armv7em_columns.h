@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "tinyaudio/nn/armv7em.h"
+#include "tinyaudio/nn/armv7em_pairs.h"
 #include "tinyaudio/nn/requantize.h"
 
 #if TINYAUDIO_NN_ASSEMBLY
@@ -11,163 +12,204 @@
 namespace tinyaudio {
 namespace nn {
 
-// Four pixels x two channels x two values of the depth: 16 multiply-accumulates in 13 instructions (kBytes), 12 (kFolded)
-// or 11 (kWide). Folded weights give 256 (sum b) + sum a where the others give sum b.
-#define TINYAUDIO_NN_LOAD_BYTES          \
-    "ldr %[b], [%[stream]], #4\n\t"      \
-    "sxtb16 %[a], %[b]\n\t"              \
-    "sxtb16 %[b], %[b], ror #8\n\t"
-#define TINYAUDIO_NN_LOAD_FOLDED         \
-    "ldr %[b], [%[stream]], #4\n\t"      \
-    "sxtb16 %[a], %[b]\n\t"
-#define TINYAUDIO_NN_UNFOLD(a, b)     \
-    "sub %[" b "], %[" b "], %[" a "]\n\t" \
-    "asr %[" b "], %[" b "], #8\n\t"
-#define TINYAUDIO_NN_UNFOLD_ALL                                                 \
-    TINYAUDIO_NN_UNFOLD("p0a", "p0b") TINYAUDIO_NN_UNFOLD("p1a", "p1b")         \
-    TINYAUDIO_NN_UNFOLD("p2a", "p2b") TINYAUDIO_NN_UNFOLD("p3a", "p3b")
-#define TINYAUDIO_NN_LOAD_WIDE "ldrd %[a], %[b], [%[stream]], #8\n\t"
-#define TINYAUDIO_NN_STEP                     \
-    "ldrd %[x], %[y], [%[column]], #8\n\t"    \
-    "smlad %[p0a], %[x], %[a], %[p0a]\n\t"    \
-    "smlad %[p0b], %[x], %[b], %[p0b]\n\t"    \
-    "smlad %[p1a], %[y], %[a], %[p1a]\n\t"    \
-    "smlad %[p1b], %[y], %[b], %[p1b]\n\t"    \
-    "ldrd %[x], %[y], [%[column]], #8\n\t"    \
-    "smlad %[p2a], %[x], %[a], %[p2a]\n\t"    \
-    "smlad %[p2b], %[x], %[b], %[p2b]\n\t"    \
-    "smlad %[p3a], %[y], %[a], %[p3a]\n\t"    \
-    "smlad %[p3b], %[y], %[b], %[p3b]\n\t"
+// Blocks of three or four pixels x two channels (a, b): six or eight sums p0a to p3b, `stream` and `column` take eight or ten
+// of fourteen registers; what is left holds weights a and b and inputs. A step is two values of the depth:
+//   four pixels: inputs x and y, twice: 16 multiply-accumulates in 11 (kWide), 12 (kFolded) or 13 instructions (kBytes)
+//   three pixels: inputs x, y and z at once, weights of one byte (w and b) for two steps: 12 in 8, 8.5 or 9.5
+// The more steps, the more three pixels save over what each block costs besides.
+#define TINYAUDIO_NN_STEP_4(a, b)              \
+    "ldrd %[x], %[y], [%[column]], #8\n\t"     \
+    "smlad %[p0a], %[x], %[" a "], %[p0a]\n\t" \
+    "smlad %[p0b], %[x], %[" b "], %[p0b]\n\t" \
+    "smlad %[p1a], %[y], %[" a "], %[p1a]\n\t" \
+    "smlad %[p1b], %[y], %[" b "], %[p1b]\n\t" \
+    "ldrd %[x], %[y], [%[column]], #8\n\t"     \
+    "smlad %[p2a], %[x], %[" a "], %[p2a]\n\t" \
+    "smlad %[p2b], %[x], %[" b "], %[p2b]\n\t" \
+    "smlad %[p3a], %[y], %[" a "], %[p3a]\n\t" \
+    "smlad %[p3b], %[y], %[" b "], %[p3b]\n\t"
+#define TINYAUDIO_NN_STEP_3(a, b)              \
+    "ldm %[column]!, {%[x], %[y], %[z]}\n\t"   \
+    "smlad %[p0a], %[x], %[" a "], %[p0a]\n\t" \
+    "smlad %[p0b], %[x], %[" b "], %[p0b]\n\t" \
+    "smlad %[p1a], %[y], %[" a "], %[p1a]\n\t" \
+    "smlad %[p1b], %[y], %[" b "], %[p1b]\n\t" \
+    "smlad %[p2a], %[z], %[" a "], %[p2a]\n\t" \
+    "smlad %[p2b], %[z], %[" b "], %[p2b]\n\t"
 
-#define TINYAUDIO_NN_START                   \
-    "1:\n\t"                                 \
-    "ldrd %[p0a], %[p0b], [%[stream]], #8\n\t" \
-    "vmov %[column], %[columns]\n\t"         \
-    "mov %[p1a], %[p0a]\n\t"                 \
-    "mov %[p1b], %[p0b]\n\t"                 \
-    "mov %[p2a], %[p0a]\n\t"                 \
-    "mov %[p2b], %[p0b]\n\t"                 \
-    "mov %[p3a], %[p0a]\n\t"                 \
-    "mov %[p3b], %[p0b]\n\t"
+// One step; folded weights give 256 (sum b) + sum a where the others give sum b.
+#define TINYAUDIO_NN_WIDE(step) "ldrd %[a], %[b], [%[stream]], #8\n\t" step("a", "b")
+#define TINYAUDIO_NN_BYTES(step) \
+    "ldr %[b], [%[stream]], #4\n\t" "sxtb16 %[a], %[b]\n\t" "sxtb16 %[b], %[b], ror #8\n\t" step("a", "b")
+#define TINYAUDIO_NN_FOLDED(step) "ldr %[b], [%[stream]], #4\n\t" "sxtb16 %[a], %[b]\n\t" step("a", "b")
+// Two steps.
+#define TINYAUDIO_NN_BYTES_TWICE                            \
+    "ldrd %[w], %[b], [%[stream]], #8\n\t"                  \
+    "sxtb16 %[a], %[w]\n\t" "sxtb16 %[w], %[w], ror #8\n\t" \
+    TINYAUDIO_NN_STEP_3("a", "w")                           \
+    "sxtb16 %[a], %[b]\n\t" "sxtb16 %[b], %[b], ror #8\n\t" \
+    TINYAUDIO_NN_STEP_3("a", "b")
+#define TINYAUDIO_NN_FOLDED_TWICE                         \
+    "ldrd %[w], %[b], [%[stream]], #8\n\t"                \
+    "sxtb16 %[a], %[w]\n\t" TINYAUDIO_NN_STEP_3("a", "w") \
+    "sxtb16 %[a], %[b]\n\t" TINYAUDIO_NN_STEP_3("a", "b")
+#define TINYAUDIO_NN_WIDE_TWICE TINYAUDIO_NN_WIDE(TINYAUDIO_NN_STEP_3) TINYAUDIO_NN_WIDE(TINYAUDIO_NN_STEP_3)
+#define TINYAUDIO_NN_TWO(one) one one
 
-// kLoops times eight steps, then the rest of them in one go.
-#define TINYAUDIO_NN_STEPS(load)             \
+// kLoops times kUnrolled steps, then the rest of them in one go.
+#define TINYAUDIO_NN_STEPS(once, twice)      \
     ".if %c[loops]\n\t"                      \
     "add %[x], %[stream], %[loop_bytes]\n\t" \
     "vmov %[loop_end], %[x]\n\t"             \
     "2:\n\t"                                 \
-    ".rept 8\n\t" load TINYAUDIO_NN_STEP     \
+    ".rept %c[unrolled] / 2\n\t" twice       \
     ".endr\n\t"                              \
     "vmov %[x], %[loop_end]\n\t"             \
     "cmp %[x], %[stream]\n\t"                \
     "bne 2b\n\t"                             \
     ".endif\n\t"                             \
-    ".rept %c[rest]\n\t" load TINYAUDIO_NN_STEP \
-    ".endr\n\t"
+    ".rept %c[rest] / 2\n\t" twice           \
+    ".endr\n\t"                              \
+    ".if %c[rest] %% 2\n\t" once             \
+    ".endif\n\t"
 
-// As Requantizer does it: the shift of the stream is one less, so that half of the divisor is 1 << shift; SSAT shifts by
-// the one that is left.
-#define TINYAUDIO_NN_CLAMPED(sum, multiplier)             \
-    "lsl %[" sum "], %[" sum "], #1\n\t"                  \
+// As Requantizer does it: x multiplier of channel a, y of channel b. The shift of the stream is one less, so that half of
+// the divisor is 1 << shift; SSAT shifts by the one that is left.
+#define TINYAUDIO_NN_CLAMPED(sum, multiplier)                         \
     "smmlar %[" sum "], %[" sum "], %[" multiplier "], %[column]\n\t" \
-    "asr %[" sum "], %[" sum "], %[a]\n\t"                \
+    "asr %[" sum "], %[" sum "], %[a]\n\t"                            \
     "ssat %[" sum "], #8, %[" sum "], asr #1\n\t"
-#define TINYAUDIO_NN_ROUNDED(sum, multiplier)             \
-    "lsl %[" sum "], %[" sum "], #1\n\t"                  \
+#define TINYAUDIO_NN_ROUNDED(sum, multiplier)              \
     "smmulr %[" sum "], %[" sum "], %[" multiplier "]\n\t" \
-    "add %[" sum "], %[" sum "], %[" sum "], asr #31\n\t" \
-    "add %[" sum "], %[" sum "], %[column]\n\t"           \
-    "asr %[" sum "], %[" sum "], %[a]\n\t"                \
+    "add %[" sum "], %[" sum "], %[" sum "], asr #31\n\t"  \
+    "add %[" sum "], %[" sum "], %[column]\n\t"            \
+    "asr %[" sum "], %[" sum "], %[a]\n\t"                 \
     "ssat %[" sum "], #8, %[" sum "], asr #1\n\t"
-#define TINYAUDIO_NN_FINISH(one)                                                        \
-    "ldrd %[x], %[y], [%[stream]], #8\n\t"                                              \
-    "ldr %[b], [%[stream]], #4\n\t"                                                     \
-    "vmov %[column], %[offset]\n\t"                                                     \
-    "uxtb %[a], %[b]\n\t"                                                               \
-    "lsl %[column], %[column], %[a]\n\t"                                                \
-    one("p0a", "x") one("p1a", "x") one("p2a", "x") one("p3a", "x")                     \
-    "vmov %[column], %[offset]\n\t"                                                     \
-    "uxtb %[a], %[b], ror #8\n\t"                                                       \
-    "lsl %[column], %[column], %[a]\n\t"                                                \
-    one("p0b", "y") one("p1b", "y") one("p2b", "y") one("p3b", "y")                     \
-    "vmov %[x], %[output]\n\t"                                                          \
-    "strb %[p0a], [%[x]]\n\t"                                                           \
-    "strb %[p0b], [%[x], #1]\n\t"                                                       \
-    "strb %[p1a], [%[x], #%c[step]]\n\t"                                                \
-    "strb %[p1b], [%[x], #%c[step] + 1]\n\t"                                            \
-    "strb %[p2a], [%[x], #2 * %c[step]]\n\t"                                            \
-    "strb %[p2b], [%[x], #2 * %c[step] + 1]\n\t"                                        \
-    "strb %[p3a], [%[x], #3 * %c[step]]\n\t"                                            \
-    "strb %[p3b], [%[x], #3 * %c[step] + 1]\n\t"                                        \
-    "add %[x], %[x], #2\n\t"                                                            \
-    "vmov %[output], %[x]\n\t"                                                          \
-    "vmov %[y], %[stream_end]\n\t"                                                      \
-    "cmp %[y], %[stream]\n\t"                                                           \
-    "bne 1b\n\t"
+#define TINYAUDIO_NN_DOUBLE(sum) "lsl %[" sum "], %[" sum "], #1\n\t"
+#define TINYAUDIO_NN_UNFOLD(pixel)                        \
+    "sub %[" pixel "b], %[" pixel "b], %[" pixel "a]\n\t" \
+    "asr %[" pixel "b], %[" pixel "b], #7\n\t"
+#define TINYAUDIO_NN_CLAMPED_A(sum) TINYAUDIO_NN_CLAMPED(sum, "x")
+#define TINYAUDIO_NN_CLAMPED_B(sum) TINYAUDIO_NN_CLAMPED(sum, "y")
+#define TINYAUDIO_NN_ROUNDED_A(sum) TINYAUDIO_NN_ROUNDED(sum, "x")
+#define TINYAUDIO_NN_ROUNDED_B(sum) TINYAUDIO_NN_ROUNDED(sum, "y")
+#define TINYAUDIO_NN_UNFOLD_ALL(others) TINYAUDIO_NN_UNFOLD("p0") others(TINYAUDIO_NN_UNFOLD)
+#define TINYAUDIO_NN_DOUBLED_SUMS(each, one_a, one_b)     \
+    each(TINYAUDIO_NN_DOUBLE, "a")                        \
+    "ldrd %[x], %[y], [%[stream]], #8\n\t"                \
+    "ldr %[b], [%[stream]], #4\n\t"                       \
+    "vmov %[column], %[offset]\n\t"                       \
+    "uxtb %[a], %[b]\n\t"                                 \
+    "lsl %[column], %[column], %[a]\n\t" each(one_a, "a") \
+    "vmov %[column], %[offset]\n\t"                       \
+    "uxtb %[a], %[b], ror #8\n\t"                         \
+    "lsl %[column], %[column], %[a]\n\t" each(one_b, "b")
+#define TINYAUDIO_NN_CLAMPED_SUMS(each) TINYAUDIO_NN_DOUBLED_SUMS(each, TINYAUDIO_NN_CLAMPED_A, TINYAUDIO_NN_CLAMPED_B)
+#define TINYAUDIO_NN_ROUNDED_SUMS(each) TINYAUDIO_NN_DOUBLED_SUMS(each, TINYAUDIO_NN_ROUNDED_A, TINYAUDIO_NN_ROUNDED_B)
+#define TINYAUDIO_NN_DOUBLE_B(each) each(TINYAUDIO_NN_DOUBLE, "b")
 
-#define TINYAUDIO_NN_PAIRS(load, unfold, one)                                                                                        \
-    __asm__ volatile(TINYAUDIO_NN_START TINYAUDIO_NN_STEPS(load) unfold TINYAUDIO_NN_FINISH(one)                                    \
-                     : [p0a] "=&r"(p0a), [p0b] "=&r"(p0b), [p1a] "=&r"(p1a), [p1b] "=&r"(p1b), [p2a] "=&r"(p2a),              \
-                       [p2b] "=&r"(p2b), [p3a] "=&r"(p3a), [p3b] "=&r"(p3b), [stream] "+r"(stream), [column] "=&r"(column),   \
-                       [a] "=&r"(a), [b] "=&r"(b), [x] "=&r"(x), [y] "=&r"(y), [output] "+t"(output), [loop_end] "=&t"(end)   \
-                     : [columns] "t"(columns), [stream_end] "t"(stream_end), [offset] "t"(offset),                              \
-                       [loops] "n"(kLoops), [rest] "n"(kSteps - 8 * kLoops), [loop_bytes] "n"(kLoops * 8 * kStepBytes),      \
-                       [step] "n"(kStep)                                                                                     \
+#define TINYAUDIO_NN_SUMS [p0a] "=&r"(p0a), [p0b] "=&r"(p0b), [p1a] "=&r"(p1a), [p1b] "=&r"(p1b), [p2a] "=&r"(p2a), [p2b] "=&r"(p2b)
+#define TINYAUDIO_NN_PAIRS(pixels, prepare, steps, finish, extra_1, extra_2)                                                                                    \
+    __asm__ volatile("1:\n\t" TINYAUDIO_NN_BIAS(TINYAUDIO_NN_OTHERS_##pixels) "vmov %[column], %[columns]\n\t" steps prepare finish(TINYAUDIO_NN_EACH_##pixels) \
+                         TINYAUDIO_NN_END(TINYAUDIO_NN_STORE_##pixels)                                                                                          \
+                     : TINYAUDIO_NN_SUMS, extra_1, extra_2, [stream] "+r"(stream), [column] "=&r"(column), [a] "=&r"(a),                                        \
+                       [b] "=&r"(b), [x] "=&r"(x), [y] "=&r"(y), [output] "+t"(output), [loop_end] "=&t"(end)                                                   \
+                     : [columns] "t"(columns), [stream_end] "t"(stream_end), [offset] "t"(offset), [loops] "n"(kLoops),                                         \
+                       [rest] "n"(kSteps - kUnrolled * kLoops), [loop_bytes] "n"(kLoops * kUnrolled * kStepBytes),                                              \
+                       [unrolled] "n"(kUnrolled), [step] "n"(kStep), [shift] "n"(Shape::kShift)                                                                 \
                      : "cc", "memory")
+#define TINYAUDIO_NN_FOUR(prepare, format, finish)                                                                                 \
+    TINYAUDIO_NN_PAIRS(4, prepare, TINYAUDIO_NN_STEPS(format(TINYAUDIO_NN_STEP_4), TINYAUDIO_NN_TWO(format(TINYAUDIO_NN_STEP_4))), \
+                       finish, [p3a] "=&r"(p3a), [p3b] "=&r"(p3b))
+#define TINYAUDIO_NN_THREE(prepare, format, finish)                                                 \
+    TINYAUDIO_NN_PAIRS(3, prepare, TINYAUDIO_NN_STEPS(format(TINYAUDIO_NN_STEP_3), format##_TWICE), \
+                       finish, [z] "=&r"(z), [w] "=&r"(w))
 
-// multiply_columns of columns.h for four pixels, an even number of channels and a requantization that ends in SSAT.
-template <typename Shape, int32_t kStep>
-struct FourPixels {
+// All pairs of channels of a block, as the Shape says.
+#define TINYAUDIO_NN_FORMATS(block, each, others)                                                   \
+    if constexpr (Shape::kWeights == WeightFormat::kWide) {                                         \
+        if constexpr (kClamped) {                                                                   \
+            block(, TINYAUDIO_NN_WIDE, TINYAUDIO_NN_FINE_SUMS);                                     \
+        } else {                                                                                    \
+            block(, TINYAUDIO_NN_WIDE, TINYAUDIO_NN_FINE_SIGNED_SUMS);                              \
+        }                                                                                           \
+    } else if constexpr (Shape::kWeights == WeightFormat::kFolded) {                                \
+        if constexpr (kClamped) {                                                                   \
+            block(TINYAUDIO_NN_UNFOLD_ALL(others), TINYAUDIO_NN_FOLDED, TINYAUDIO_NN_CLAMPED_SUMS); \
+        } else {                                                                                    \
+            block(TINYAUDIO_NN_UNFOLD_ALL(others), TINYAUDIO_NN_FOLDED, TINYAUDIO_NN_ROUNDED_SUMS); \
+        }                                                                                           \
+    } else if constexpr (kClamped) {                                                                \
+        block(TINYAUDIO_NN_DOUBLE_B(each), TINYAUDIO_NN_BYTES, TINYAUDIO_NN_CLAMPED_SUMS);          \
+    } else {                                                                                        \
+        block(TINYAUDIO_NN_DOUBLE_B(each), TINYAUDIO_NN_BYTES, TINYAUDIO_NN_ROUNDED_SUMS);          \
+    }
+
+// multiply_columns of columns.h for three or four pixels, an even number of channels and a requantization that ends in SSAT.
+template <typename Shape, int32_t kPixels, int32_t kStep>
+struct PixelBlock {
     static constexpr int32_t kSteps = Shape::kDepth / 2;
+    static constexpr int32_t kUnrolled = kSteps < 64 ? 8 : 16;
     static constexpr int32_t kStepBytes = Shape::kWeights == WeightFormat::kWide ? 8 : 4;
-    static constexpr int32_t kLoops = kSteps < 16 ? 0 : kSteps / 8;  // few steps are written out
-    static constexpr bool kFits = Shape::kOutputChannels % 2 == 0 && Shape::kRequantization != Requantization::kGeneral &&
-                                  Shape::kActivationMin == -128 && Shape::kActivationMax == 127 && 3 * kStep < 4095 &&
-                                  kLoops * 8 * kStepBytes < 4096;
+    static constexpr int32_t kLoops = kSteps <= 16 ? 0 : kSteps / kUnrolled;  // few steps are written out
+    static constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
+    static constexpr bool kFits = (kPixels == 3 || kPixels == 4) && Shape::kOutputChannels % 2 == 0 &&
+                                  Shape::kRequantization != Requantization::kGeneral && Shape::kActivationMin == -128 &&
+                                  Shape::kActivationMax == 127 && (kPixels - 1) * kStep < 4095 &&
+                                  kLoops * kUnrolled * kStepBytes < 4096;
 
     // Not cloned for constant arguments: they would come from a literal pool, which the repeated instructions put out of
     // reach without the compiler seeing it.
     static __attribute__((noinline, noclone)) void multiply(const int16_t* columns, const int32_t* stream, int8_t* output) {
-        constexpr int32_t kPairWords = 5 + kSteps * kStepBytes / 4;
+        constexpr int32_t kPairWords = (Shape::kWeights == WeightFormat::kWide ? 6 : 5) + kSteps * kStepBytes / 4;
         const int32_t* const stream_end = stream + Shape::kOutputChannels / 2 * kPairWords;
-        int32_t p0a, p0b, p1a, p1b, p2a, p2b, p3a, p3b;
-        uint32_t column, a, b, x, y;
+        int32_t p0a, p0b, p1a, p1b, p2a, p2b;
+        uint32_t column, a, b;
         float end;
         int32_t offset = 2 * Shape::kOutputZeroPoint + 1;
         __asm__("" : "+r"(offset));  // nor this from there
-        constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
-        if constexpr (Shape::kWeights == WeightFormat::kWide) {
-            if constexpr (kClamped) {
-                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, , TINYAUDIO_NN_CLAMPED);
-            } else {
-                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_WIDE, , TINYAUDIO_NN_ROUNDED);
-            }
-        } else if constexpr (Shape::kWeights == WeightFormat::kFolded) {
-            if constexpr (kClamped) {
-                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_FOLDED, TINYAUDIO_NN_UNFOLD_ALL, TINYAUDIO_NN_CLAMPED);
-            } else {
-                TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_FOLDED, TINYAUDIO_NN_UNFOLD_ALL, TINYAUDIO_NN_ROUNDED);
-            }
-        } else if constexpr (kClamped) {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, , TINYAUDIO_NN_CLAMPED);
+        if constexpr (kPixels == 4) {
+            int32_t p3a, p3b;
+            uint32_t x, y;
+            TINYAUDIO_NN_FORMATS(TINYAUDIO_NN_FOUR, TINYAUDIO_NN_EACH_4, TINYAUDIO_NN_OTHERS_4)
         } else {
-            TINYAUDIO_NN_PAIRS(TINYAUDIO_NN_LOAD_BYTES, , TINYAUDIO_NN_ROUNDED);
+            uint32_t w;
+            register uint32_t x __asm__("r8");  // LDM wants them in this order
+            register uint32_t y __asm__("r9");
+            register uint32_t z __asm__("r10");
+            TINYAUDIO_NN_FORMATS(TINYAUDIO_NN_THREE, TINYAUDIO_NN_EACH_3, TINYAUDIO_NN_OTHERS_3)
         }
     }
 };
 
-#undef TINYAUDIO_NN_LOAD_BYTES
-#undef TINYAUDIO_NN_LOAD_FOLDED
-#undef TINYAUDIO_NN_UNFOLD
-#undef TINYAUDIO_NN_UNFOLD_ALL
-#undef TINYAUDIO_NN_LOAD_WIDE
-#undef TINYAUDIO_NN_STEP
-#undef TINYAUDIO_NN_START
+#undef TINYAUDIO_NN_STEP_4
+#undef TINYAUDIO_NN_STEP_3
+#undef TINYAUDIO_NN_WIDE
+#undef TINYAUDIO_NN_BYTES
+#undef TINYAUDIO_NN_FOLDED
+#undef TINYAUDIO_NN_BYTES_TWICE
+#undef TINYAUDIO_NN_FOLDED_TWICE
+#undef TINYAUDIO_NN_WIDE_TWICE
+#undef TINYAUDIO_NN_TWO
 #undef TINYAUDIO_NN_STEPS
 #undef TINYAUDIO_NN_CLAMPED
 #undef TINYAUDIO_NN_ROUNDED
-#undef TINYAUDIO_NN_FINISH
+#undef TINYAUDIO_NN_DOUBLE
+#undef TINYAUDIO_NN_UNFOLD
+#undef TINYAUDIO_NN_CLAMPED_A
+#undef TINYAUDIO_NN_CLAMPED_B
+#undef TINYAUDIO_NN_ROUNDED_A
+#undef TINYAUDIO_NN_ROUNDED_B
+#undef TINYAUDIO_NN_UNFOLD_ALL
+#undef TINYAUDIO_NN_DOUBLED_SUMS
+#undef TINYAUDIO_NN_CLAMPED_SUMS
+#undef TINYAUDIO_NN_ROUNDED_SUMS
+#undef TINYAUDIO_NN_DOUBLE_B
+#undef TINYAUDIO_NN_SUMS
 #undef TINYAUDIO_NN_PAIRS
+#undef TINYAUDIO_NN_FOUR
+#undef TINYAUDIO_NN_THREE
+#undef TINYAUDIO_NN_FORMATS
 
 }  // namespace nn
 }  // namespace tinyaudio

@@ -33,7 +33,16 @@ inline __m256i multiply_high_doubled(__m256i a, __m256i b) {
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xAA);
 }
 
-// Requantizer for eight channels. The result is eight int8, in the lower half.
+// Eight int8, in the lower half.
+template <typename Shape>
+inline __m128i clamp_to_bytes(__m256i values) {
+    values = _mm256_max_epi32(values, _mm256_set1_epi32(Shape::kActivationMin));
+    values = _mm256_min_epi32(values, _mm256_set1_epi32(Shape::kActivationMax));
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+    return _mm_packs_epi16(words, words);
+}
+
+// Requantizer for eight accumulators, each with its own constants. The result is eight int8, in the lower half.
 template <typename Shape>
 class EightRequantizers {
 public:
@@ -54,11 +63,7 @@ public:
         if constexpr (Shape::kRequantization == Requantization::kRounded) {
             scaled = _mm256_add_epi32(scaled, _mm256_srai_epi32(scaled, 31));
         }
-        scaled = _mm256_srav_epi32(_mm256_add_epi32(scaled, addends_), right_shifts_);
-        scaled = _mm256_max_epi32(scaled, _mm256_set1_epi32(Shape::kActivationMin));
-        scaled = _mm256_min_epi32(scaled, _mm256_set1_epi32(Shape::kActivationMax));
-        const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(scaled), _mm256_extracti128_si256(scaled, 1));
-        return _mm_packs_epi16(words, words);
+        return clamp_to_bytes<Shape>(_mm256_srav_epi32(_mm256_add_epi32(scaled, addends_), right_shifts_));
     }
 
 private:
@@ -81,6 +86,33 @@ private:
     __m256i multipliers_;
     __m256i right_shifts_;
     __m256i addends_;
+};
+
+// FineRequantizer for eight accumulators, each with its own constants.
+template <typename Shape>
+class EightFineRequantizers {
+public:
+    EightFineRequantizers(__m256i multipliers, __m256i addends, int32_t shift)
+        : multipliers_(multipliers), addends_(addends), shift_(_mm_cvtsi32_si128(shift)) {
+        const __m256i lowest = _mm256_and_si256(addends, _mm256_sub_epi32(_mm256_setzero_si256(), addends));
+        twice_lowest_ = _mm256_slli_epi32(lowest, 1);
+    }
+
+    __m128i operator()(__m256i scaled) const {
+        const __m256i even = _mm256_mul_epi32(scaled, multipliers_);
+        const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(scaled, 32), _mm256_srli_epi64(multipliers_, 32));
+        __m256i values = _mm256_add_epi32(_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA), addends_);
+        if constexpr (Shape::kRequantization != Requantization::kClampedAtZeroPoint) {
+            values = _mm256_sub_epi32(values, _mm256_and_si256(_mm256_srai_epi32(scaled, 31), twice_lowest_));
+        }
+        return clamp_to_bytes<Shape>(_mm256_sra_epi32(values, shift_));
+    }
+
+private:
+    __m256i multipliers_;
+    __m256i addends_;
+    __m256i twice_lowest_;
+    __m128i shift_;
 };
 
 }  // namespace nn

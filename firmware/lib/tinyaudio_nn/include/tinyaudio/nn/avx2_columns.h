@@ -1,4 +1,4 @@
-// Columns times weights with AVX2: multiply_channel_pair of columns.h for four pixels.
+// Columns times weights with AVX2: multiply_channel_pair of columns.h for three and four pixels.
 #pragma once
 
 #include "tinyaudio/nn/avx2.h"
@@ -27,53 +27,66 @@ inline __m256i multiply_step(__m256i sums, const int16_t* columns, __m256i weigh
     return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_broadcastsi128_si256(load_128(columns)), weights));
 }
 
-// Four steps; two sums, so that no addition waits for the one before.
+// Four steps; two sums, so that no addition waits for the one before. Of three pixels the fourth place is of no use.
+template <int32_t kPixels>
 inline void multiply_four_steps(__m256i (&sums)[2], const int16_t* columns, __m256i weights) {
     sums[0] = multiply_step(sums[0], columns, _mm256_shuffle_epi32(weights, 0x00));
-    sums[1] = multiply_step(sums[1], columns + 8, _mm256_shuffle_epi32(weights, 0x55));
-    sums[0] = multiply_step(sums[0], columns + 16, _mm256_shuffle_epi32(weights, 0xAA));
-    sums[1] = multiply_step(sums[1], columns + 24, _mm256_shuffle_epi32(weights, 0xFF));
+    sums[1] = multiply_step(sums[1], columns + 2 * kPixels, _mm256_shuffle_epi32(weights, 0x55));
+    sums[0] = multiply_step(sums[0], columns + 4 * kPixels, _mm256_shuffle_epi32(weights, 0xAA));
+    sums[1] = multiply_step(sums[1], columns + 6 * kPixels, _mm256_shuffle_epi32(weights, 0xFF));
 }
 
-// Four pixels of a pair of channels: sums of the first one's pixels, then of the second one's. `Pair`: ChannelPair of columns.h.
-template <typename Shape, typename Pair>
-inline __m256i accumulate_four_pixels(const int16_t* columns, const Pair& pair) {
+// Up to four pixels of a pair of channels: sums of the first one's pixels in the lower half, of the second one's in the upper.
+// `Pair`: ChannelPair of columns.h.
+template <typename Shape, int32_t kPixels, typename Pair>
+inline __m256i accumulate_few_pixels(const int16_t* columns, const Pair& pair) {
     constexpr int32_t kSteps = Shape::kDepth / 2;
     constexpr int32_t kStepWords = Pair::kWeightWords / kSteps;
-    constexpr int32_t kRest = kSteps % 4;
+    constexpr int32_t kWhole = (kPixels == 4 ? kSteps : kSteps - 1) / 4;  // three pixels are read as four: not up to the end
+    constexpr int32_t kRest = kSteps - 4 * kWhole;
     const int32_t* weights = pair.weights();
     __m256i sums[2] = {_mm256_set_m128i(_mm_set1_epi32(pair.bias(1)), _mm_set1_epi32(pair.bias(0))), _mm256_setzero_si256()};
-    for (int32_t step = 0; step + 4 <= kSteps; step += 4) {
-        multiply_four_steps(sums, columns, load_four_steps<Shape::kWeights>(weights));
+    for (int32_t group = 0; group < kWhole; ++group) {
+        multiply_four_steps<kPixels>(sums, columns, load_four_steps<Shape::kWeights>(weights));
         weights += 4 * kStepWords;
-        columns += 32;
+        columns += 8 * kPixels;
     }
     if constexpr (kRest != 0) {
         int32_t last_weights[4 * kStepWords] = {};
         int16_t last_columns[32] = {};
         memcpy(last_weights, weights, kRest * kStepWords * sizeof(int32_t));
-        memcpy(last_columns, columns, kRest * 8 * sizeof(int16_t));
-        multiply_four_steps(sums, last_columns, load_four_steps<Shape::kWeights>(last_weights));
+        memcpy(last_columns, columns, kRest * 2 * kPixels * sizeof(int16_t));
+        multiply_four_steps<kPixels>(sums, last_columns, load_four_steps<Shape::kWeights>(last_weights));
     }
     return _mm256_add_epi32(sums[0], sums[1]);
 }
 
-// See multiply_channel_pair.
-template <typename Shape, int32_t kStep, typename Pair>
-inline void multiply_four_pixels(const int16_t* columns, const Pair& pair, bool has_second, int8_t* output) {
-    const __m256i sums = accumulate_four_pixels<Shape>(columns, pair);
+// A constant of the first channel in the lower half, of the second one in the upper.
+inline __m256i two_channels(int32_t first, int32_t second) { return _mm256_set_m128i(_mm_set1_epi32(second), _mm_set1_epi32(first)); }
+
+template <typename Shape, typename Pair>
+inline __m128i requantize_two_channels(__m256i sums, const Pair& pair) {
     const int32_t* const behind = pair.behind_weights();
-    const __m256i multipliers = _mm256_set_m128i(_mm_set1_epi32(behind[1]), _mm_set1_epi32(behind[0]));
-    const __m256i right_shifts = _mm256_set_m128i(_mm_set1_epi32(pair.right_shift(1)), _mm_set1_epi32(pair.right_shift(0)));
-    const __m128i bytes = EightRequantizers<Shape>(multipliers, right_shifts)(sums);
-    const uint64_t values = static_cast<uint64_t>(_mm_cvtsi128_si64(bytes));
+    if constexpr (Pair::kFine) {
+        return EightFineRequantizers<Shape>(two_channels(behind[0], behind[2]), two_channels(behind[1], behind[3]), Shape::kShift)(sums);
+    } else {
+        const __m256i right_shifts = two_channels(static_cast<int8_t>(behind[2]) + 1, static_cast<int8_t>(behind[2] >> 8) + 1);
+        return EightRequantizers<Shape>(two_channels(behind[0], behind[1]), right_shifts)(sums);
+    }
+}
+
+// See multiply_channel_pair.
+template <typename Shape, int32_t kPixels, int32_t kStep, typename Pair>
+inline void multiply_few_pixels(const int16_t* columns, const Pair& pair, bool has_second, int8_t* output) {
+    const __m256i sums = accumulate_few_pixels<Shape, kPixels>(columns, pair);
+    const uint64_t values = static_cast<uint64_t>(_mm_cvtsi128_si64(requantize_two_channels<Shape>(sums, pair)));
 #pragma GCC unroll 4
-    for (int32_t pixel = 0; pixel < 4; ++pixel) {
+    for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
         output[pixel * kStep] = static_cast<int8_t>(values >> (8 * pixel));
     }
     if (Shape::kOutputChannels % 2 == 0 || has_second) {
 #pragma GCC unroll 4
-        for (int32_t pixel = 0; pixel < 4; ++pixel) {
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
             output[pixel * kStep + 1] = static_cast<int8_t>(values >> (8 * pixel + 32));
         }
     }

@@ -7,6 +7,8 @@
 //                                 kFolded: int16 256 b0 + a0, 256 b1 + a1, and instead of bias b 256 (bias b) + bias a
 //   int32 multiplier a, b         Q31, 0 or 2^30 to 2^31 - 1
 //   int8 right shift a - 1, b - 1, 0, 0
+// kWide: weights and bias times 2^j of the channel, and behind the weights, see FineRequantizer:
+//   int32 multiplier a, addend a, multiplier b, addend b
 // An odd last channel has a twin of zeros.
 #pragma once
 
@@ -20,7 +22,7 @@
 namespace tinyaudio {
 namespace nn {
 
-constexpr int32_t kBlockPixels = 4;  // 4 pixels x 2 channels: what fits the registers of Armv7E-M
+constexpr int32_t kBlockPixels = 4;  // at most: 4 pixels x 2 channels fit the registers of Armv7E-M
 
 // Spread `count` int8 of one pixel over its places in a block of kPixels columns. Of each four values the inner two
 // change places: that is the order in which SXTB16 unpacks them, and the weights are packed in the same order.
@@ -57,15 +59,22 @@ template <typename Shape>
 struct ChannelPair {
     static constexpr bool kFolded = Shape::kWeights == WeightFormat::kFolded;
     static constexpr int32_t kWeightWords = Shape::kWeights == WeightFormat::kWide ? Shape::kDepth : Shape::kDepth / 2;
-    static constexpr int32_t kWords = 2 + kWeightWords + 3;
+    static constexpr bool kFine = Shape::kWeights == WeightFormat::kWide;
+    static constexpr int32_t kWords = 2 + kWeightWords + (kFine ? 4 : 3);
 
     const int32_t* words;
 
     int32_t bias(int32_t lane) const { return kFolded && lane == 1 ? (words[1] - words[0]) >> 8 : words[lane]; }
     const int32_t* weights() const { return words + 2; }
     const int32_t* behind_weights() const { return words + 2 + kWeightWords; }
-    int32_t right_shift(int32_t lane) const { return static_cast<int8_t>(behind_weights()[2] >> (8 * lane)) + 1; }
-    Requantizer<Shape> requantizer(int32_t lane) const { return {behind_weights()[lane], right_shift(lane)}; }
+    auto requantizer(int32_t lane) const {
+        const int32_t* const behind = behind_weights();
+        if constexpr (kFine) {
+            return FineRequantizer<Shape>(behind[2 * lane], behind[2 * lane + 1], Shape::kShift);
+        } else {
+            return Requantizer<Shape>(behind[lane], static_cast<int8_t>(behind[2] >> (8 * lane)) + 1);
+        }
+    }
 };
 
 // Two values of the depth for channels a and b, as two int16 each.
@@ -107,8 +116,8 @@ template <typename Shape, int32_t kPixels, int32_t kStep>
 __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, const int32_t* words, bool has_second, int8_t* output) {
     const ChannelPair<Shape> pair{words};
 #if TINYAUDIO_NN_AVX2
-    if constexpr (kPixels == 4) {
-        return multiply_four_pixels<Shape, kStep>(columns, pair, has_second, output);
+    if constexpr (kPixels == 3 || kPixels == 4) {
+        return multiply_few_pixels<Shape, kPixels, kStep>(columns, pair, has_second, output);
     }
 #endif
     int32_t accumulators[kPixels][2];
@@ -118,13 +127,13 @@ __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, con
         accumulators[pixel][1] = pair.bias(1);
     }
     accumulate_pair<Shape, kPixels>(columns, pair.weights(), accumulators);
-    const Requantizer<Shape> first = pair.requantizer(0);
+    const auto first = pair.requantizer(0);
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
         output[pixel * kStep] = first(accumulators[pixel][0]);
     }
     if (Shape::kOutputChannels % 2 == 0 || has_second) {
-        const Requantizer<Shape> second = pair.requantizer(1);
+        const auto second = pair.requantizer(1);
 #pragma GCC unroll 4
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
             output[pixel * kStep + 1] = second(accumulators[pixel][1]);
@@ -133,18 +142,59 @@ __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, con
 }
 
 // All output channels of a block of kPixels pixels, kStep values apart.
-// Shape: kDepth (even), kOutputChannels, kWeights, and Requantizer's.
+// Shape: kDepth (even), kOutputChannels, kWeights, kShift (kWide: all channels'; else 0), and Requantizer's.
 template <typename Shape, int32_t kPixels, int32_t kStep = Shape::kOutputChannels>
 inline void multiply_columns(const int16_t* columns, const int32_t* stream, int8_t* output) {
 #if TINYAUDIO_NN_ASSEMBLY
-    if constexpr (kPixels == 4 && FourPixels<Shape, kStep>::kFits) {
-        return FourPixels<Shape, kStep>::multiply(columns, stream, output);
+    if constexpr (PixelBlock<Shape, kPixels, kStep>::kFits) {
+        return PixelBlock<Shape, kPixels, kStep>::multiply(columns, stream, output);
     }
 #endif
     for (int32_t channel = 0; channel < Shape::kOutputChannels; channel += 2) {
         const bool has_second = channel + 1 < Shape::kOutputChannels;
         multiply_channel_pair<Shape, kPixels, kStep>(columns, stream, has_second, output + channel);
         stream += ChannelPair<Shape>::kWords;
+    }
+}
+
+// Into which blocks a run of kPixels pixels falls: of four or three pixels, whichever is faster for this depth, so that no
+// pixel is left over wherever the number allows; what is left over comes last, without assembly.
+template <typename Shape, int32_t kPixels>
+struct Blocks {
+    static constexpr bool kPreferThree = Shape::kDepth >= 96;
+    static constexpr int32_t kRest = kPixels % (kPreferThree ? 3 : 4);
+    // With three preferred, each pixel too many makes a three a four; with four preferred, each one lacking a four a three.
+    static constexpr int32_t kMost = kPixels / (kPreferThree ? 3 : 4) + (!kPreferThree && kRest != 0 ? 1 : 0);
+    static constexpr int32_t kOther = kPreferThree ? kRest : (4 - kRest) % 4;
+    static constexpr bool kEven = kOther <= kMost;  // else one, two or five pixels, or so few
+    static constexpr int32_t kFours = kEven ? (kPreferThree ? kOther : kMost - kOther) : kPixels / 4;
+    static constexpr int32_t kThrees = kEven ? (kPreferThree ? kMost - kOther : kOther) : 0;
+    static constexpr int32_t kTail = kPixels - 4 * kFours - 3 * kThrees;
+};
+
+// A number as a type: so a lambda can take it as a template argument.
+template <int32_t kNumber>
+struct Constant {
+    static constexpr int32_t kValue = kNumber;
+};
+
+// Call block(first pixel, Constant<pixels>) for each block of a run.
+template <typename Shape, int32_t kPixels, typename Block>
+inline void for_each_block(const Block& block) {
+    using Run = Blocks<Shape, kPixels>;
+    int32_t pixel = 0;
+    if constexpr (Run::kFours != 0) {
+        for (; pixel < 4 * Run::kFours; pixel += 4) {
+            block(pixel, Constant<4>());
+        }
+    }
+    if constexpr (Run::kThrees != 0) {
+        for (; pixel < 4 * Run::kFours + 3 * Run::kThrees; pixel += 3) {
+            block(pixel, Constant<3>());
+        }
+    }
+    if constexpr (Run::kTail != 0) {
+        block(pixel, Constant<Run::kTail>());
     }
 }
 

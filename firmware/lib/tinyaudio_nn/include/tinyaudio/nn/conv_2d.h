@@ -33,11 +33,21 @@ inline void gather_values(const int8_t* source, int32_t count, int32_t depth, in
             target[2 * kPixels * pair] = target[2 * kPixels * pair + 1] = Shape::kInputZeroPoint;
         }
     } else {
+        const auto value = [source](int32_t index) { return source != nullptr ? source[index] : static_cast<int8_t>(Shape::kInputZeroPoint); };
+        int16_t* pair = column + depth / 2 * 2 * kPixels;
+        int32_t index = depth % 2;
+        if (index != 0) {
+            pair[1] = value(0);
+            pair += 2 * kPixels;
+        }
 #pragma GCC unroll 4
-        for (int32_t index = 0; index < count; ++index) {
-            const int32_t place = depth + index;
-            const int32_t value = source != nullptr ? source[index] : Shape::kInputZeroPoint;
-            column[place / 2 * 2 * kPixels + place % 2] = static_cast<int16_t>(value);
+        for (; index + 2 <= count; index += 2) {
+            pair[0] = value(index);
+            pair[1] = value(index + 1);
+            pair += 2 * kPixels;
+        }
+        if (index < count) {
+            pair[0] = value(index);
         }
     }
 }
@@ -101,14 +111,9 @@ void conv_2d(const int8_t* input, int8_t* output, const int32_t* stream, void* c
     int16_t* const block = static_cast<int16_t*>(columns);
     for (int32_t y = 0; y < Shape::kOutputHeight; y += kRunRows) {
         int8_t* const run = output + y * Shape::kOutputRowStep;
-        int32_t pixel = 0;
-        for (; pixel + kBlockPixels <= kRunPixels; pixel += kBlockPixels) {
-            conv_2d_block<Shape, kBlockPixels>(input, y, pixel, run, stream, block);
-        }
-        constexpr int32_t kTail = kRunPixels % kBlockPixels;
-        if constexpr (kTail != 0) {
-            conv_2d_block<Shape, kTail>(input, y, pixel, run, stream, block);
-        }
+        for_each_block<Shape, kRunPixels>([&](int32_t pixel, auto pixels) {
+            conv_2d_block<Shape, decltype(pixels)::kValue>(input, y, pixel, run, stream, block);
+        });
     }
 }
 

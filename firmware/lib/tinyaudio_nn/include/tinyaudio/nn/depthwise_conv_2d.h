@@ -6,7 +6,6 @@
 
 #include <stdint.h>
 
-#include "tinyaudio/nn/armv7em_depthwise.h"
 #include "tinyaudio/nn/avx2_depthwise.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
@@ -36,12 +35,6 @@ struct DepthwiseRows {
     static constexpr bool kByEight = TINYAUDIO_NN_AVX2 != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 8 == 0 &&
                                      kPositions * Shape::kInputChannels <= 32768;
     static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && kGrouped && kPositions <= kUnrolledPositions;
-    // Blocks of four pixels in assembly: 3x3, inputs within reach of LDR, and a requantization that ends in SSAT.
-    static constexpr bool kInBlocks = TINYAUDIO_NN_ASSEMBLY != 0 && kByPair && Shape::kKernelHeight == 3 && Shape::kKernelWidth == 3 &&
-                                      Shape::kDilationWidth == 1 && (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
-                                      2 * (3 * Shape::kStrideWidth + 2) * Shape::kInputChannels <= 4095 &&
-                                      Shape::kRequantization != Requantization::kGeneral && Shape::kActivationMin == -128 &&
-                                      Shape::kActivationMax == 127 && Shape::kOutputWidth >= 4;
 };
 
 // The first channel of a pair, and how far the second one is from it.
@@ -214,25 +207,9 @@ __attribute__((noinline)) void depthwise_pixels(const int16_t* const* rows, int3
     }
 }
 
-#if TINYAUDIO_NN_ASSEMBLY
-// The blocks of four pixels of one output row.
+// One output row, two channels and up to four pixels at a time.
 template <typename Shape>
-inline void depthwise_blocks_of_row(const int16_t* const* rows, int8_t* output, const DepthwisePair* pairs) {
-    constexpr int32_t kPixels = Shape::kOutputWidth / 4 * 4;
-    constexpr int32_t kInputs = kPixels * Shape::kStrideWidth * Shape::kInputChannels;
-    const DepthwiseRow row = {
-        {rows[0], rows[1], rows[2]},       rows[0] + kInputs, output, 2 * Shape::kOutputZeroPoint + 1, 2 * kInputs,
-        kPixels * Shape::kInputChannels, pairs + Shape::kInputChannels / 2,
-    };
-    constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
-    depthwise_blocks<Shape::kStrideWidth, Shape::kInputChannels, kClamped>(row, pairs);
-}
-#endif
-
-// One output row, two channels and up to four pixels at a time. `pairs`: prepared, where blocks are in assembly.
-template <typename Shape>
-inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights,
-                                  const void* pairs) {
+inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t* output, const ChannelWeights& weights) {
     using Rows = DepthwiseRows<Shape>;
     constexpr int32_t kBlocks = Shape::kOutputWidth / 4;
     constexpr int32_t kTail = Shape::kOutputWidth % 4;
@@ -240,15 +217,8 @@ inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t
     for (int32_t kernel_y = 0; kernel_y < Shape::kKernelHeight; ++kernel_y) {
         rows[kernel_y] = ring + (first_row + kernel_y * Shape::kDilationHeight) % Rows::kRows * Rows::kRowElements;
     }
-#if TINYAUDIO_NN_ASSEMBLY
-    if constexpr (Rows::kInBlocks && kBlocks > 0) {
-        depthwise_blocks_of_row<Shape>(rows, output, static_cast<const DepthwisePair*>(pairs));
-    }
-#else
-    static_cast<void>(pairs);
-#endif
     for (int32_t pair = 0; pair < Shape::kInputChannels / 2; ++pair) {
-        if constexpr (!Rows::kInBlocks && kBlocks > 0) {
+        if constexpr (kBlocks > 0) {
             for (int32_t x = 0; x < 4 * kBlocks; x += 4) {
                 depthwise_pixels<Shape, 4>(rows, x, pair, output, weights);
             }
@@ -262,18 +232,11 @@ inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t
 // Shape: sizes, strides, dilations, paddings, kChannelMultiplier, kInputZeroPoint, and Requantizer's.
 // Weights, for each pair of output channels (a, b) and of kernel positions (0, 1): a0 a1 b0 b1; padding holds zeros.
 // With a multiple of four channels and no multiplier, the pairs are (0, 2), (1, 3), (4, 6), (5, 7) ... Each row of a kernel 3 positions wide is padded to 4.
-// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements], and behind it, 4-byte aligned, 64 bytes for each two channels
-// where the kernel is 3x3 and each input channel has one output channel.
+// `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements].
 template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {
     using Rows = DepthwiseRows<Shape>;
     int16_t* const rows = static_cast<int16_t*>(ring);
-    void* const pairs = rows + Rows::kRows * Rows::kRowElements;
-#if TINYAUDIO_NN_ASSEMBLY
-    if constexpr (Rows::kInBlocks) {
-        prepare_depthwise_pairs(weights, Shape::kInputChannels, static_cast<DepthwisePair*>(pairs));
-    }
-#endif
 #if TINYAUDIO_NN_AVX2
     EightChannelWeights<Shape, Rows> unpacked = {};
     if constexpr (Rows::kByEight) {
@@ -292,7 +255,7 @@ void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights
         } else
 #endif
             if constexpr (Rows::kByPair) {
-            depthwise_row_by_pair<Shape>(rows, first_row, output, weights, pairs);
+            depthwise_row_by_pair<Shape>(rows, first_row, output, weights);
         } else {
             depthwise_row_plain<Shape>(rows, first_row, output, weights);
         }

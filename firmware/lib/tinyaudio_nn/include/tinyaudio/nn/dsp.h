@@ -84,6 +84,27 @@ inline int32_t smmlar(int32_t a, int32_t b, int32_t sum) {
     return result;
 }
 
+// (a * b + sum * 2^32) >> 32
+inline int32_t smmla(int32_t a, int32_t b, int32_t sum) {
+    int32_t result;
+    __asm__("smmla %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+// a.bottom below b.bottom
+inline uint32_t pack_bottoms(uint32_t a, uint32_t b) {
+    uint32_t result;
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
+// a.top below b.top
+inline uint32_t pack_tops(uint32_t a, uint32_t b) {
+    uint32_t result;
+    __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
 // value held within [-128, 127]
 inline int32_t ssat8(int32_t value) {
     int32_t result;
@@ -112,6 +133,9 @@ inline int32_t smmlar(int32_t a, int32_t b, int32_t sum) {
     const int64_t product = static_cast<int64_t>(a) * b + 0x80000000LL;
     return static_cast<int32_t>(product >> 32) + sum;
 }
+inline int32_t smmla(int32_t a, int32_t b, int32_t sum) { return static_cast<int32_t>((static_cast<int64_t>(a) * b) >> 32) + sum; }
+inline uint32_t pack_bottoms(uint32_t a, uint32_t b) { return join_halves(bottom_half(a), bottom_half(b)); }
+inline uint32_t pack_tops(uint32_t a, uint32_t b) { return join_halves(top_half(a), top_half(b)); }
 inline int32_t ssat8(int32_t value) { return value < -128 ? -128 : (value > 127 ? 127 : value); }
 
 #endif

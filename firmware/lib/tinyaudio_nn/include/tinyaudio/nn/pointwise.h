@@ -26,15 +26,10 @@ void pointwise_block(const int8_t* input, int8_t* output, const int32_t* stream,
 template <typename Shape>
 void pointwise(const int8_t* input, int8_t* output, const int32_t* stream, void* columns) {
     int16_t* const block = static_cast<int16_t*>(columns);
-    int32_t pixel = 0;
-    for (; pixel + kBlockPixels <= Shape::kPixels; pixel += kBlockPixels) {
-        pointwise_block<Shape, kBlockPixels>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels, stream,
-                                             block);
-    }
-    constexpr int32_t kTail = Shape::kPixels % kBlockPixels;
-    if constexpr (kTail != 0) {
-        pointwise_block<Shape, kTail>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels, stream, block);
-    }
+    for_each_block<Shape, Shape::kPixels>([&](int32_t pixel, auto pixels) {
+        pointwise_block<Shape, decltype(pixels)::kValue>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels,
+                                                         stream, block);
+    });
 }
 
 }  // namespace nn

@@ -90,5 +90,47 @@ private:
     int32_t addend_;
 };
 
+// The same in two or three instructions, for accumulators that carry j >= 2 bits behind the binary point (the weights and
+// the bias are scaled by 2^j). With x = accumulator * multiplier / 2^31, unscaled, the two roundings are
+//   floor((floor(x + 1/2) + 2^(s-1)) / 2^s) = floor((floor(x 2^(j-1)) + 2^(j-2) + 2^(s+j-2)) / 2^(s+j-1)),
+// because floors of integers' quotients nest, and SMMLA gives floor(x 2^(j-1)). A channel with a smaller right shift s may
+// have a larger j: so all channels of an operator can share the shift s + j - 1. Ties of negative values go down, by one of
+// the first rounding; below a clamp at the zero point nobody sees them.
+// The compiler proves: j >= 2, |scaled accumulator| < 2^31, and that the sum stays within int32.
+// addend: (2 * zero point + 1) * 2^(shift-1) + 2^(j-2); shift: s + j - 1.
+template <typename Shape>
+class FineRequantizer {
+public:
+    FineRequantizer(int32_t multiplier, int32_t addend, int32_t shift)
+        : multiplier_(multiplier), addend_(addend), shift_(shift), lowest_(addend & -addend) {}
+
+    static int32_t addend_of(int32_t shift, int32_t fraction_bits) {
+        return (2 * Shape::kOutputZeroPoint + 1) * (1 << (shift - 1)) + (1 << (fraction_bits - 2));
+    }
+
+    int8_t operator()(int32_t scaled) const {
+        int32_t addend = addend_;
+        if constexpr (Shape::kRequantization != Requantization::kClampedAtZeroPoint) {
+            addend += (scaled >> 31) * 2 * lowest_;
+        }
+        return clamp(smmla(scaled, multiplier_, addend) >> shift_);
+    }
+
+    int32_t multiplier() const { return multiplier_; }
+    int32_t addend() const { return addend_; }
+    int32_t shift() const { return shift_; }
+
+private:
+    static int8_t clamp(int32_t value) {
+        value = value < Shape::kActivationMin ? Shape::kActivationMin : value;
+        return static_cast<int8_t>(value > Shape::kActivationMax ? Shape::kActivationMax : value);
+    }
+
+    int32_t multiplier_;
+    int32_t addend_;
+    int32_t shift_;
+    int32_t lowest_;  // set bit of the addend: 2^(j-2)
+};
+
 }  // namespace nn
 }  // namespace tinyaudio
