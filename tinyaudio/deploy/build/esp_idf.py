@@ -77,8 +77,6 @@ def build_esp_idf_project(
         seconds=time.monotonic() - started,
     )
     write_text_atomically(output / "build.json", build_json(artifact))
-    for line in _notes(artifact, board):
-        keep(line)
     return artifact
 
 
@@ -221,10 +219,3 @@ def _part(path: Path) -> bytes:
 def _output_file(path: Path) -> OutputFile:
     data = path.read_bytes()
     return OutputFile(path=str(path), bytes=len(data), sha256=sha256_bytes(data))
-
-
-def _notes(artifact: BuildArtifact, board: Board) -> list[str]:
-    """Return what the user should not overlook."""
-    items = artifact.placement.items if artifact.placement is not None else ()
-    in_psram = [item for item in items if board.memory.regions[item.region].kind == "psram"]
-    return [f"warning: {item.name}, {item.bytes} bytes, lies in {item.region}: {item.reason}" for item in in_psram]
