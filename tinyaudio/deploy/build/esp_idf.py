@@ -23,10 +23,11 @@ from tinyaudio.deploy.build.failure import failure
 from tinyaudio.deploy.build.image import ImageSizes, budget_problems, read_section_sizes
 from tinyaudio.deploy.build.platformio import platformio_environment, prepare_platformio
 from tinyaudio.deploy.build.registry import registry_hosts, registry_refusal
+from tinyaudio.deploy.render.esp_idf import APPLICATION_OFFSET
 
 MERGED_IMAGE = "merged.bin"
-#: Where the parts lie in the flash of an ESP32-S3; render/esp_idf.py tells ESP-IDF of the last one.
-PARTS = ((0x0, "bootloader.bin"), (0x8000, "partitions.bin"), (0x1_0000, "firmware.bin"))
+#: Where the parts lie in the flash of an ESP32-S3: the first two where ESP-IDF puts them.
+PARTS = ((0x0, "bootloader.bin"), (0x8000, "partitions.bin"), (APPLICATION_OFFSET, "firmware.bin"))
 
 COMPONENT_REGISTRY = "https://components.espressif.com/api/"
 _COMPONENTS_SECONDS = 3.0
