@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.deploy.compiler.model_builder import ModelBuilder
-from tests.deploy.compiler.streaming_cases import window
+from tests.deploy.compiler.streaming_cases import StreamingModel
 from tests.golden_fixture import LABELS, MODEL_FILE, SIGNALS, golden_vectors
 from tests.pipeline.test_model import Silent
 from tinyaudio.cli.app import app
@@ -21,8 +22,23 @@ from tinyaudio.core.presets import load_preset
 from tinyaudio.core.project import load_project, parse_project
 from tinyaudio.core.tflite_metadata import add_metadata
 from tinyaudio.dsp.audio import write_wav
+from tinyaudio.learn.dataset import patch_features, quantized_patches
+from tinyaudio.learn.oracle import Oracle
 from tinyaudio.learn.quantize import FRONTEND_KEY
-from tinyaudio.pipeline import ModelSource, calibrate_stage, check_data, hil_stage, new_project, open_line, quantize_stage, train_stage
+from tinyaudio.pipeline import (
+    ModelSource,
+    calibrate_stage,
+    check_data,
+    expected_stage,
+    features_stage,
+    hil_stage,
+    new_project,
+    open_line,
+    parse_request,
+    quantize_stage,
+    render_stage,
+    train_stage,
+)
 from tinyaudio.pipeline.foreign import check_frontend
 from tinyaudio.pipeline.model_file import read_model
 
@@ -143,11 +159,56 @@ def test_what_does_not_go_together_is_shown(tmp_path: Path, labels: Path, change
     assert not (tmp_path / "made").exists()
 
 
-def test_streaming_models_and_models_without_labels_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "window.tflite"
-    path.write_bytes(window(first=True))
-    with pytest.raises(ModelError, match="keeps state"):
-        new_project(tmp_path / "made", task="events", model=ModelSource(path=path, preset="mfcc", labels=None))
+def _streaming() -> bytes:
+    """Scores of all frames since the clip began: two frames of the yamnet preset a step, added to a variable."""
+    model = StreamingModel()
+    image = model.tensor("image", (1, 128), scale=0.06, zero_point=-8)
+    weights = model.tensor("weights", (4, 128), scale=0.001, data=np.random.default_rng(1).integers(-127, 128, (4, 128)))
+    step = model.values("step", (1, 4))
+    model.operator("FULLY_CONNECTED", [image, weights, -1], [step], "FullyConnectedOptions")
+    model.initialize(total=np.full((1, 4), 3))
+    total = model.handle("total")
+    model.assign(total, model.add(model.read(total, (1, 4)), step, (1, 4)))
+    return model.build(inputs=[image], outputs=[model.read(total, (1, 4))])
+
+
+def test_a_streaming_model_forgets_where_a_clip_begins(project: Path) -> None:
+    (project / "model.tflite").write_bytes(_streaming())
+    toml = (project / "tinyaudio.toml").read_text(encoding="utf-8")
+    (project / "tinyaudio.toml").write_text(toml.replace(FRONTEND, "patch_frames = 2\npatch_hop_frames = 2\n"), encoding="utf-8")
+    line = open_line(project, Silent())
+    proof = hil_stage(line, "native")
+    assert proof.passed, proof.facts["mismatches"]
+    assert proof.facts["accuracy"]["int8"] == proof.facts["accuracy"]["device"]
+    expected, features = expected_stage(line).value, features_stage(line).value
+    oracle, patches = Oracle(_streaming()), quantized_patches(quantize_stage(line).value, patch_features(features, "test"))
+    first = expected.patch_offsets[1]
+    np.testing.assert_array_equal(oracle.run(patches[first])[0], expected.logits[first])  # of an interpreter that knows nothing else
+    assert not np.array_equal(oracle.run(patches[first])[0], expected.logits[first])
+    assert len(np.unique(expected.logits)) > 20
+
+
+def test_what_a_streaming_model_cannot_be_given(tmp_path: Path, labels: Path) -> None:
+    path = tmp_path / "streaming.tflite"
+    path.write_bytes(_streaming())
+    new_project(tmp_path / "made", task="events", model=ModelSource(path=path, preset="yamnet", labels=labels))
+    made = load_project(tmp_path / "made").frontend
+    assert (made.patch_frames, made.patch_hop_frames) == (2, 2)
+    with pytest.raises(ModelError, match=r"patches of 2 frames must follow each other; the front end makes one every 1 frames"):
+        check_frontend(read_model(path, int8_ends=True), replace(made, patch_hop_frames=1))
+
+
+def test_a_streaming_model_is_told_to_forget_on_either_runtime(project: Path) -> None:
+    (project / "model.tflite").write_bytes(_streaming())
+    toml = (project / "tinyaudio.toml").read_text(encoding="utf-8")
+    (project / "tinyaudio.toml").write_text(toml.replace(FRONTEND, "patch_frames = 2\npatch_hop_frames = 2\n"), encoding="utf-8")
+    for runtime in ("aot", "tflm"):
+        files = render_stage(open_line(project, Silent()), "mps2_an500", request=parse_request(runtime=runtime))[0].files
+        assert "        tinyaudio_model::reset,\n" in files["src/generated/application_config.cc"]
+
+
+def test_models_without_labels_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.tflite"
     with pytest.raises(ModelError, match="does not name its labels"):
         new_project(tmp_path / "made", task="events", model=ModelSource(path=_keywords(tmp_path), preset="mfcc", labels=None))
     said = {"spec": {}, "kernel": "cmsis_q31", "fingerprint": "a" * 64}

@@ -142,6 +142,7 @@ class GoldenTensors:
     oracle: str  # name and version of the interpreter
     inputs: tuple[str, ...]  # where each vector's input is from
     tensors: tuple[int, ...]  # positions in the .tflite; the first is the model's input
+    shapes: tuple[tuple[int, ...], ...]  # of the tensors
     offsets: Int64Array  # [tensors + 1]; values of tensor i are values[:, offsets[i] : offsets[i + 1]]
     values: Int8Array  # [vectors, elements of all tensors]
 
@@ -197,6 +198,15 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredArena:
+    """How much memory a model needs on TFLite Micro, as a target has told."""
+
+    used_bytes: int  # as the interpreter says
+    arena_bytes: int  # what it is given
+    measured_on: str  # "mps2_an500, virtual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareProject:
     """A rendered PlatformIO project: text only, the same bytes for the same inputs."""
 
@@ -208,6 +218,7 @@ class FirmwareProject:
     model_sha256: str
     placement: Placement | None = None  # None: the host's linker places everything
     arena_bytes: int = 0  # of the model
+    arena_used_bytes: int | None = None  # of it; None: `arena_bytes` is an estimate that no target has measured yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +284,12 @@ class BuildArtifact:
     flags: tuple[str, ...] = ()  # of the C++ compiler
     model_kernels: str = ""  # whose kernels compute the model, and which version; "": those of tinyaudio
     arena_bytes: int = 0  # of the model
+    arena_used_bytes: int | None = None  # of it, as planned by the compiler or measured on a target; None: not measured yet
+
+    @property
+    def arena_measured(self) -> bool:
+        """Whether the arena has the size that the model needs; otherwise it is an estimate."""
+        return self.arena_used_bytes is not None
 
     @property
     def budget_ok(self) -> bool:
@@ -362,3 +379,8 @@ class HilReport:
     resumed: int  # device resets survived
     overruns: int  # samples the device had no room for
     log: tuple[str, ...] = field(default=())  # messages of the device
+
+    @property
+    def mismatches(self) -> int:
+        """Elements that differ anywhere along the line."""
+        return self.frontend_mismatches + self.model_mismatches + self.decision_mismatches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tinyaudio.core.artifacts import QuantizedModel
 from tinyaudio.core.errors import ModelError
@@ -61,9 +62,6 @@ def checked_labels(file: ModelFile, labels: tuple[str, ...]) -> tuple[str, ...]:
     """
     compiled = file.compiled
     where = f"model {file.name!r}"
-    if compiled.state_bytes:
-        hint = "`tinyaudio model verify` and `bench` run it step by step"
-        raise ModelError("keeps state from step to step; a project cuts patches, each on its own", hint=hint, where=where)
     chosen = labels or model_labels(file.tflite)
     if not chosen:
         raise ModelError(
@@ -78,6 +76,12 @@ def checked_labels(file: ModelFile, labels: tuple[str, ...]) -> tuple[str, ...]:
             where=where,
         )
     return tuple(chosen)
+
+
+def step_frames(file: ModelFile, spec: FrontendSpec) -> dict[str, Any]:
+    """Return what a streaming model wants of the patches of a front end: as many frames as a step takes, and none of them twice."""
+    frames = max(file.compiled.input_.elements // spec.feature_bands, 1)
+    return {"patch_frames": frames, "patch_hop_frames": frames}
 
 
 def check_frontend(file: ModelFile, spec: FrontendSpec, *, fingerprint: str | None = None) -> None:
@@ -103,6 +107,13 @@ def check_frontend(file: ModelFile, spec: FrontendSpec, *, fingerprint: str | No
         raise ModelError(f"its input is {dtype}, not int8", hint="export it with inference_input_type = int8", where=where)
     _check_fingerprint(file, fingerprint, where)
     _check_shape(compiled, spec, where)
+    if compiled.state_bytes and spec.patch_hop_frames != spec.patch_frames:
+        raise ModelError(
+            f"keeps what it was given before, so its patches of {spec.patch_frames} frames must follow each other; "
+            f"the front end makes one every {spec.patch_hop_frames} frames",
+            hint=f"set patch_hop_frames = {spec.patch_frames} below [frontend]",
+            where=where,
+        )
     _check_range(compiled.input_, spec, where)
 
 

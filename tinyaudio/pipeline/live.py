@@ -121,13 +121,15 @@ def _prove(
     spec = line.project.frontend
     total_samples = _total_samples(pcm, seconds, spec)
     quantized = quantize_stage(line).value
+    oracle = Oracle(quantized.tflite)
     expected = LiveExpectation(
         board=board,
         firmware_fingerprint=build.firmware_fingerprint,
         tables=board_frontend(line, board),
         quantized=quantized,
         calibration=calibrate_stage(line).value,
-        predict=Oracle(quantized.tflite).run,
+        predict=oracle.run,
+        forget=oracle.forget,
     )
     directory = board_directory(line, board.id)
     with ExitStack() as resources:

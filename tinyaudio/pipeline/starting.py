@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.files import write_bytes_atomically, write_text_atomically, write_text_if_changed
@@ -12,7 +13,8 @@ from tinyaudio.core.new_project import FinishedModel, new_project_files
 from tinyaudio.core.presets import DEFAULT_PRESET, load_preset, preset_names
 from tinyaudio.core.project import PROJECT_FILE, anomaly_not_yet
 from tinyaudio.dsp.audio import SyntheticSet, synthesize_set
-from tinyaudio.pipeline.foreign import check_frontend, checked_labels
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest
+from tinyaudio.pipeline.foreign import check_frontend, checked_labels, step_frames
 from tinyaudio.pipeline.line import Progress, open_line
 from tinyaudio.pipeline.model_file import model_bytes, model_frontend, read_model
 from tinyaudio.pipeline.proof import Proof, run_line
@@ -92,11 +94,13 @@ def _finished(model: ModelSource) -> FinishedModel:
         raise InputError(
             "does not name its front end", hint=f"--preset, one of {', '.join(preset_names())}: the one it was trained with", where=str(model.path)
         )
+    changed: dict[str, Any] = {} if file.compiled.state_bytes == 0 else step_frames(file, spec)
+    spec = replace(spec, **changed)
     labels = checked_labels(file, () if model.labels is None else _read_labels(model.labels))
     check_frontend(file, spec)
     default = load_preset(DEFAULT_PRESET)
     changes = {field.name: getattr(spec, field.name) for field in fields(spec) if getattr(spec, field.name) != getattr(default, field.name)}
-    return FinishedModel(file=MODEL_FILE, labels=labels, frontend=changes if model.preset is None else {"preset": model.preset})
+    return FinishedModel(file=MODEL_FILE, labels=labels, frontend=changes if model.preset is None else {"preset": model.preset, **changed})
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:
@@ -111,13 +115,13 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def run_demo(directory: Path, *, board: str, task: str, progress: Progress) -> Proof:
+def run_demo(directory: Path, *, board: str, task: str, progress: Progress, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Go the whole way on the built-in synthetic set, kept in `directory`; stages that are there already are reused."""
     _check_task(task)
     with progress.task("synthesizing the recordings") as advance:
         synthesize_set(directory, SyntheticSet(), on_progress=advance)
     write_text_if_changed(directory / PROJECT_FILE, _DEMO_PROJECT)
-    return run_line(open_line(directory, progress), board)
+    return run_line(open_line(directory, progress), board, request=request)
 
 
 def _check_task(task: str) -> None:

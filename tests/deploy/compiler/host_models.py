@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,20 +40,29 @@ int main(int, char** argv) {{
 class HostModels:
     """Several models in one program, each in a namespace of its own."""
 
-    def __init__(self, models: Mapping[str, bytes], directory: Path, *, dsp: bool, sanitize: bool = True, optimize: Optimize = "size") -> None:
+    def __init__(
+        self,
+        models: Mapping[str, bytes],
+        directory: Path,
+        *,
+        dsp: bool,
+        sanitize: bool = True,
+        optimize: Optimize = "size",
+        flags: Sequence[str] = (),
+    ) -> None:
         self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name, optimize=optimize) for name, tflite in models.items()}
         write_sources(self.compiled, directory)
-        self._build(directory, dsp=dsp, sanitize=sanitize)
+        self._build(directory, dsp=dsp, sanitize=sanitize, flags=flags)
 
     @classmethod
     def rebuild(cls, compiled: Mapping[str, CompiledModel], directory: Path) -> HostModels:
         """Build what lies in `directory`, where a test has changed the generated files of `compiled`."""
         models = cls.__new__(cls)
         models.compiled = dict(compiled)
-        models._build(directory, dsp=False, sanitize=True)
+        models._build(directory, dsp=False, sanitize=True, flags=())
         return models
 
-    def _build(self, directory: Path, *, dsp: bool, sanitize: bool) -> None:
+    def _build(self, directory: Path, *, dsp: bool, sanitize: bool, flags: Sequence[str]) -> None:
         self._numbers = {name: number for number, name in enumerate(self.compiled)}
         source = directory / "runner.cc"
         cases = [f"        case {number}: return SERVE(model_{number});" for number in self._numbers.values()]
@@ -62,7 +71,7 @@ class HostModels:
             directory / "runner",
             [source, *sorted((NN / "src").glob("*.cc"))],
             include_dirs=[*INCLUDE_DIRS, directory],
-            flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O0" if sanitize else "-O1"],  # under the sanitizers, compiling takes longest
+            flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O0" if sanitize else "-O1", *flags],  # under the sanitizers, compiling takes longest
             sanitize=sanitize,
         )
 

@@ -52,6 +52,7 @@ class LiveExpectation:
     quantized: QuantizedModel
     calibration: Calibration  # its threshold holds where the device has stored no other
     predict: Predict  # the oracle; where samples get lost there are patches that no table of outputs has
+    forget: Callable[[], None] = lambda: None  # tells it that what comes does not continue what was
 
     @property
     def quantization(self) -> FeatureQuantization:
@@ -197,6 +198,7 @@ class _LiveComparison:
         features = patches(quantize_features(stages.post, expected.quantization), expected.tables.spec)
         told = run.patches[segment.first_patch : segment.first_patch + segment.patches]
         self._count("features", crc32_rows(features.reshape(len(features), -1)), [patch.features_crc32 for patch in told])
+        expected.forget()
         predicted = [expected.predict(patch) for patch in features]
         outputs = np.array([pair[1] for pair in predicted], np.int8)
         self._count("logits", [pair[0] for pair in predicted], [patch.logits for patch in told])

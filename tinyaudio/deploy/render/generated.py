@@ -56,6 +56,7 @@ def _application_context(parts: Parts) -> dict[str, Any]:
         "runtime": parts.runtime,
         "kernels": parts.model.kernels if parts.model is not None else "none",
         "self_test": parts.model is not None and parts.model.has_self_test,
+        "keeps_state": parts.model is not None and parts.model.keeps_state,
         "kernel": parts.tables.kernel,
         "patch_layout_constant": _PATCH_LAYOUT_CONSTANTS[parts.tables.spec.patch_layout],
         "model_sha256": parts.model_sha256,

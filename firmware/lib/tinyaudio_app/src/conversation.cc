@@ -128,10 +128,17 @@ void start_clip(Application& application, const PcmSource& source) {
     clip.lost_samples = 0;
     clip.frames = 0;
     clip.detected_label = kNoLabel;
+    restart_computation(application);
+    clip_scores_restart(application.scores);
+}
+
+void restart_computation(Application& application) {
     application.level = {};
     patch_assembler_restart(application.assembler);
     score_smoother_restart(application.smoother);
-    clip_scores_restart(application.scores);
+    if (application.config->model.reset != nullptr) {
+        application.config->model.reset();
+    }
 }
 
 void refuse(Application& application, FaultCode code, const char* text) {

@@ -15,6 +15,9 @@ void forget_clip(Application& application, Phase phase);
 // Starts a clip, or a recording, of which application.clip.request and .is_live are set.
 void start_clip(Application& application, const PcmSource& source);
 
+// Forgets the samples so far, for what comes behind them is no continuation: level, patch, smoothing, the model's state.
+void restart_computation(Application& application);
+
 // Gives up the clip and says why. The caller made sure that a DeviceFault can be sent.
 void refuse(Application& application, wire::FaultCode code, const char* text);
 

@@ -97,9 +97,7 @@ bool tell_gap(Application& application) {
     wire::link_send_message(application.link, overrun);
     clip.overruns += clip.lost_samples;
     pcm_ring_clear(application.ring);
-    application.level = {};
-    patch_assembler_restart(application.assembler);
-    score_smoother_restart(application.smoother);
+    restart_computation(application);
     application.phase = Phase::kSamples;
     return true;
 }

@@ -39,6 +39,8 @@ struct Model {
     const char* (*start)();         // to be called once, first; null, or what is wrong
     const char* (*fault)();         // null while the model works, or what went wrong
     uint32_t (*arena_used_bytes)();  // of arena_bytes; known behind start
+    // Forgets all inputs so far; null where the model keeps nothing from one inference to the next.
+    void (*reset)();
 };
 
 // What the firmware is. Generated; constant.

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "tinyaudio/nn/armv7em_columns.h"
+#include "tinyaudio/nn/avx2_columns.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 
@@ -65,8 +66,9 @@ struct ChannelPair {
 
     int32_t bias(int32_t lane) const { return kFolded && lane == 1 ? (words[1] - words[0]) >> 8 : words[lane]; }
     const int32_t* weights() const { return words + 2; }
+    const int32_t* behind_weights() const { return words + 2 + kWeightWords; }
     auto requantizer(int32_t lane) const {
-        const int32_t* const behind = words + 2 + kWeightWords;
+        const int32_t* const behind = behind_weights();
         if constexpr (kFine) {
             return FineRequantizer<Shape>(behind[2 * lane], behind[2 * lane + 1], Shape::kShift);
         } else {
@@ -113,6 +115,11 @@ inline void accumulate_pair(const int16_t* columns, const int32_t* weights, int3
 template <typename Shape, int32_t kPixels, int32_t kStep>
 __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, const int32_t* words, bool has_second, int8_t* output) {
     const ChannelPair<Shape> pair{words};
+#if TINYAUDIO_NN_AVX2
+    if constexpr (kPixels == 3 || kPixels == 4) {
+        return multiply_few_pixels<Shape, kPixels, kStep>(columns, pair, has_second, output);
+    }
+#endif
     int32_t accumulators[kPixels][2];
 #pragma GCC unroll 4
     for (int32_t pixel = 0; pixel < kPixels; ++pixel) {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "tinyaudio/nn/armv7em_depthwise.h"
+#include "tinyaudio/nn/avx2_depthwise.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
 
@@ -188,7 +189,11 @@ void depthwise_3x3(const int8_t* input, int8_t* output, const int32_t* stream, v
         } else
 #endif
         {
+#if TINYAUDIO_NN_AVX2
+            depthwise_strip_by_eight<Shape, Strip, DepthwiseChannel<Shape>>(planes, output, stream, rows);
+#else
             depthwise_strip_plain<Shape>(planes, output, stream, rows);
+#endif
         }
         output += rows * Shape::kOutputWidth * Shape::kOutputChannels;
     }

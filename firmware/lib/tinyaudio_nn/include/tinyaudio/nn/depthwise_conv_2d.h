@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "tinyaudio/nn/avx2_depthwise.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/padded_rows.h"
 #include "tinyaudio/nn/requantize.h"
@@ -31,6 +32,9 @@ struct DepthwiseRows {
     static constexpr int32_t kPairWeights = (kPositions + 1) / 2 * 4;  // packed weights of two channels
     // Channels come in groups of four; SXTB16 unpacks the first and third, then the second and fourth: these are the pairs.
     static constexpr bool kGrouped = Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 4 == 0;
+    // Eight channels at a time with AVX2, as long as the unpacked weights are no burden for the stack.
+    static constexpr bool kByEight = TINYAUDIO_NN_AVX2 != 0 && Shape::kChannelMultiplier == 1 && Shape::kInputChannels % 8 == 0 &&
+                                     kPositions * Shape::kInputChannels <= 32768;
     static constexpr bool kByPair = TINYAUDIO_NN_DSP != 0 && kGrouped && kPositions <= kUnrolledPositions;
 };
 
@@ -96,6 +100,19 @@ inline void depthwise_row_plain(const int16_t* ring, int32_t first_row, int8_t* 
         }
     }
 }
+
+#if TINYAUDIO_NN_AVX2
+template <typename Shape>
+inline void unpack_weights(const ChannelWeights& packed, EightChannelWeights<Shape, DepthwiseRows<Shape>>& unpacked) {
+    for (int32_t channel = 0; channel < Shape::kInputChannels; ++channel) {
+        const int8_t* const source = weights_of_channel<Shape>(packed.weights, channel);
+        for (int32_t position = 0; position < DepthwiseRows<Shape>::kPositions; ++position) {
+            unpacked.weights[position / 2][channel][position % 2] = source[position / 2 * 4 + position % 2];
+        }
+        unpacked.right_shifts[channel] = packed.right_shifts[channel];
+    }
+}
+#endif
 
 // One kernel position for kPixels neighbouring outputs of two channels; a packed position without a kernel position is passed over.
 // `rows[kernel_y]`: the padded row; `offset`: the first pixel's first column.
@@ -180,13 +197,24 @@ template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {
     using Rows = DepthwiseRows<Shape>;
     int16_t* const rows = static_cast<int16_t*>(ring);
+#if TINYAUDIO_NN_AVX2
+    EightChannelWeights<Shape, Rows> unpacked = {};
+    if constexpr (Rows::kByEight) {
+        unpack_weights<Shape>(weights, unpacked);
+    }
+#endif
     int32_t loaded = 0;  // padded rows below this index are in the ring, or no longer needed
     for (int32_t y = 0; y < Shape::kOutputHeight; ++y) {
         const int32_t first_row = y * Shape::kStrideHeight;
         for (loaded = loaded < first_row ? first_row : loaded; loaded < first_row + Rows::kRows; ++loaded) {
             load_depthwise_row<Shape>(input, loaded, rows);
         }
-        if constexpr (Rows::kByPair) {
+#if TINYAUDIO_NN_AVX2
+        if constexpr (Rows::kByEight) {
+            depthwise_row_by_eight<Shape>(rows, first_row, output, weights, unpacked);
+        } else
+#endif
+            if constexpr (Rows::kByPair) {
             depthwise_row_by_pair<Shape>(rows, first_row, output, weights);
         } else {
             depthwise_row_plain<Shape>(rows, first_row, output, weights);

@@ -116,6 +116,10 @@ public:
         return clamp(smmla(scaled, multiplier_, addend) >> shift_);
     }
 
+    int32_t multiplier() const { return multiplier_; }
+    int32_t addend() const { return addend_; }
+    int32_t shift() const { return shift_; }
+
 private:
     static int8_t clamp(int32_t value) {
         value = value < Shape::kActivationMin ? Shape::kActivationMin : value;
