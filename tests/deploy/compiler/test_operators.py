@@ -9,6 +9,7 @@ import pytest
 
 from tests.deploy.compiler.cases import CASES
 from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
+from tests.deploy.compiler.kernel_cases import KERNEL_CASES
 from tests.deploy.compiler.random_cases import RANDOM_CASES
 
 INPUTS = 40
@@ -17,13 +18,18 @@ INPUTS = 40
 @pytest.fixture(scope="module", params=["plain", "dsp"])
 def host_models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HostModels:
     directory: Path = tmp_path_factory.mktemp(request.param)
-    models = {name: build() for name, build in CASES.items()}
+    models = {name: build() for name, build in (CASES | KERNEL_CASES).items()}
     return HostModels(models, directory, dsp=request.param == "dsp", optimize="speed" if request.param == "dsp" else "size")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_operator_is_bit_exact(host_models: HostModels, name: str) -> None:
     _assert_bit_exact(host_models, name, CASES[name]())
+
+
+@pytest.mark.parametrize("name", KERNEL_CASES)
+def test_kernel_is_bit_exact_in_all_its_ways(host_models: HostModels, name: str) -> None:
+    _assert_bit_exact(host_models, name, KERNEL_CASES[name]())
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,13 @@ import pytest
 
 from tests.deploy.compiler.cases import CASES
 from tests.deploy.compiler.host_models import INCLUDE_DIRS, NN, include_all, reference_outputs, write_sources
+from tests.deploy.compiler.kernel_cases import KERNEL_CASES
 from tinyaudio.deploy.compiler import compile_model
 
 TARGET = Path(__file__).resolve().parent / "target"
 MACHINE = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
 INPUTS = 6
+MODELS = CASES | KERNEL_CASES
 
 _RUNNER = """
 #include <stdint.h>
@@ -75,10 +77,10 @@ def _generated_inputs(elements: int, dtype: str) -> np.ndarray:
 @pytest.fixture(scope="module", params=["size", "speed"])
 def sources(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("target")
-    compiled = {name: compile_model(build(), name=name, optimize=request.param) for name, build in CASES.items()}
+    compiled = {name: compile_model(build(), name=name, optimize=request.param) for name, build in MODELS.items()}
     calls = [
         f"    serve(model_{n}::input, model_{n}::kInputElements, model_{n}::invoke, model_{n}::output, model_{n}::kOutputElements);"
-        for n in range(len(CASES))
+        for n in range(len(MODELS))
     ]
     text = _RUNNER.format(includes=include_all(compiled), inputs=INPUTS, cases="\n".join(calls))
     (write_sources(compiled, directory) / "runner.cc").write_text(text, encoding="utf-8")
@@ -88,7 +90,7 @@ def sources(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module")
 def expected() -> list[str]:
     outputs = []
-    for build in CASES.values():
+    for build in MODELS.values():
         tflite = build()
         input_ = compile_model(tflite, name="case").input_
         inputs = _generated_inputs(input_.elements, input_.dtype)
@@ -110,5 +112,5 @@ def test_operators_are_bit_exact_on_cortex_m7(sources: Path, expected: list[str]
     semihosting = ["-semihosting", "-semihosting-config", "enable=on,target=native"]
     ran = subprocess.run([emulator, *machine, *semihosting], capture_output=True, text=True, timeout=60, check=False)
     lines = (ran.stdout + ran.stderr).split()
-    assert len(lines) == len(CASES), lines[-1:]
-    assert [name for name, line, wanted in zip(CASES, lines, expected, strict=True) if line != wanted] == []
+    assert len(lines) == len(MODELS), lines[-1:]
+    assert [name for name, line, wanted in zip(MODELS, lines, expected, strict=True) if line != wanted] == []

@@ -24,6 +24,7 @@ class ChannelStream:
     """All that belongs to the weights, pair of channels by pair."""
 
     constant: Constant
+    wide: bool  # two bytes a weight
     shape: tuple[tuple[str, int | str], ...]  # what multiply_columns takes from a Shape, but sizes
 
 
@@ -35,12 +36,11 @@ def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, may
     """
     fine = fine_requantization(constants) if wide else None
     if fine is not None:
-        return ChannelStream(
-            constant=_wide_stream(constants, fine, grouped), shape=stream_shape("wide", shift=int(fine.shifts[0]), constants=constants)
-        )
+        shape = stream_shape("wide", shift=int(fine.shifts[0]), constants=constants)
+        return ChannelStream(constant=_wide_stream(constants, fine, grouped), wide=True, shape=shape)
     folded = may_fold and can_fold(constants)
     shape = stream_shape("folded" if folded else "bytes", shift=0, constants=constants)
-    return ChannelStream(constant=_byte_stream(constants, grouped, folded=folded), shape=shape)
+    return ChannelStream(constant=_byte_stream(constants, grouped, folded=folded), wide=False, shape=shape)
 
 
 def stream_shape(weights: WeightFormat, *, shift: int, constants: ChannelConstants) -> tuple[tuple[str, int | str], ...]:

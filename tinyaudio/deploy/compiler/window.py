@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_PADDING = 1 << 12
@@ -53,6 +54,15 @@ class Window:
     def is_single_point(self) -> bool:
         """Whether the window is one position, moves by one and has no padding."""
         return all(e.size == 1 and e.stride == 1 and e.before == 0 and e.after == 0 for e in (self.height, self.width))
+
+    def fits_in_place(self, image: Sequence[int], output: Sequence[int]) -> bool:
+        """Whether output row y, when it is written, ends before the first input row that no window up to there has read.
+
+        `image` and `output` are shapes [1, height, width, channels]; both lie densely, the output starts where the image starts.
+        """
+        rows = self.height
+        output_row, input_row = output[2] * output[3], image[2] * image[3]
+        return all((y + 1) * output_row <= (y * rows.stride + rows.reach - rows.before) * input_row for y in range(output[1] - 1))
 
     def shape_constants(self) -> tuple[tuple[str, int], ...]:
         """Return the members of a kernel's Shape struct."""

@@ -11,11 +11,13 @@ import tflite
 from tinyaudio.deploy.compiler.arithmetic import Bounds
 from tinyaudio.deploy.compiler.channels import ChannelConstants, channel_constants, channel_operands, even
 from tinyaudio.deploy.compiler.columns import channel_stream
-from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch
+from tinyaudio.deploy.compiler.graph import Arrays, Graph, Kernel, Operation, Pointer, Scratch, Tensor
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
 
 BLOCK_PIXELS = 4  # kBlockPixels of columns.h
+_NEAREST_PIXELS = 255  # values from one pixel to the next: LDRD reaches 1,020 bytes
+_MOST_KERNEL_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +59,25 @@ class Convolution(Operation):
 
 
 def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants, *, placement: Placement, wide: bool) -> Kernel:
-    """Return the kernel of a convolution: `pointwise` where it is a product of dense matrices, else `conv_2d`."""
+    """Return the kernel of a convolution: `pointwise` where it is a product of dense matrices, `conv_rows` where that serves, else `conv_2d`."""
     image, (channels, depth) = graph.tensor(placement.image), constants.weights.shape
     pixels = placement.height * placement.width
     dense = window.is_single_point and placement.column_step == channels and placement.row_step == placement.width * channels
     geometry: tuple[tuple[str, int], ...] = (("Pixels", pixels), ("InputChannels", image.shape[3]))
+    grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
+    stream = channel_stream(constants, grouped=grouped, wide=wide)
+    in_place: tuple[int, ...] = ()
+    function, scratch_bytes = "pointwise", 2 * min(pixels, BLOCK_PIXELS) * even(depth)
     if not dense:
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
         outputs = (("OutputHeight", placement.height), ("OutputWidth", placement.width), ("InputZeroPoint", image.zero_point))
         steps = (("OutputColumnStep", placement.column_step), ("OutputRowStep", placement.row_step))
         geometry = (*sizes, *outputs, *steps, *window.shape_constants())
-    function = "pointwise" if dense else "conv_2d"
-    grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
-    stream = channel_stream(constants, grouped=grouped, wide=wide)
+        function = "conv_2d"
+        if stream.wide and _rows_serve(window, image, channels=channels, outputs=placement.width):
+            function, scratch_bytes = "conv_rows", _rows_bytes(window, image, outputs=placement.width)
+            whole = (1, placement.height, placement.width, channels)
+            in_place = (0,) if graph.tensor(placement.output).shape == whole and window.fits_in_place(image.shape, whole) else ()
     return Kernel(
         function=function,
         header=f"{function}.h",
@@ -80,9 +88,22 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
             Scratch(),
         ),
         shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), *stream.shape),
-        scratch_bytes=2 * min(pixels, BLOCK_PIXELS) * even(depth),
+        scratch_bytes=scratch_bytes,
+        in_place=in_place,
         macs=pixels * channels * depth,
     )
+
+
+def _rows_serve(window: Window, image: Tensor, *, channels: int, outputs: int) -> bool:
+    """Whether `conv_rows` computes this convolution, and its assembly reaches three pixels."""
+    plain = all(extent.dilation == 1 and extent.before >= 0 for extent in (window.height, window.width))
+    near = window.width.stride * image.shape[3] <= _NEAREST_PIXELS and window.height.size <= _MOST_KERNEL_ROWS
+    return plain and near and image.shape[3] % 4 == 0 and channels % 2 == 0 and outputs >= 2
+
+
+def _rows_bytes(window: Window, image: Tensor, *, outputs: int) -> int:
+    columns = (outputs - 1) * window.width.stride + window.width.size
+    return 2 * window.height.size * columns * image.shape[3]
 
 
 def weight_rows(graph: Graph, index: int) -> npt.NDArray[np.int8]:

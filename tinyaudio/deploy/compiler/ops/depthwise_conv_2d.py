@@ -11,7 +11,7 @@ import tflite
 from tinyaudio.deploy.compiler.arithmetic import Bounds
 from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands, pack_position_pairs
 from tinyaudio.deploy.compiler.depthwise import STRIP_BYTES, Depthwise3x3
-from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch, Tensor
+from tinyaudio.deploy.compiler.graph import Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Window
 
@@ -37,7 +37,7 @@ class DepthwiseConvolution(Operation):
         height, width, channels = output.shape[1:]
         weights = data.reshape(-1, channels)  # [height * width, output channels]
         constants = channel_constants(channel_operands(self, graph, weights=weights.T, bounds=self.bounds))
-        in_place = self._fits_in_place(image, output)
+        in_place = self.window.fits_in_place(image.shape, output.shape)
         small = Depthwise3x3(
             image=image, output=output, window=self.window, constants=constants, wide=self.wide_weights, limit_bytes=self.strip_bytes
         )
@@ -60,13 +60,6 @@ class DepthwiseConvolution(Operation):
                 macs=height * width * channels * weights.shape[0],
             ),
         )
-
-    def _fits_in_place(self, image: Tensor, output: Tensor) -> bool:
-        """Whether output row y, when it is written, ends before the first input row that is not in the ring yet."""
-        extent_y = self.window.height
-        output_row = output.shape[2] * output.shape[3]
-        input_row = image.shape[2] * image.shape[3]
-        return all((y + 1) * output_row <= (y * extent_y.stride + extent_y.reach - extent_y.before) * input_row for y in range(output.shape[1] - 1))
 
 
 def _padded_rows(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

@@ -111,7 +111,7 @@ namespace nn {
 #define TINYAUDIO_NN_SUMS [p0a] "=&r"(p0a), [p0b] "=&r"(p0b), [p1a] "=&r"(p1a), [p1b] "=&r"(p1b), [p2a] "=&r"(p2a), [p2b] "=&r"(p2b)
 #define TINYAUDIO_NN_PAIRS(pixels, prepare, steps, finish, extra_1, extra_2)                                                                                    \
     __asm__ volatile("1:\n\t" TINYAUDIO_NN_BIAS(TINYAUDIO_NN_OTHERS_##pixels) "vmov %[column], %[columns]\n\t" steps prepare finish(TINYAUDIO_NN_EACH_##pixels) \
-                         TINYAUDIO_NN_END(TINYAUDIO_NN_STORE_##pixels)                                                                                          \
+                         TINYAUDIO_NN_END(TINYAUDIO_NN_STORE_##pixels, "%[output]", "%[stream_end]")                                                                                          \
                      : TINYAUDIO_NN_SUMS, extra_1, extra_2, [stream] "+r"(stream), [column] "=&r"(column), [a] "=&r"(a),                                        \
                        [b] "=&r"(b), [x] "=&r"(x), [y] "=&r"(y), [output] "+t"(output), [loop_end] "=&t"(end)                                                   \
                      : [columns] "t"(columns), [stream_end] "t"(stream_end), [offset] "t"(offset), [loops] "n"(kLoops),                                         \

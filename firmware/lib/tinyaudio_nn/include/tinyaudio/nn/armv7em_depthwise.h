@@ -164,7 +164,7 @@ struct DepthwiseJob {
         ".if %c[blocks] > 2\n\t"                                                                               \
         "add %[x], %[in], %[blocks] * %c[advance]\n\t"                                                         \
         "vmov s4, %[x]\n\t"                                                                                    \
-        "3:\n\t" TINYAUDIO_NN_PLANE_BLOCK(row_4, finish)                                                       \
+        "3:\n\t.rept 2 - %c[blocks] %% 2\n\t" TINYAUDIO_NN_PLANE_BLOCK(row_4, finish) ".endr\n\t"                                                       \
         "vmov %[x], s4\n\t"                                                                                    \
         "cmp %[x], %[in]\n\t"                                                                                  \
         "bne 3b\n\t"                                                                                           \

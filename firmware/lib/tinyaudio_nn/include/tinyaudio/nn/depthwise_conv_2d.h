@@ -8,6 +8,7 @@
 
 #include "tinyaudio/nn/avx2_depthwise.h"
 #include "tinyaudio/nn/dsp.h"
+#include "tinyaudio/nn/padded_rows.h"
 #include "tinyaudio/nn/requantize.h"
 
 namespace tinyaudio {
@@ -54,47 +55,6 @@ inline const int8_t* weights_of_channel(const int8_t* weights, int32_t channel) 
     return weights + pair * Rows::kPairWeights + 2 * lane;
 }
 
-// Where a row of the ring comes from: the padding on the left, the image, the padding on the right; in values.
-struct DepthwiseRowParts {
-    int32_t left;
-    int32_t image_end;
-    int32_t end;
-    int32_t zero_point;
-};
-
-// Put a row into the ring, each four channels as two pairs; all counts are multiples of four. One function for all shapes.
-__attribute__((noinline)) inline void load_row_of_pairs(const int8_t* source, int16_t* target, const DepthwiseRowParts& parts) {
-    const uint32_t half = static_cast<uint32_t>(parts.zero_point) & 0xffffu;
-    const uint32_t padding = half | half << 16;
-    int32_t index = 0;
-    for (; index < parts.left; index += 2) {
-        store_word(target + index, padding);
-    }
-#pragma GCC unroll 4
-    for (; index < parts.image_end; index += 4, source += 4) {
-        const uint32_t word = load_word(source);
-        store_word(target + index, sxtb16(word));
-        store_word(target + index + 2, sxtb16_ror8(word));
-    }
-    for (; index < parts.end; index += 2) {
-        store_word(target + index, padding);
-    }
-}
-
-// Put a row into the ring as it is.
-inline void load_plain_row(const int8_t* source, int16_t* target, const DepthwiseRowParts& parts) {
-    int32_t index = 0;
-    for (; index < parts.left; ++index) {
-        target[index] = static_cast<int16_t>(parts.zero_point);
-    }
-    for (; index < parts.image_end; ++index) {
-        target[index] = *source++;
-    }
-    for (; index < parts.end; ++index) {
-        target[index] = static_cast<int16_t>(parts.zero_point);
-    }
-}
-
 // Put padded row `row` (0 is the topmost padding row) into the ring.
 template <typename Shape>
 inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) {
@@ -102,7 +62,7 @@ inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) 
     int16_t* const target = ring + row % Rows::kRows * Rows::kRowElements;
     const int32_t y = row - Shape::kPaddingTop;
     const bool inside = y >= 0 && y < Shape::kInputHeight;
-    const DepthwiseRowParts parts = {
+    const PaddedRow parts = {
         inside ? Rows::kLeftEnd * Shape::kInputChannels : Rows::kRowElements,
         inside ? Rows::kRightEnd * Shape::kInputChannels : Rows::kRowElements,
         Rows::kRowElements,

@@ -26,6 +26,16 @@ inline uint32_t load_word(const void* source) {
 
 inline void store_word(void* target, uint32_t word) { memcpy(target, &word, sizeof(word)); }
 
+// Two neighbouring words; `target` is aligned to one.
+inline void store_two_words(void* target, uint32_t first, uint32_t second) {
+#if defined(__ARM_FEATURE_DSP) && TINYAUDIO_NN_DSP
+    __asm__("strd %1, %2, %0" : "=Uy"(*static_cast<uint32_t(*)[2]>(target)) : "r"(first), "r"(second));
+#else
+    store_word(target, first);
+    store_word(static_cast<uint8_t*>(target) + sizeof(first), second);
+#endif
+}
+
 #if defined(__ARM_FEATURE_DSP) && TINYAUDIO_NN_DSP
 
 // Bytes 0 and 2 as two int16.

@@ -1,0 +1,76 @@
+"""Shapes that take the kernels with assembly through all their ways: blocks and what is left over, borders, ties, saturation.
+
+Drawn at random; the seed is the name. Each runs in plain C++ and, on the emulated Cortex-M7, in assembly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from tests.deploy.compiler.cases import convolution, dense, transposed
+
+# With RELU and the zero point at its end, requantization need not care for ties; without, it does.
+_ENDINGS = (("relu6", (-128, -128), 3.0), ("relu", (-128, -128), 1.0), ("none", (-7, 11), 1.0), ("none", (30, -20), 8.0))
+
+
+def _ending(rng: np.random.Generator) -> dict[str, object]:
+    activation, zero_points, gain = _ENDINGS[rng.integers(len(_ENDINGS))]
+    return {"activation": activation, "zero_points": zero_points, "gain": gain, "per_channel": bool(rng.random() < 0.7)}
+
+
+def _depthwise(rng: np.random.Generator) -> bytes:
+    channels = int(rng.choice([1, 4, 8, 12, 5]))
+    size = (int(rng.integers(3, 9)), int(rng.integers(3, 19)), channels)
+    stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
+    padding = str(rng.choice(["same", "valid"]))
+    multiplier = int(rng.choice([4, 7])) if channels == 1 else 1
+    return convolution(size, 0, (3, 3), stride=stride, padding=padding, depth_multiplier=multiplier, seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
+
+
+def _single_channel(rng: np.random.Generator) -> bytes:
+    size = (int(rng.integers(3, 9)), int(rng.integers(3, 15)), 1)
+    return convolution(size, int(rng.integers(1, 7)), (3, 3), stride=(2, int(rng.integers(1, 3))), seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
+
+
+def _rows(rng: np.random.Generator) -> bytes:
+    kernel = (int(rng.integers(1, 4)), int(rng.integers(2, 4)))
+    size = (int(rng.integers(3, 7)), int(rng.choice([4, 5, 6, 7, 8, 50])), 4 * int(rng.choice([1, 2, 5, 7])))
+    stride = (int(rng.integers(1, 3)), 1 if size[1] == 50 else int(rng.integers(1, 3)))
+    return convolution(size, 2 * int(rng.integers(1, 4)), kernel, stride=stride, seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
+
+
+def _pointwise(rng: np.random.Generator) -> bytes:
+    size = (1, int(rng.integers(1, 15)), int(rng.choice([6, 16, 36, 66, 100, 135, 140])))
+    return convolution(size, 2 * int(rng.integers(1, 4)), (1, 1), seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
+
+
+def _transposed(rng: np.random.Generator) -> bytes:
+    size = (int(rng.integers(2, 5)), int(rng.integers(2, 8)), 4 * int(rng.integers(1, 4)))
+    return transposed(size, int(rng.choice([1, 2, 4])), (3, 3), activation=str(rng.choice(["none", "relu"])), seed=int(rng.integers(99)))
+
+
+def _dense(rng: np.random.Generator) -> bytes:
+    return dense(1, int(rng.integers(4, 90)), int(rng.integers(3, 9)), per_channel=True, seed=int(rng.integers(99)))
+
+
+_KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
+    "depthwise": (_depthwise, 14),
+    "single_channel": (_single_channel, 4),
+    "rows": (_rows, 10),
+    "pointwise": (_pointwise, 10),
+    "transposed": (_transposed, 4),
+    "dense": (_dense, 3),
+}
+
+
+def _build(kind: str, seed: int) -> bytes:
+    return _KINDS[kind][0](np.random.default_rng([seed, len(kind)]))
+
+
+#: name -> the function that builds the model.
+KERNEL_CASES: dict[str, Callable[[], bytes]] = {
+    f"kernel_{kind}_{seed}": partial(_build, kind, seed) for kind, (_, count) in _KINDS.items() for seed in range(count)
+}
