@@ -10,11 +10,12 @@ import pytest
 
 from tests.deploy.compiler.cases import CASES
 from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
+from tests.deploy.compiler.kernel_cases import KERNEL_CASES
 from tests.deploy.compiler.random_cases import RANDOM_CASES
 from tests.host_cpp.toolchain import compile_host, run_host
 
 _KINDS = ("conv_", "convolution", "depthwise", "dense", "transposed")
-_WITH_COLUMNS = {name: build for name, build in {**CASES, **RANDOM_CASES}.items() if any(kind in name for kind in _KINDS)}
+_WITH_COLUMNS = {name: build for name, build in {**CASES, **RANDOM_CASES}.items() if any(kind in name for kind in _KINDS)} | KERNEL_CASES
 
 
 @pytest.fixture(scope="module", params=["size", "speed"])

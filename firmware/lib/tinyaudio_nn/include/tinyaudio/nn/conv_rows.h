@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "tinyaudio/nn/armv7em_rows.h"
+#include "tinyaudio/nn/avx2_rows.h"
 #include "tinyaudio/nn/columns.h"
 #include "tinyaudio/nn/padded_rows.h"
 
@@ -39,6 +40,20 @@ inline void load_ring_row(const int8_t* input, int32_t row, int16_t* ring) {
     load_row_of_pairs(source, ring + row % Rows::kRows * Rows::kRowValues, parts);
 }
 
+#if !TINYAUDIO_NN_AVX2
+// Add to the sums of a pair of channels of kPixels pixels, kPixelStep values apart, a kernel row of kValues values.
+template <int32_t kPixels, int32_t kPixelStep, int32_t kValues>
+inline void accumulate_kernel_row(const int16_t* row, const int32_t* weights, int32_t (&sums)[kPixels][2]) {
+    for (int32_t index = 0; index < kValues; index += 2) {
+        for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
+            const uint32_t values = load_word(row + pixel * kPixelStep + index);
+            sums[pixel][0] = smlad(values, static_cast<uint32_t>(weights[index]), sums[pixel][0]);
+            sums[pixel][1] = smlad(values, static_cast<uint32_t>(weights[index + 1]), sums[pixel][1]);
+        }
+    }
+}
+#endif
+
 // All channels of kPixels neighbouring outputs. `rows`: the first output's first inputs in each row under the kernel.
 template <typename Shape, int32_t kPixels>
 __attribute__((noinline)) void conv_rows_block_plain(const int16_t* const* rows, const int32_t* stream, int8_t* output) {
@@ -51,15 +66,8 @@ __attribute__((noinline)) void conv_rows_block_plain(const int16_t* const* rows,
             sums[pixel][1] = pair.bias(1);
         }
         for (int32_t row = 0; row < Shape::kKernelHeight; ++row) {
-            for (int32_t index = 0; index < ConvRows<Shape>::kKernelRowValues; index += 2) {
-                const WeightPairs both = load_weights<Shape>(weights, 0);
-                for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
-                    const uint32_t values = load_word(rows[row] + pixel * ConvRows<Shape>::kPixelStep + index);
-                    sums[pixel][0] = smlad(values, both.first, sums[pixel][0]);
-                    sums[pixel][1] = smlad(values, both.second, sums[pixel][1]);
-                }
-                weights += 2;
-            }
+            accumulate_kernel_row<kPixels, ConvRows<Shape>::kPixelStep, ConvRows<Shape>::kKernelRowValues>(rows[row], weights, sums);
+            weights += ConvRows<Shape>::kKernelRowValues;
         }
         for (int32_t pixel = 0; pixel < kPixels; ++pixel) {
             output[pixel * Shape::kOutputColumnStep + channel] = pair.requantizer(0)(sums[pixel][0]);

@@ -29,7 +29,11 @@ inline void store_word(void* target, uint32_t word) { memcpy(target, &word, size
 // Two neighbouring words; `target` is aligned to one.
 inline void store_two_words(void* target, uint32_t first, uint32_t second) {
 #if defined(__ARM_FEATURE_DSP) && TINYAUDIO_NN_DSP
-    __asm__("strd %1, %2, %0" : "=Uy"(*static_cast<uint32_t(*)[2]>(target)) : "r"(first), "r"(second));
+    struct __attribute__((may_alias)) TwoWords {
+        uint32_t words[2];
+    };
+    // Uv: a register and an offset that VSTR reaches, which is what STRD reaches
+    __asm__("strd %1, %2, %0" : "=Uv"(*static_cast<TwoWords*>(target)) : "r"(first), "r"(second));
 #else
     store_word(target, first);
     store_word(static_cast<uint8_t*>(target) + sizeof(first), second);
