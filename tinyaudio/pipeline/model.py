@@ -22,7 +22,7 @@ from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_dif
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline.device_line import choose_depth, open_virtual_line
 from tinyaudio.pipeline.line import Advance, Progress
-from tinyaudio.pipeline.model_cost import cost_table
+from tinyaudio.pipeline.model_cost import cost_table, instances_of
 from tinyaudio.pipeline.model_file import (
     COMPILER,
     RUNTIMES,
@@ -311,6 +311,7 @@ def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) ->
         "arena_bytes": compiled.arena_bytes if costs is not None else None,
         "state_bytes": compiled.state_bytes,
         "code_bytes": None,
+        "kernel_instances": instances_of(compiled) if isinstance(compiled, CompiledModel) else None,
         "predicted_code_bytes": costs.code_bytes(compiled) if isinstance(compiled, CompiledModel) and costs is not None else None,
         "weights_bytes": compiled.weights_bytes,
         "tflite_bytes": len(file.tflite),
