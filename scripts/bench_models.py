@@ -225,22 +225,23 @@ def fitted_costs(figures: Iterable[Figures]) -> str:
     measured: dict[str, list[tuple[float, float, float]]] = {"default": []}
     code = []
     for item in figures:
-        shapes = set()
         for operation in item.facts["ops"]:
             values = max(int(np.prod(operation["input_shape"])), int(np.prod(operation["output_shape"])))
             row = (operation["macs"], values, operation["instructions"])
             measured.setdefault(operation["kernel"], []).append(row)
             measured["default"].append(row)
-            shapes.add((operation["kernel"], tuple(operation["input_shape"]), tuple(operation["output_shape"])))
-        code.append((len(shapes), item.facts["image_code_bytes"]))
-    base, instance = _least_squares([((1.0, float(count)), size) for count, size in code])
+        code.append((item.facts["kernel_instances"], item.facts["image_code_bytes"]))
+    families = sorted(code[0][0])
+    base, *instances = _least_squares([((1.0, *(float(counts[family]) for family in families)), size) for counts, size in code])
     lines = [
         "# What the model compiler's kernels cost on a Cortex-M7, measured on mps2_an500; `./scripts/bench models --fit` writes this file.",
         "# instructions = per_mac * MACs + per_value * (input or output values, whichever are more) + per_call",
         "",
         "[code]",
         f"base_bytes = {round(base)}  # an image of a model alone but for its kernels",
-        f"instance_bytes = {round(instance)}  # of each kernel and shape",
+        "",
+        "[code.instance_bytes]  # of each shape of a kernel, by family of kernels",
+        *(f"{family} = {round(size)}" for family, size in zip(families, instances, strict=True)),
     ]
     for name in ("default", *sorted(set(measured) - {"default"})):
         per_mac, per_value, per_call = _least_squares([((macs, values, 1.0), cost) for macs, values, cost in measured[name]])

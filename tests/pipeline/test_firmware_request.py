@@ -14,6 +14,7 @@ def test_firmwares_of_one_board_lie_side_by_side() -> None:
         parse_request(runtime="tflm"),
         parse_request(kernels="reference"),
         parse_request(self_test=True),
+        parse_request(optimize="speed"),
         parse_request(runtime="tflm", kernels="reference", self_test=True),
     ]
     assert requests[0].folder == "firmware"
@@ -25,6 +26,8 @@ def test_what_does_not_exist_is_refused() -> None:
         parse_request(runtime="fast")
     with pytest.raises(InputError, match="there are no kernels 'fast'"):
         parse_request(kernels="fast")
+    with pytest.raises(InputError, match="cannot optimize for 'fast'"):
+        parse_request(optimize="fast")
 
 
 def test_each_firmware_has_a_report_of_its_own() -> None:

@@ -207,6 +207,17 @@ def test_a_streaming_model_is_told_to_forget_on_either_runtime(project: Path) ->
         assert "        tinyaudio_model::reset,\n" in files["src/generated/application_config.cc"]
 
 
+def test_weights_for_speed_are_another_firmware(project: Path) -> None:
+    line = open_line(project, Silent())
+    usual, fast = (render_stage(line, "mps2_an500", request=parse_request(optimize=word))[0] for word in ("size", "speed"))
+    weights = "src/generated/model_weights.cc"
+    assert len(fast.files[weights]) > len(usual.files[weights])
+    assert "weights for speed" in fast.files["src/generated/application_config.cc"]
+    assert "weights for speed" not in usual.files["src/generated/application_config.cc"]
+    with pytest.raises(InputError, match="takes the weights as they are"):
+        render_stage(line, "mps2_an500", request=parse_request(runtime="tflm", optimize="speed"))
+
+
 def test_models_without_labels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.tflite"
     with pytest.raises(ModelError, match="does not name its labels"):

@@ -247,3 +247,13 @@ def test_models_of_several_ends_are_refused_with_the_reason(tmp_path: Path) -> N
     error = json.loads(result.stdout)["error"]
     assert error["type"] == "ModelError"
     assert "2 inputs" in error["message"]
+
+
+def test_weights_are_packed_for_size_or_for_speed() -> None:
+    facts = {word: inspect_model(request(optimize=word)).facts for word in (None, "size", "speed")}
+    assert [facts[word]["optimize"] for word in (None, "size", "speed")] == ["size", "size", "speed"]
+    assert facts[None]["weights_bytes"] == facts["size"]["weights_bytes"] < facts["speed"]["weights_bytes"]
+    with pytest.raises(InputError, match="cannot optimize for 'both'"):
+        inspect_model(request(optimize="both"))
+    with pytest.raises(InputError, match="takes the weights as they are"):
+        verify_model(request(board_id="mps2_an500", runtime="tflm", optimize="speed"), Silent())

@@ -11,6 +11,7 @@ from tinyaudio.cli.options import (
     BoardOption,
     JsonOption,
     KernelsOption,
+    OptimizeOption,
     ProjectOption,
     QuietOption,
     RuntimeOption,
@@ -34,6 +35,7 @@ def flash(
     ] = False,
     runtime: RuntimeOption = None,
     kernels: KernelsOption = None,
+    optimize: OptimizeOption = None,
     self_test: SelfTestOption = False,
     project: ProjectOption = Path(),
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
@@ -58,7 +60,7 @@ def flash(
             programmer=programmer,
             force=force,
             offline=offline,
-            firmware=parse_request(runtime=runtime, kernels=kernels, self_test=self_test),
+            firmware=parse_request(runtime=runtime, kernels=kernels, optimize=optimize, self_test=self_test),
         )
         facts = flash_stage(open_line(project, output), request).facts
         _say_flashed(output, facts)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import JsonOption, QuietOption, RequiredBoardOption, VerboseOption
+from tinyaudio.cli.options import JsonOption, OptimizeOption, QuietOption, RequiredBoardOption, VerboseOption
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, compile, prove and measure any full-integer INT8 .tflite.")
@@ -33,6 +33,7 @@ def inspect(
     file: FileArgument,
     board: RequiredBoardOption = "mps2_an500",
     runtime: CompilerOption = None,
+    optimize: OptimizeOption = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the arena over time: a .svg or .png file.", dir_okay=False)] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -48,7 +49,7 @@ def inspect(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import ModelRequest, inspect_model
 
-        outcome = inspect_model(ModelRequest(path=file, board_id=board, runtime=runtime), picture=picture)
+        outcome = inspect_model(ModelRequest(path=file, board_id=board, runtime=runtime, optimize=optimize), picture=picture)
         _say_operators(output, outcome.facts)
         _say_sizes(output, outcome.facts)
         verdict = "It fits the board, by the estimates." if outcome.passed else "It does not fit: " + "; ".join(outcome.facts["budget"]["problems"])
@@ -62,6 +63,7 @@ def compile_(
     file: FileArgument,
     board: RequiredBoardOption = "mps2_an500",
     runtime: CompilerOption = None,
+    optimize: OptimizeOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the C++.", file_okay=False)] = Path("compiled_model"),
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -74,7 +76,7 @@ def compile_(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import ModelRequest, compile_to_folder
 
-        outcome = compile_to_folder(ModelRequest(path=file, board_id=board, runtime=runtime), out)
+        outcome = compile_to_folder(ModelRequest(path=file, board_id=board, runtime=runtime, optimize=optimize), out)
         output.result(outcome.facts, text=f"{out / 'generated' / 'model.h'} declares input(), invoke(), output(), logits() and reset().")
 
 
@@ -87,6 +89,7 @@ def verify(
     seed: SeedOption = 1,
     preset: PresetOption = None,
     audio: AudioOption = None,
+    optimize: OptimizeOption = None,
     offline: OfflineOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -106,7 +109,17 @@ def verify(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import ModelRequest, verify_model
 
-        request = ModelRequest(path=file, board_id=board, runtime=runtime, inputs=inputs, seed=seed, preset=preset, audio=audio, offline=offline)
+        request = ModelRequest(
+            path=file,
+            board_id=board,
+            runtime=runtime,
+            optimize=optimize,
+            inputs=inputs,
+            seed=seed,
+            preset=preset,
+            audio=audio,
+            offline=offline,
+        )
         _end(output, verify_model(request, output))
 
 
@@ -119,6 +132,7 @@ def bench(
     seed: SeedOption = 1,
     preset: PresetOption = None,
     audio: AudioOption = None,
+    optimize: OptimizeOption = None,
     offline: OfflineOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -134,7 +148,17 @@ def bench(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import ModelRequest, compare_runtimes, verify_model
 
-        request = ModelRequest(path=file, board_id=board, runtime=runtime, inputs=inputs, seed=seed, preset=preset, audio=audio, offline=offline)
+        request = ModelRequest(
+            path=file,
+            board_id=board,
+            runtime=runtime,
+            optimize=optimize,
+            inputs=inputs,
+            seed=seed,
+            preset=preset,
+            audio=audio,
+            offline=offline,
+        )
         outcome = compare_runtimes(request, output) if runtime == "tflm" else verify_model(request, output, per_operator=True)
         _say_operators(output, outcome.facts)
         if outcome.facts.get("aot") is not None:

@@ -12,6 +12,7 @@ from tinyaudio.cli.options import (
     DepthOption,
     JsonOption,
     KernelsOption,
+    OptimizeOption,
     PortOption,
     ProjectOption,
     QuietOption,
@@ -108,6 +109,7 @@ def render(
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; default: the project's runs folder.", file_okay=False)] = None,
     runtime: RuntimeOption = None,
     kernels: KernelsOption = None,
+    optimize: OptimizeOption = None,
     self_test: SelfTestOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -120,7 +122,7 @@ def render(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, parse_request, render_stage
 
-        request = parse_request(runtime=runtime, kernels=kernels, self_test=self_test)
+        request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize, self_test=self_test)
         line = open_line(project, output)
         rendered, directory = render_stage(line, board or line.project.board, out=out, request=request)
         values = {
@@ -139,6 +141,7 @@ def build(
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
     runtime: RuntimeOption = None,
     kernels: KernelsOption = None,
+    optimize: OptimizeOption = None,
     self_test: SelfTestOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -151,7 +154,7 @@ def build(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import build_facts, build_stage, open_line, parse_request
 
-        request = parse_request(runtime=runtime, kernels=kernels, self_test=self_test)
+        request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize, self_test=self_test)
         line = open_line(project, output)
         artifact = build_stage(line, board or line.project.board, offline=offline, request=request)
         _say_sizes(output, build_facts(artifact))
@@ -170,6 +173,7 @@ def hil(
     slot: SlotOption = None,
     runtime: RuntimeOption = None,
     kernels: KernelsOption = None,
+    optimize: OptimizeOption = None,
     self_test: Annotated[bool, typer.Option("--self-test", help="Run every operator on golden vectors; name the first that is wrong.")] = False,
     ab: Annotated[bool, typer.Option("--ab", help="Fast kernels against plain ones, clip by clip. A real board is flashed with both.")] = False,
     json: JsonOption = False,
@@ -190,7 +194,7 @@ def hil(
         from tinyaudio.core.errors import InputError
         from tinyaudio.pipeline import ab_stage, hil_stage, open_line, parse_request, self_test_stage, slot_line
 
-        request = parse_request(runtime=runtime, kernels=kernels)
+        request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize)
         if ab and (self_test or kernels is not None):
             other = "--self-test" if self_test else "--kernels"
             raise InputError(
@@ -215,6 +219,7 @@ def run(
     port: PortOption = None,
     runtime: RuntimeOption = None,
     kernels: KernelsOption = None,
+    optimize: OptimizeOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -226,7 +231,7 @@ def run(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, parse_request, run_line
 
-        request = parse_request(runtime=runtime, kernels=kernels)
+        request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize)
         line = open_line(project, output)
         say_proof(output, run_line(line, board or line.project.board, depth=depth, port=port, request=request))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinyaudio.cli.options import JsonOption, KernelsOption, QuietOption, RuntimeOption, VerboseOption
+from tinyaudio.cli.options import JsonOption, KernelsOption, OptimizeOption, QuietOption, RuntimeOption, VerboseOption
 from tinyaudio.cli.output import speaking
 from tinyaudio.cli.stages import say_proof
 
@@ -54,6 +54,7 @@ def demo(
     directory: Annotated[Path, typer.Option("--directory", help="Where the demo's project is kept.", file_okay=False)] = Path("demo_project"),
     runtime: RuntimeOption = None,
     kernels: KernelsOption = None,
+    optimize: OptimizeOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -65,5 +66,5 @@ def demo(
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import parse_request, run_demo
 
-        request = parse_request(runtime=runtime, kernels=kernels)
+        request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize)
         say_proof(output, run_demo(directory, board=board, task=task, progress=output, request=request))

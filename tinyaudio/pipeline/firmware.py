@@ -11,12 +11,14 @@ from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProj
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.errors import InputError
 from tinyaudio.deploy.build import build_project
+from tinyaudio.deploy.compiler import Optimize
 from tinyaudio.deploy.placement import psram_warnings
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.pipeline.arena import keep_measured_arena, kept_arena, search_arena
 from tinyaudio.pipeline.learning import calibrate_stage, project_board, project_frontend, quantize_stage
 from tinyaudio.pipeline.line import Line
+from tinyaudio.pipeline.model_file import parse_optimize
 
 
 def board_frontend(line: Line, board: Board) -> FrontendTables:
@@ -36,6 +38,7 @@ class FirmwareRequest:
 
     runtime: Runtime | None = None  # None: the board's default
     kernels: KernelChoice = "optimized"
+    optimize: Optimize = "size"  # the compiled model; TFLite Micro has no choice
     self_test: bool = False  # with golden vectors of every operator
 
     @property
@@ -50,26 +53,32 @@ class FirmwareRequest:
 
     @property
     def _words(self) -> tuple[str, ...]:
-        words = (self.runtime, "reference" if self.kernels == "reference" else None, "self_test" if self.self_test else None)
+        kernels, optimize = ("reference" if self.kernels == "reference" else None), ("speed" if self.optimize == "speed" else None)
+        words = (self.runtime, kernels, optimize, "self_test" if self.self_test else None)
         return tuple(word for word in words if word)
 
 
 USUAL_FIRMWARE = FirmwareRequest()
 
 
-def parse_request(*, runtime: str | None = None, kernels: str | None = None, self_test: bool = False) -> FirmwareRequest:
+def parse_request(*, runtime: str | None = None, kernels: str | None = None, optimize: str | None = None, self_test: bool = False) -> FirmwareRequest:
     """Return the request that the words of the command line make.
 
     Raises
     ------
     InputError
-        If a runtime or a choice of kernels does not exist.
+        If a runtime, a choice of kernels or an aim of the compiler does not exist.
     """
     if runtime not in (None, "aot", "tflm"):
         raise InputError(f"there is no runtime {runtime!r}", hint="runtimes: aot, tflm", where="--runtime")
     if kernels not in (None, "optimized", "reference"):
         raise InputError(f"there are no kernels {kernels!r}", hint="kernels: optimized, reference", where="--kernels")
-    return FirmwareRequest(runtime=cast(Runtime | None, runtime), kernels=cast(KernelChoice, kernels or "optimized"), self_test=self_test)
+    return FirmwareRequest(
+        runtime=cast(Runtime | None, runtime),
+        kernels=cast(KernelChoice, kernels or "optimized"),
+        optimize=parse_optimize(optimize),
+        self_test=self_test,
+    )
 
 
 def golden_vectors(line: Line, board: Board) -> GoldenTensors:
@@ -98,7 +107,7 @@ def render_stage(
     Raises
     ------
     InputError
-        If the board computes other features than the model was trained with.
+        If the board computes other features than the model was trained with, or TFLite Micro is to run weights packed for speed.
     """
     board = project_board(line.project, board_id)
     tables = board_frontend(line, board)
@@ -109,9 +118,13 @@ def render_stage(
             hint=f'set project.board = "{board_id}", or the same project.fft_kernel for every board, and run the command again',
             where="--board",
         )
+    runtime = request.runtime or board.default_runtime
+    if runtime == "tflm" and request.optimize == "speed":
+        raise InputError("TFLite Micro takes the weights as they are in the file", hint="use --runtime aot", where="--optimize")
     choice = RuntimeChoice(
-        runtime=request.runtime or board.default_runtime,
+        runtime=runtime,
         kernels=request.kernels,
+        optimize=request.optimize,
         arena_bytes=arena_bytes,
         arena_used_bytes=arena_used_bytes,
         golden=golden_vectors(line, board) if request.self_test else None,

@@ -13,7 +13,7 @@ from tinyaudio.bench.device import Device
 from tinyaudio.bench.hil import ModelCase, ModelRunReport, run_model
 from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject, Runtime
 from tinyaudio.core.board import Board, load_board
-from tinyaudio.core.errors import ModelError
+from tinyaudio.core.errors import InputError, ModelError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.deploy.build import build_project, model_code_bytes
 from tinyaudio.deploy.compiler import CompiledModel, read_graph
@@ -22,7 +22,7 @@ from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_dif
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline.device_line import choose_depth, open_virtual_line
 from tinyaudio.pipeline.line import Advance, Progress
-from tinyaudio.pipeline.model_cost import cost_table
+from tinyaudio.pipeline.model_cost import cost_table, instances_of
 from tinyaudio.pipeline.model_file import (
     COMPILER,
     RUNTIMES,
@@ -32,6 +32,7 @@ from tinyaudio.pipeline.model_file import (
     check_runtime,
     estimate_budget,
     model_frontend,
+    parse_optimize,
     read_interpreted,
     read_model,
     require_budget,
@@ -50,6 +51,7 @@ class ModelRequest:
     path: Path
     board_id: str
     runtime: str | None = None  # None: the board's own
+    optimize: str | None = None  # what the compiler packs the weights for, "size" or "speed"; None: size
     inputs: int = DEFAULT_INPUTS
     seed: int = 1
     preset: str | None = None  # front end for real features; None: the one the file names, if it does
@@ -161,7 +163,7 @@ def compare_runtimes(request: ModelRequest, progress: Progress) -> ModelOutcome:
     TinyaudioError
         See `verify_model`.
     """
-    interpreted = verify_model(replace(request, runtime="tflm"), progress, per_operator=True)
+    interpreted = verify_model(replace(request, runtime="tflm", optimize=None), progress, per_operator=True)
     try:
         compiled = verify_model(replace(request, runtime="aot"), progress, per_operator=True)
     except ModelError as error:
@@ -196,15 +198,18 @@ def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> Are
 def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile, Board, Runtime]:
     board = load_board(request.board_id)
     runtime = check_runtime(request.runtime, board, known=COMPILER)
-    return read_model(request.path, with_steps=with_steps), board, runtime
+    return read_model(request.path, optimize=parse_optimize(request.optimize), with_steps=with_steps), board, runtime
 
 
 def _open_to_run(request: ModelRequest, board: Board, runtime: Runtime) -> ModelFile | InterpretedFile:
+    optimize = parse_optimize(request.optimize)
     if runtime == "tflm":
+        if optimize == "speed":
+            raise InputError("TFLite Micro takes the weights as they are in the file", hint="use --runtime aot", where="--optimize")
         interpreted = read_interpreted(request.path, board)
         plan_model(board, interpreted.compiled)
         return interpreted
-    file = read_model(request.path, with_steps=True)
+    file = read_model(request.path, optimize=optimize, with_steps=True)
     require_budget(_estimate(board, file), board, file.name)
     return file
 
@@ -296,6 +301,7 @@ def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) ->
         "model_sha256": file.sha256,
         "board": board.id,
         "runtime": runtime,
+        "optimize": file.optimize if isinstance(file, ModelFile) else None,
         "inputs": 0,
         "mismatches": None,
         "max_abs_diff": None,
@@ -305,6 +311,7 @@ def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) ->
         "arena_bytes": compiled.arena_bytes if costs is not None else None,
         "state_bytes": compiled.state_bytes,
         "code_bytes": None,
+        "kernel_instances": instances_of(compiled) if isinstance(compiled, CompiledModel) else None,
         "predicted_code_bytes": costs.code_bytes(compiled) if isinstance(compiled, CompiledModel) and costs is not None else None,
         "weights_bytes": compiled.weights_bytes,
         "tflite_bytes": len(file.tflite),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from math import prod
-from typing import Any
 
 from tinyaudio.deploy.compiler import CompiledModel, OperationSummary
 
 _DEFAULT = "default"
+_SHAPE = re.compile(r"^struct ([A-Za-z0-9]+?)Shape\d", re.MULTILINE)
+
+#: What the generated name of a kernel's shape begins with -> a family of kernels with about as much code each.
+FAMILIES = {"Depthwise": "depthwise", "ConvRows": "conv_rows", "Conv2d": "columns", "Pointwise": "columns"}
+OTHER_FAMILY = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class CostTable:
 
     kernels: Mapping[str, KernelCost]  # by name; "default" for all others
     code_base_bytes: int
-    code_instance_bytes: int
+    code_instance_bytes: Mapping[str, int]  # by family of kernels, see `instances_of`
 
     def instructions(self, operation: OperationSummary) -> int:
         """Return the predicted instructions of one operator."""
@@ -42,7 +47,7 @@ class CostTable:
 
     def code_bytes(self, compiled: CompiledModel) -> int:
         """Return the predicted size of all code but weights, of firmware with this model alone."""
-        return self.code_base_bytes + self.code_instance_bytes * len(instances_of(compiled.ops))
+        return self.code_base_bytes + sum(self.code_instance_bytes[family] * count for family, count in instances_of(compiled).items())
 
 
 def values_of(operation: OperationSummary) -> int:
@@ -50,9 +55,12 @@ def values_of(operation: OperationSummary) -> int:
     return max(prod(operation.input_shape), prod(operation.output_shape))
 
 
-def instances_of(operations: Iterable[OperationSummary]) -> set[tuple[Any, ...]]:
-    """Return what has code of its own: each kernel, for each pair of shapes."""
-    return {(operation.kernel, operation.input_shape, operation.output_shape) for operation in operations}
+def instances_of(compiled: CompiledModel) -> dict[str, int]:
+    """Return how many kernels with code of their own, one for each shape, the generated C++ has, by family."""
+    counts = dict.fromkeys((*FAMILIES.values(), OTHER_FAMILY), 0)
+    for name in _SHAPE.findall(compiled.files["generated/model.cc"]):
+        counts[next((family for start, family in FAMILIES.items() if name.startswith(start)), OTHER_FAMILY)] += 1
+    return counts
 
 
 @cache

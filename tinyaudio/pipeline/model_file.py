@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tinyaudio.core.artifacts import Runtime
 from tinyaudio.core.board import Board
 from tinyaudio.core.canonical import sha256_bytes
-from tinyaudio.core.errors import BuildError, ModelError, NotYetSupportedError
+from tinyaudio.core.errors import BuildError, InputError, ModelError, NotYetSupportedError
 from tinyaudio.core.presets import load_preset
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.tflite_metadata import read_metadata
-from tinyaudio.deploy.compiler import CompiledModel, compile_model
+from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
 from tinyaudio.deploy.render import interpreted_model, plan_model
 from tinyaudio.deploy.tflm import TflmModel
 from tinyaudio.learn.quantize import FRONTEND_KEY
@@ -32,6 +32,7 @@ class ModelFile:
     tflite: bytes
     sha256: str
     compiled: CompiledModel
+    optimize: Optimize  # what its weights are packed for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class BudgetEstimate:
     problems: tuple[str, ...]  # one sentence each; empty: it fits
 
 
-def read_model(path: Path, *, with_steps: bool = True, int8_ends: bool = False) -> ModelFile:
+def read_model(path: Path, *, optimize: Optimize = "size", with_steps: bool = True, int8_ends: bool = False) -> ModelFile:
     """Read and compile the model in `path`; see `compile_model` for the options.
 
     Raises
@@ -74,8 +75,22 @@ def read_model(path: Path, *, with_steps: bool = True, int8_ends: bool = False) 
         name=path.stem,
         tflite=tflite,
         sha256=sha256_bytes(tflite),
-        compiled=compile_model(tflite, name=path.stem, with_steps=with_steps, int8_ends=int8_ends),
+        compiled=compile_model(tflite, name=path.stem, optimize=optimize, with_steps=with_steps, int8_ends=int8_ends),
+        optimize=optimize,
     )
+
+
+def parse_optimize(word: str | None) -> Optimize:
+    """Return what the compiler is to pack the weights for; None: size.
+
+    Raises
+    ------
+    InputError
+        If it is neither size nor speed.
+    """
+    if word not in (None, "size", "speed"):
+        raise InputError(f"the compiler cannot optimize for {word!r}", hint="size or speed", where="--optimize")
+    return cast(Optimize, word or "size")
 
 
 def read_interpreted(path: Path, board: Board) -> InterpretedFile:

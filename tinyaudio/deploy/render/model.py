@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from tinyaudio.core.artifacts import GoldenTensors, KernelChoice, QuantizedModel, Runtime
 from tinyaudio.core.board import Board
 from tinyaudio.core.errors import ModelError
-from tinyaudio.deploy.compiler import CompiledModel, compile_model
+from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
 from tinyaudio.deploy.render.self_test import self_test_files, step_operators, use_operators
 from tinyaudio.deploy.tflm import OPERATORS_FILE, Outline, TflmModel, generous_arena_bytes, read_outline, render_tflm_model
 
@@ -31,6 +31,7 @@ class RuntimeChoice:
 
     runtime: Runtime
     kernels: KernelChoice = "optimized"
+    optimize: Optimize = "size"  # of `aot`
     arena_bytes: int | None = None  # of `tflm`; None: generous
     arena_used_bytes: int | None = None  # of it, as measured; None: not measured yet
     golden: GoldenTensors | None = None  # of a self-test image
@@ -67,7 +68,7 @@ def model_parts(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) 
 
 def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) -> ModelParts:
     golden = choice.golden
-    compiled = compile_model(quantized.tflite, name="model", int8_ends=True, with_steps=golden is not None)
+    compiled = compile_model(quantized.tflite, name="model", optimize=choice.optimize, int8_ends=True, with_steps=golden is not None)
     files = {f"src/{path}": text for path, text in compiled.files.items()}
     if golden is not None:
         files |= self_test_files(golden, step_operators(golden, compiled.steps), "aot")
@@ -76,7 +77,7 @@ def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) ->
         runtime="aot",
         summary=compiled,
         files=files,
-        kernels=f"tinyaudio {'plain C++' if is_plain else 'Armv7E-M'}",
+        kernels=f"tinyaudio {'plain C++' if is_plain else 'Armv7E-M'}{', weights for speed' if choice.optimize == 'speed' else ''}",
         arena_used_bytes=compiled.arena_bytes,
         build_flags=(_PLAIN_FLAG,) if choice.kernels == "reference" else (),
         has_self_test=golden is not None,
