@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinyaudio.core.errors import ProjectError
+from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.new_anomaly_project import ANOMALY_MANIFEST, ANOMALY_README, ANOMALY_TOML
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_names
-from tinyaudio.core.project import PROJECT_FILE, Task, anomaly_not_yet
+from tinyaudio.core.project import PROJECT_FILE, Task
 
 _TOML = """\
 # A tinyaudio project. Every key may be left out: what stands here behind "#" is the default.
@@ -181,7 +182,7 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
     Parameters
     ----------
     task
-        ``"events"``; ``"anomaly"`` is refused so far.
+        ``"events"`` or ``"anomaly"``.
     name
         Of the project; characters that a name may not have become ``_``.
     manifest
@@ -197,12 +198,14 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
     Raises
     ------
     NotYetSupportedError
-        For the task ``"anomaly"``.
+        For the task ``"anomaly"`` around a finished model.
     ProjectError
         If nothing usable remains of `name`, or `manifest` cannot stand in a TOML string.
     """
-    if task != "events":
-        raise anomaly_not_yet()
+    if task == "anomaly" and model is not None:
+        raise NotYetSupportedError(
+            "a finished model serves as a classifier only", hint="leave --from-model out: an autoencoder is trained", where="--from-model"
+        )
     clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-")[:64]
     if not clean_name:
         raise ProjectError(f"{name!r} is no name for a project", hint="use letters, digits, '_', '-' and '.'", where="project.name")
@@ -212,6 +215,9 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
         )
     names = {"name": clean_name, "task": task, "manifest": manifest or "manifest.csv", "project_file": PROJECT_FILE, "frontend": "", "model": ""}
     names["presets"] = ", ".join(f'"{preset}"' for preset in preset_names() if preset != DEFAULT_PRESET)
+    if task == "anomaly":
+        files = {PROJECT_FILE: ANOMALY_TOML.format(**names), "README.md": ANOMALY_README.format(**names)}
+        return files if manifest else {**files, "manifest.csv": ANOMALY_MANIFEST}
     readme, example = _README, _MANIFEST
     if model is not None:
         names["frontend"] = "".join(f"{key} = {_toml(value)}\n" for key, value in model.frontend.items())

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, cast, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.anomaly_section import AnomalyTable
+from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_fields, preset_names
 from tinyaudio.core.spec import FrontendSpec, KernelId, spec_problems
 
@@ -202,6 +203,12 @@ class Project:
     train: TrainTable
     quantize: QuantizeTable
     firmware: FirmwareTable
+    anomaly: AnomalyTable
+
+    @property
+    def is_anomaly(self) -> bool:
+        """Whether the project asks if a machine sounds as usual, not what is heard."""
+        return self.task == "anomaly"
 
     @property
     def manifest_path(self) -> Path:
@@ -259,24 +266,7 @@ def parse_project(text: str, *, directory: Path) -> Project:
     return _assemble(directory, cast(Any, sections))
 
 
-def require_events(project: Project) -> None:
-    """Raise unless the project's task is supported.
-
-    Raises
-    ------
-    NotYetSupportedError
-        For ``task = "anomaly"``.
-    """
-    if project.task != "events":
-        raise anomaly_not_yet()
-
-
-def anomaly_not_yet() -> NotYetSupportedError:
-    """Return the error for ``anomaly``."""
-    return NotYetSupportedError("anomaly detection is not there yet", hint='use task = "events"', where="project.task")
-
-
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[BaseModel]] = {
     "project": ProjectTable,
     "data": DataTable,
     "frontend": FrontendTable,
@@ -284,6 +274,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "train": TrainTable,
     "quantize": QuantizeTable,
     "firmware": FirmwareTable,
+    "anomaly": AnomalyTable,
 }
 
 
@@ -301,7 +292,7 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         board=about.board,
         fft_kernel=about.fft_kernel,
         frontend=frontend_spec(sections["frontend"]),
-        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
+        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware", "anomaly")},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import numpy as np
 from tinyaudio.core.artifacts import SPLITS, Clip, Dataset, Split
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import AudioError, ManifestError
-from tinyaudio.core.project import Project, require_events
+from tinyaudio.core.project import Project
 from tinyaudio.dsp.audio import Audio, read_audio
+from tinyaudio.learn.dataset.anomaly import anomaly_problems, assign_anomaly_splits, is_misplaced
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
 from tinyaudio.learn.dataset.splits import assign_splits, test_splits
 
@@ -65,12 +66,9 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
     ------
     ManifestError
         If the manifest as a whole cannot be read.
-    NotYetSupportedError
-        If the project's task is not supported.
     """
-    require_events(project)
     rows, problems_of_rows = read_manifest(project.manifest_path, project.data)
-    splits = assign_splits(rows, project.data.split) if project.model_path is None else test_splits(rows, project.data.split)
+    splits = _splits(rows, project)
     problems = list(problems_of_rows)
     clips: list[tuple[Row, Clip]] = []
     folder = project.manifest_path.parent
@@ -85,9 +83,18 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
     used = [(row, split) for row, split in zip(rows, splits, strict=True) if split is not None]
     problems += _duplicates(clips)
     problems += _groups_in_two_splits(used)
-    problems += _class_problems(used, project)
-    problems += _unused_splits(rows, splits)
+    if project.is_anomaly:
+        problems += anomaly_problems(rows, splits, project)
+    else:
+        problems += _class_problems(used, project)
+    problems += _unused_splits(rows, splits, project)
     return _result(clips, used, problems, project)
+
+
+def _splits(rows: Sequence[Row], project: Project) -> tuple[Split | None, ...]:
+    if project.is_anomaly:
+        return assign_anomaly_splits(rows, project.data.split, project.anomaly.normal)
+    return assign_splits(rows, project.data.split) if project.model_path is None else test_splits(rows, project.data.split)
 
 
 def load_dataset(project: Project, *, on_progress: Progress | None = None) -> Dataset:
@@ -253,8 +260,9 @@ def _finished_model_problems(used: list[tuple[Row, Split]], project: Project) ->
             yield _problem(row, "error", "unknown_label", f"the label {row.label!r} is none of model.labels ({', '.join(known)})")
 
 
-def _unused_splits(rows: Iterable[Row], splits: Iterable[Split | None]) -> Iterator[Problem]:
-    unused = Counter(row.split_value for row, split in zip(rows, splits, strict=True) if split is None)
+def _unused_splits(rows: Iterable[Row], splits: Iterable[Split | None], project: Project) -> Iterator[Problem]:
+    pairs = [(row, split) for row, split in zip(rows, splits, strict=True) if not (project.is_anomaly and is_misplaced(row, project))]
+    unused = Counter(row.split_value for row, split in pairs if split is None)
     for value, count in sorted(unused.items(), key=str):
         message = f"{count} clips are not used: their split {value!r} is in no list of [data.split]"
         yield _general("warning", "unused_split", message)

@@ -28,6 +28,7 @@ ProblemKind = Literal[
     "few_clips",
     "label_never_occurs",
     "unused_split",
+    "abnormal_in_training",
 ]
 
 
