@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tinyaudio.core.residual import STEPS_AN_OCTAVE
 from tinyaudio.core.spec import FrontendSpec, KernelId
 
 Split = Literal["train", "validation", "test"]
@@ -110,6 +111,17 @@ class QuantizedModel:
     output_scale: float
     output_zero_point: int
     ops: tuple[str, ...]  # builtin operator names in execution order
+    is_autoencoder: bool = False  # the output is the input again; the device makes one score of how far they are apart
+
+    @property
+    def score_scale(self) -> float:
+        """What an int8 step of the device's scores stands for: a probability; for an autoencoder octaves of the mean square residual."""
+        return 1.0 / STEPS_AN_OCTAVE if self.is_autoencoder else self.output_scale
+
+    @property
+    def score_zero_point(self) -> int:
+        """The int8 score that stands for 0."""
+        return 0 if self.is_autoencoder else self.output_zero_point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

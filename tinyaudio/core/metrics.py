@@ -162,6 +162,40 @@ def roc_curve(is_positive: NDArray[Any], scores: NDArray[Any]) -> Curve:
     return Curve(x=x, y=y, thresholds=thresholds, area=area)
 
 
+def partial_roc_area(is_positive: NDArray[Any], scores: NDArray[Any], *, greatest_rate: float) -> float:
+    """Return the area under the ROC curve up to a false positive rate, on McClish's scale: 0.5 is chance, 1 is perfect.
+
+    Parameters
+    ----------
+    is_positive
+        bool[items].
+    scores
+        float[items].
+    greatest_rate
+        Greatest false positive rate, above 0 and up to 1.
+
+    Returns
+    -------
+    float
+        NaN without any positive or any negative.
+
+    References
+    ----------
+    D. K. McClish, "Analyzing a portion of the ROC curve", Medical Decision Making 9 (1989), 190-195.
+    """
+    if not 0.0 < greatest_rate <= 1.0:
+        raise InputError(f"greatest_rate is {greatest_rate}", hint="a rate lies above 0 and up to 1, as 0.1")
+    curve = roc_curve(is_positive, scores)
+    if math.isnan(curve.area):
+        return math.nan
+    inside = curve.x <= greatest_rate
+    x = np.append(curve.x[inside], greatest_rate)
+    y = np.append(curve.y[inside], np.interp(greatest_rate, curve.x, curve.y))
+    area = float(np.sum(np.diff(x) * (y[1:] + y[:-1]))) / 2.0
+    chance = greatest_rate * greatest_rate / 2.0
+    return 0.5 * (1.0 + (area - chance) / (greatest_rate - chance))
+
+
 def precision_recall_curve(is_positive: NDArray[Any], scores: NDArray[Any]) -> Curve:
     """Return precision over recall; the area is the average precision, ``sum (recall step) * precision``, not interpolated.
 

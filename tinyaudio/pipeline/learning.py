@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyaudio.core.anomaly import AnomalyThreshold
 from tinyaudio.core.artifacts import (
     AugmentedFeatures,
     Calibration,
@@ -24,13 +25,14 @@ from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
 from tinyaudio.core.project import Project
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
+from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, threshold_warnings
 from tinyaudio.learn.calibrate import calibrate, calibrate_for_precision
 from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
-from tinyaudio.learn.quantize import quantize
-from tinyaudio.learn.training import Backbone, read_backbone, train
+from tinyaudio.learn.quantize import quantize, quantize_autoencoder
+from tinyaudio.learn.training import Backbone, read_backbone, train, train_autoencoder
 from tinyaudio.pipeline.foreign import finished_model
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 from tinyaudio.pipeline.model_file import model_bytes
@@ -171,6 +173,8 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
     project = line.project
     if project.model_path is not None:
         raise InputError("there is nothing to train: the model is finished", hint="take file out of [model] to train one", where="model.file")
+    if project.is_anomaly:
+        return _autoencoder_stage(line)
     augmented = augmented_stage(line) if project.train.audio.versions else None
     features = features_stage(line) if augmented is None else augmented
     feature_set = features_stage(line).value if augmented is None else augmented.value.features
@@ -189,6 +193,23 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
             feature_set, project.model, project.train, backbone=backbone, checkpoint_file=checkpoint_file, on_progress=advance
         ),
     )
+
+
+def _autoencoder_stage(line: Line) -> StageResult[TrainedModel]:
+    features, project = features_stage(line), line.project
+    return reuse_or_make(
+        line,
+        "train",
+        TrainedModel,
+        inputs={"features": features.stored.fingerprint, "anomaly": _network_settings(project), "train": project.train.model_dump()},
+        description="training on normal sound",
+        make=lambda advance: train_autoencoder(features.value, project.anomaly, project.train, on_progress=advance),
+    )
+
+
+def _network_settings(project: Project) -> dict[str, Any]:
+    """Return what of ``[anomaly]`` the network depends on: another threshold is no reason to train again."""
+    return project.anomaly.model_dump(include={"normal", "architecture", "stages", "channels", "bottleneck", "upsampling"})
 
 
 def _backbone(project: Project) -> Backbone | None:
@@ -213,8 +234,14 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
             "quantize": line.project.quantize.model_dump(),
         },
         description="quantizing to INT8",
-        make=lambda advance: quantize(trained.value, features.value, line.project.quantize, on_progress=advance),
+        make=lambda advance: _quantized(line.project, trained.value, features.value, advance),
     )
+
+
+def _quantized(project: Project, trained: TrainedModel, features: FeatureSet, advance: Advance) -> QuantizedModel:
+    if project.is_anomaly:
+        return quantize_autoencoder(trained, features, project.anomaly, project.quantize, on_progress=advance)
+    return quantize(trained, features, project.quantize, on_progress=advance)
 
 
 def _finished_stage(line: Line, path: Path) -> StageResult[QuantizedModel]:
@@ -232,6 +259,8 @@ def _finished_stage(line: Line, path: Path) -> StageResult[QuantizedModel]:
 @once
 def calibrate_stage(line: Line) -> StageResult[Calibration]:
     """Turn smoothing and threshold into the device's integers, or choose the threshold by the validation split."""
+    if line.project.is_anomaly:
+        return _alarm_stage(line)
     quantized = quantize_stage(line)
     firmware = line.project.firmware
     inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump()}
@@ -253,16 +282,58 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
 
 
 @once
+def threshold_stage(line: Line) -> StageResult[AnomalyThreshold]:
+    """Set the threshold of an anomaly detector by the normal clips of the validation split."""
+    features, quantized, project = features_stage(line), quantize_stage(line), line.project
+
+    def make(advance: Advance) -> AnomalyThreshold:
+        validation = expected_scores(quantized.value, features.value, split="validation", on_progress=advance)
+        training = expected_scores(quantized.value, features.value, split="train")
+        held_out, trained = (normal_scores(outputs, features.value, project.anomaly) for outputs in (validation, training))
+        return set_threshold(held_out, trained, project.anomaly, smoothing_patches=project.firmware.smoothing_patches)
+
+    result = reuse_or_make(
+        line,
+        "threshold",
+        AnomalyThreshold,
+        inputs={
+            "features": features.stored.fingerprint,
+            "quantize": quantized.stored.fingerprint,
+            "anomaly": project.anomaly.model_dump(exclude={"maximum_auc_loss", "machine_column"}),
+            "smoothing_patches": project.firmware.smoothing_patches,
+        },
+        description="setting the threshold by normal sound",
+        make=make,
+    )
+    for sentence in threshold_warnings(result.value):
+        line.progress.warning(sentence)
+    return result
+
+
+def _alarm_stage(line: Line) -> StageResult[Calibration]:
+    threshold = threshold_stage(line)
+    return reuse_or_make(
+        line,
+        "calibrate",
+        Calibration,
+        inputs={"threshold": threshold.stored.fingerprint},
+        description="calibrating",
+        make=lambda _: Calibration(smoothing_patches=threshold.value.smoothing_patches, detection_threshold=threshold.value.threshold),
+    )
+
+
+@once
 def expected_stage(line: Line) -> StageResult[ExpectedOutputs]:
     """Run the reference interpreter over the test split."""
     features, quantized = features_stage(line), quantize_stage(line)
+    expect = expected_scores if line.project.is_anomaly else expected_outputs
     return reuse_or_make(
         line,
         "expected",
         ExpectedOutputs,
         inputs={"features": features.stored.fingerprint, "model": quantized.value.sha256, "oracle": oracle_version()},
         description="running the reference interpreter over the test split",
-        make=lambda advance: expected_outputs(quantized.value, features.value, on_progress=advance),
+        make=lambda advance: expect(quantized.value, features.value, on_progress=advance),
     )
 
 

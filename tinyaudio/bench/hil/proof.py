@@ -160,7 +160,7 @@ def _evaluate(clips: Sequence[HilClip], runs: Sequence[ClipRun], quantized: Quan
         labels=quantized.labels,
         filenames=tuple(clip.filename for clip in clips),
         label_indices=truths,
-        scores=(sums - counts * quantized.output_zero_point) * quantized.output_scale / counts,
+        scores=(sums - counts * quantized.score_zero_point) * quantized.score_scale / counts,
         accuracy=accuracy(confusion),
         confusion=confusion,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -26,6 +27,16 @@ def assign_anomaly_splits(rows: Sequence[Row], table: SplitTable, normal: Collec
     alike = [dataclasses.replace(row, label="normal") for row, is_drawn in zip(rows, drawn, strict=True) if is_drawn]
     splits = iter(assign_splits(alike, table))
     return tuple(next(splits) if is_drawn else _split_of_rest(row, table) for row, is_drawn in zip(rows, drawn, strict=True))
+
+
+def machines_by_file(project: Project) -> dict[str, str]:
+    """Return {file name: machine} as the manifest tells it; empty if it has no such column."""
+    columns = project.data.columns
+    with project.manifest_path.open(encoding="utf-8-sig", newline="") as stream:
+        records = csv.DictReader(stream, skipinitialspace=True)
+        if project.anomaly.machine_column not in (records.fieldnames or ()):
+            return {}
+        return {(row[columns.filename] or "").strip(): (row[project.anomaly.machine_column] or "").strip() for row in records}
 
 
 def is_misplaced(row: Row, project: Project) -> bool:

@@ -3,6 +3,7 @@
 The public face: `quantize`; `convert_to_int8`, `describe_model` and `make_stride_padding_explicit` are its parts.
 """
 
+from tinyaudio.learn.quantize.autoencoder import quantize_autoencoder, representative_normal_patches
 from tinyaudio.learn.quantize.graph import ModelDescription, describe_model, make_stride_padding_explicit, same_padding
 from tinyaudio.learn.quantize.int8 import (
     FRONTEND_KEY,
@@ -27,7 +28,9 @@ __all__ = [
     "make_stride_padding_explicit",
     "model_labels",
     "quantize",
+    "quantize_autoencoder",
     "refuse_unsupported",
+    "representative_normal_patches",
     "representative_patches",
     "same_padding",
 ]
