@@ -9,7 +9,7 @@ from tests.golden_fixture import golden_vectors
 from tinyaudio.bench.hil import HilClip, HilExpectation
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProject
 from tinyaudio.core.board import load_board
-from tinyaudio.deploy.render import RenderInputs, render_project
+from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project
 from tinyaudio.dsp.frontend import compute_stages, design_feature_quantization, design_frontend, quantize_features
 from tinyaudio.dsp.frontend.framing import patches
 from tinyaudio.learn.oracle import Oracle, oracle_version
@@ -22,8 +22,9 @@ FRAMES = 104  # a clip's: 5 patches
 
 
 def golden_project() -> FirmwareProject:
-    """The firmware of the golden model."""
-    return render_project(RenderInputs(board=BOARD, tables=TABLES, quantized=MODEL, calibration=CALIBRATION))
+    """The firmware of the golden model, compiled: TFLite Micro is nowhere here."""
+    choice = RuntimeChoice(runtime="aot")
+    return render_project(RenderInputs(board=BOARD, tables=TABLES, quantized=MODEL, calibration=CALIBRATION, choice=choice))
 
 
 def expectation(project: FirmwareProject, streamed: list[HilClip]) -> HilExpectation:

@@ -1,5 +1,6 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
+from tinyaudio.pipeline.ab import ab_stage
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
@@ -23,6 +24,7 @@ from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
 
 __all__ = [
@@ -39,7 +41,9 @@ __all__ = [
     "ModelSource",
     "Progress",
     "Proof",
+    "SelfTest",
     "StageResult",
+    "ab_stage",
     "bench_frontend",
     "build_facts",
     "build_stage",
@@ -66,6 +70,7 @@ __all__ = [
     "render_stage",
     "run_demo",
     "run_line",
+    "self_test_stage",
     "show_frontend",
     "slot_line",
     "train_stage",

@@ -12,6 +12,7 @@ from tinyaudio.core.new_project import FinishedModel, new_project_files
 from tinyaudio.core.presets import DEFAULT_PRESET, load_preset, preset_names
 from tinyaudio.core.project import PROJECT_FILE, Task
 from tinyaudio.dsp.audio import MachineSet, SyntheticSet, synthesize_machine_set, synthesize_set
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest
 from tinyaudio.pipeline.foreign import check_frontend, checked_labels
 from tinyaudio.pipeline.line import Progress, open_line
 from tinyaudio.pipeline.model_file import model_bytes, model_frontend, read_model
@@ -111,7 +112,7 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def run_demo(directory: Path, *, board: str, task: str, progress: Progress) -> Proof:
+def run_demo(directory: Path, *, board: str, task: str, progress: Progress, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Go the whole way on the built-in synthetic set, kept in `directory`; stages that are there already are reused."""
     is_anomaly = _task(task) == "anomaly"
     with progress.task("synthesizing the recordings") as advance:
@@ -120,7 +121,7 @@ def run_demo(directory: Path, *, board: str, task: str, progress: Progress) -> P
         else:
             synthesize_set(directory, SyntheticSet(), on_progress=advance)
     write_text_if_changed(directory / PROJECT_FILE, new_project_files("anomaly", "demo")[PROJECT_FILE] if is_anomaly else _DEMO_PROJECT)
-    return run_line(open_line(directory, progress), board)
+    return run_line(open_line(directory, progress), board, request=request)
 
 
 def _task(task: str) -> Task:

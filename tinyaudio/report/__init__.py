@@ -6,6 +6,7 @@ from tinyaudio.report.evaluation_values import Condition, EvaluationPageInputs, 
 from tinyaudio.report.facts import report_facts
 from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
+from tinyaudio.report.self_test import describe_difference, render_self_test_page, self_test_facts, write_self_test_page
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
 __all__ = [
@@ -17,10 +18,14 @@ __all__ = [
     "KernelDistance",
     "ReportInputs",
     "WorstClip",
+    "describe_difference",
     "render_evaluation_page",
+    "render_self_test_page",
     "report_facts",
+    "self_test_facts",
     "write_arena_picture",
     "write_evaluation_page",
     "write_frontend_pictures",
     "write_report",
+    "write_self_test_page",
 ]

@@ -20,6 +20,11 @@ _PLAIN_FLAG = "-DTINYAUDIO_NN_DSP=0"
 _TFLM_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", "-DFLATBUFFERS_LOCALE_INDEPENDENT=0")
 
 
+def has_fast_kernels(board: Board, runtime: Runtime) -> bool:
+    """Return whether the choice of kernels makes a difference: a board may have none but the plain ones."""
+    return board.core == "cortex-m7" if runtime == "aot" else KERNEL_LIBRARIES[board.core] != ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeChoice:
     """How the model is to run."""
@@ -63,7 +68,7 @@ def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) ->
     files = {f"src/{path}": text for path, text in compiled.files.items()}
     if golden is not None:
         files |= self_test_files(golden, step_operators(golden, compiled.steps), "aot")
-    is_plain = choice.kernels == "reference" or board.core != "cortex-m7"
+    is_plain = choice.kernels == "reference" or not has_fast_kernels(board, "aot")
     return ModelParts(
         runtime="aot",
         summary=compiled,
