@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tinyaudio.cli.anomaly import evaluate_anomaly, found_rows, say_alarm
 from tinyaudio.cli.options import (
     BoardOption,
     DepthOption,
@@ -39,11 +40,13 @@ def train(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Quiet
             "epochs": model.epochs,
             "best_epoch": model.best_epoch,
             "parameters": model.parameters,
-            "validation_accuracy": model.validation_accuracy[model.best_epoch - 1],
             "validation_loss": model.validation_loss[model.best_epoch - 1],
         }
-        share = model.validation_accuracy[model.best_epoch - 1]
-        text = f"{model.parameters:,} parameters, best epoch {model.best_epoch} of {model.epochs}: {share:.1%} of validation patches right"
+        quality = f"mean square residual {metrics['validation_loss']:.4f}"
+        if model.validation_accuracy:  # an autoencoder has none
+            metrics["validation_accuracy"] = model.validation_accuracy[model.best_epoch - 1]
+            quality = f"{metrics['validation_accuracy']:.1%} of validation patches right"
+        text = f"{model.parameters:,} parameters, best epoch {model.best_epoch} of {model.epochs}: {quality}"
         output.result(result.describe(**metrics), text=text)
 
 
@@ -69,8 +72,12 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import calibrate_stage, open_line
 
-        result = calibrate_stage(open_line(project, output))
+        line = open_line(project, output)
+        result = calibrate_stage(line)
         value = result.value
+        if line.project.is_anomaly:
+            say_alarm(output, line, result)
+            return
         metrics = {"smoothing_patches": value.smoothing_patches, "detection_threshold": value.detection_threshold}
         output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, threshold {value.detection_threshold} (int8)")
 
@@ -84,6 +91,9 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
         from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate
 
         line = open_line(project, output)
+        if line.project.is_anomaly:
+            evaluate_anomaly(output, line)
+            return
         result = evaluate_stage(line)
         metrics = evaluation_metrics(result.value)
         if not json:
@@ -234,10 +244,11 @@ def say_proof(output: Output, proof: Any) -> None:
     """Print the outcome of a HIL run; exit with 3 if anything differs or does not fit."""
     facts = proof.facts
     if not output.as_json:
-        accuracy, mismatches = facts["accuracy"], facts["mismatches"]
+        accuracy, mismatches = facts.get("accuracy", {}), facts["mismatches"]
+        shares = [(f"accuracy {' / '.join(accuracy)}", " / ".join(f"{value:.1%}" for value in accuracy.values()))]
         rows = [
             ("clips, frames", f"{facts['clips']:,}, {facts['frames']:,}"),
-            (f"accuracy {' / '.join(accuracy)}", " / ".join(f"{value:.1%}" for value in accuracy.values())),
+            *(found_rows(facts) if facts.get("task") == "anomaly" else shares),
             ("mismatches front end / model / decisions", " / ".join(f"{mismatches[kind]:,}" for kind in ("frontend", "model", "decisions"))),
         ]
         for unit in {"instructions", "cycles", "nanoseconds"} & set(facts):

@@ -69,7 +69,7 @@ class AnomalyThreshold:
     deviation: float  # standard deviation of them
     seconds: float  # of normal sound it was set by
     recommended_seconds: float  # for an estimate that can be relied upon
-    alarms_per_hour: float  # that the fit to the tail of normal scores predicts
+    alarms_per_hour: float | None  # of sound without a gap, as a fit to the tail of normal scores predicts; None: too little sound to tell
     suspects: tuple[Suspect, ...]  # among the normal training and validation clips
 
 

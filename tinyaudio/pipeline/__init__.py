@@ -1,6 +1,7 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.ab import ab_stage
+from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_figures, anomaly_gate, anomaly_metrics, threshold_facts
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
@@ -44,6 +45,10 @@ __all__ = [
     "SelfTest",
     "StageResult",
     "ab_stage",
+    "anomaly_evaluate_stage",
+    "anomaly_figures",
+    "anomaly_gate",
+    "anomaly_metrics",
     "bench_frontend",
     "build_facts",
     "build_stage",
@@ -73,6 +78,7 @@ __all__ = [
     "self_test_stage",
     "show_frontend",
     "slot_line",
+    "threshold_facts",
     "train_stage",
     "verify_model",
 ]

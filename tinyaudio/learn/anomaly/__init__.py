@@ -5,11 +5,21 @@ and `set_threshold`.
 """
 
 from tinyaudio.learn.anomaly.scores import expected_scores, residual_scale_of, score_test_split
-from tinyaudio.learn.anomaly.threshold import NormalScores, Tail, fit_tail, normal_scores, recommended_seconds, set_threshold, threshold_warnings
+from tinyaudio.learn.anomaly.threshold import (
+    NormalScores,
+    Tail,
+    cluster_peaks,
+    fit_tail,
+    normal_scores,
+    recommended_seconds,
+    set_threshold,
+    threshold_warnings,
+)
 
 __all__ = [
     "NormalScores",
     "Tail",
+    "cluster_peaks",
     "expected_scores",
     "fit_tail",
     "normal_scores",

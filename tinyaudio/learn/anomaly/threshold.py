@@ -3,8 +3,9 @@
 ``sigma``: mean plus so many standard deviations. ``false_alarms``: the score that normal sound reaches at a wanted rate, by a
 generalized Pareto distribution fitted to what lies above the 90 % quantile (peaks over threshold; probability-weighted
 moments, J. R. M. Hosking and J. R. Wallis, Technometrics 29 (1987), 339-349). Neighbouring patches are alike and are smoothed
-together, so that exceedances come in clusters; an alarm is one cluster (runs estimator of the extremal index, S. Coles, "An
-Introduction to Statistical Modeling of Extreme Values", 2001, section 5.3).
+together, so that exceedances come in clusters. An alarm is one cluster, and the fit is made to the peaks of clusters (S. Coles,
+"An Introduction to Statistical Modeling of Extreme Values", 2001, section 5.3). Rates are of sound without a gap: the few windows
+at the start of a clip that are not full yet count for mean and deviation, but not for the tail.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from tinyaudio.core.anomaly import AnomalyThreshold, Suspect, smoothed_means
 from tinyaudio.core.anomaly_section import AnomalyTable
@@ -23,8 +23,9 @@ from tinyaudio.core.errors import StageError
 from tinyaudio.core.residual import STEPS_AN_OCTAVE
 
 _TAIL_SHARE = 0.1  # of the smoothed scores, that the fit is made to
-_LEAST_EXCEEDANCES = 10
-_GREATEST_SHAPE = 0.5  # of the Pareto distribution: a heavier tail is a fit to a handful of outliers
+_LEAST_PEAKS = 20
+_PEAK_QUANTILE = 0.7  # the fit is made to the peaks above it: the lower ones are what is left of clusters, and no tail
+_SHAPES = (-0.1, 0.5)  # of the Pareto distribution: a lighter tail would end not far away, a heavier one is a handful of outliers
 _EXTRAPOLATION = 10.0  # a rate may be this much lower than one event in the sound that was heard
 _RELATIVE_ERROR = 0.5  # of the standard deviation: how well a sigma threshold should be known
 _SUSPECT_DEVIATIONS = 6.0
@@ -77,9 +78,18 @@ def set_threshold(calibration: NormalScores, training: NormalScores, table: Anom
             where="anomaly.minimum_seconds",
         )
     smoothed = smoothed_means(calibration.scores, calibration.patch_offsets, smoothing_patches=smoothing_patches)
-    tail = fit_tail(smoothed, calibration, smoothing_patches=smoothing_patches)
     mean, deviation = float(smoothed.mean()), float(smoothed.std())
-    wanted = mean + table.sigma * deviation if table.threshold == "sigma" else tail.level(table.false_alarms_per_hour)
+    tail = fit_tail(calibration, smoothing_patches=smoothing_patches)
+    if table.threshold == "sigma":
+        wanted = mean + table.sigma * deviation
+    elif tail is not None:
+        wanted = tail.level(table.false_alarms_per_hour)
+    else:
+        raise StageError(
+            f"the normal scores have fewer than {_LEAST_PEAKS} peaks in their upper tenth, too few to fit a rate of false alarms to",
+            hint='record more normal sound for the validation split, or set anomaly.threshold = "sigma"',
+            where="anomaly.threshold",
+        )
     threshold = max(-128, math.ceil(wanted - 1e-9))
     if threshold > 127:
         raise StageError(
@@ -95,7 +105,7 @@ def set_threshold(calibration: NormalScores, training: NormalScores, table: Anom
         deviation=deviation / STEPS_AN_OCTAVE,
         seconds=calibration.seconds,
         recommended_seconds=recommended_seconds(table, smoothing_patches=smoothing_patches, hop_seconds=calibration.hop_seconds),
-        alarms_per_hour=tail.alarms_per_hour(float(threshold)),
+        alarms_per_hour=None if tail is None else tail.alarms_per_hour(float(threshold)),
         suspects=(*_suspects(training), *_suspects(calibration)),
     )
 
@@ -148,39 +158,45 @@ class Tail:
         return self.start + self.scale * (math.pow(ratio, self.shape) - 1.0) / self.shape
 
 
-def fit_tail(smoothed: Float64Array, calibration: NormalScores, *, smoothing_patches: int) -> Tail:
-    """Fit the tail of smoothed normal scores, float64[patches] in int8 steps.
-
-    Raises
-    ------
-    StageError
-        If too few lie in the tail.
-    """
-    start = float(np.quantile(smoothed, 1.0 - _TAIL_SHARE))
-    is_above = smoothed > start
-    excesses = np.sort(smoothed[is_above]) - start
-    if len(excesses) < _LEAST_EXCEEDANCES:
-        raise StageError(
-            f"only {len(excesses)} of {len(smoothed)} normal scores lie in the upper tenth; {_LEAST_EXCEEDANCES} are needed",
-            hint="record more normal sound for the validation split",
-            where="anomaly.minimum_seconds",
-        )
+def fit_tail(calibration: NormalScores, *, smoothing_patches: int) -> Tail | None:
+    """Fit the tail of smoothed normal scores, in int8 steps; None if there are too few peaks in it."""
+    smoothed, offsets = _full_windows(calibration, smoothing_patches)
+    if not len(smoothed):
+        return None
+    level = float(np.quantile(smoothed, 1.0 - _TAIL_SHARE))
+    peaks = np.sort(cluster_peaks(smoothed, offsets, level=level, least_gap=smoothing_patches))
+    if len(peaks) < _LEAST_PEAKS:
+        return None
+    # Smoothed scores are whole steps over the window's length: the tail begins half-way to the next one.
+    start = float(peaks[int(_PEAK_QUANTILE * len(peaks))]) + 0.5 / smoothing_patches
+    excesses = peaks[peaks > start] - start
+    if len(excesses) < _LEAST_PEAKS // 2:
+        return None
     ranks = (np.arange(1, len(excesses) + 1) - 0.35) / len(excesses)
     first, second = float(excesses.mean()), float((excesses * (1.0 - ranks)).mean())
-    # Hosking and Wallis write k for the negative of the shape. The device compares with whole steps; so coarse a tail needs bounds.
-    shape = float(np.clip(2.0 - first / max(first - 2.0 * second, 1e-9), -_GREATEST_SHAPE, _GREATEST_SHAPE))
+    # Hosking and Wallis write k for the negative of the shape.
+    shape = float(np.clip(2.0 - first / max(first - 2.0 * second, 1e-9), *_SHAPES))
     scale = max(first * (1.0 - shape), 1e-6)
     hours = len(smoothed) * calibration.hop_seconds / 3_600.0
-    return Tail(start=start, scale=scale, shape=shape, clusters_per_hour=_clusters(is_above, calibration, smoothing_patches) / hours)
+    return Tail(start=start, scale=scale, shape=shape, clusters_per_hour=len(excesses) / hours)
 
 
-def _clusters(is_above: npt.NDArray[np.bool_], calibration: NormalScores, smoothing_patches: int) -> int:
-    """Return how many runs of exceedances there are; two that less than a smoothing window parts are one."""
-    count = 0
-    for start, stop in pairwise(calibration.patch_offsets):
-        places = np.flatnonzero(is_above[start:stop])
-        count += int(len(places) > 0) + int((np.diff(places) > smoothing_patches).sum())
-    return count
+def _full_windows(calibration: NormalScores, smoothing_patches: int) -> tuple[Float64Array, Int64Array]:
+    """Return the smoothed scores over full windows, and where those of each clip begin."""
+    smoothed = smoothed_means(calibration.scores, calibration.patch_offsets, smoothing_patches=smoothing_patches)
+    parts = [smoothed[start:stop][smoothing_patches - 1 :] for start, stop in pairwise(calibration.patch_offsets)]
+    return np.concatenate(parts), np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+
+
+def cluster_peaks(smoothed: Float64Array, patch_offsets: Int64Array, *, level: float, least_gap: int) -> Float64Array:
+    """Return the peaks of the clusters above `level`: what is no more than `least_gap` patches of one clip apart is one cluster."""
+    peaks = []
+    for start, stop in pairwise(patch_offsets):
+        places = np.flatnonzero(smoothed[start:stop] > level)
+        for cluster in np.split(places, np.flatnonzero(np.diff(places) > least_gap) + 1):
+            if len(cluster):
+                peaks.append(float(smoothed[start + cluster].max()))
+    return np.array(peaks)
 
 
 def _suspects(found: NormalScores) -> tuple[Suspect, ...]:

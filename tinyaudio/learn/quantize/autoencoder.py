@@ -1,7 +1,8 @@
 """Full-integer INT8 autoencoders that keep what the float model knows.
 
-What it takes, measured in docs/guide/anomaly.md: ranges from all normal training patches, weights scaled channel by channel,
-inputs rounded and not truncated, and residuals taken between dequantized values.
+What it takes, measured in docs/guide/anomaly.md: ranges with headroom, for what is abnormal is often louder than all that was
+trained on and must not be clipped; weights scaled channel by channel; inputs rounded and not truncated; residuals taken between
+dequantized values.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from tinyaudio.learn.quantize.int8 import FRONTEND_KEY, LABELS_KEY, convert_to_i
 from tinyaudio.learn.training import load_keras_model, normal_patches
 
 Progress = Callable[[int, int], None]
+
+#: How much louder than normal sound a fault may be before the model's ranges clip it.
+HEADROOM_DB = 12.0
+_DB_A_NEPER = 20.0 / np.log(10.0)  # of a magnitude; of a power spectrum it is half as much headroom
 
 
 def quantize_autoencoder(
@@ -73,9 +78,13 @@ def quantize_autoencoder(
 
 
 def representative_normal_patches(features: FeatureSet, table: AnomalyTable, quantize_table: QuantizeTable) -> npt.NDArray[np.float32]:
-    """Return patches of normal training clips, as many as ``quantize.representative_clips`` clips have, drawn by seed over all of them."""
+    """Return patches of normal training clips, each once as it is and once `HEADROOM_DB` louder, drawn by seed.
+
+    There are as many of a kind as ``quantize.representative_clips`` clips have.
+    """
     patches = normal_patches(features, "train", table)
     clips = sum(clip.split == "train" for clip in features.dataset.clips)
     wanted = max(1, round(len(patches) * min(1.0, quantize_table.representative_clips / clips)))
     chosen = np.random.default_rng([quantize_table.seed, 0]).permutation(len(patches))[:wanted]
-    return patches[np.sort(chosen)]
+    usual = patches[np.sort(chosen)]
+    return np.concatenate([usual, usual + np.float32(HEADROOM_DB / _DB_A_NEPER * features.spec.log_scale)])
