@@ -78,13 +78,14 @@ def esp_idf_files(board: Board, paths: Collection[str], placement: Placement, mo
     arena = next(item for item in placement.items if item.name == ARENA)
     sdkconfig = _render("sdkconfig.defaults", _sdkconfig(board, module, is_in_psram=is_in_psram, nn_kernels=_nn_kernels(model)))
     arena_context = {"arena_bytes": arena.bytes, "is_in_psram": is_in_psram, "reason": arena.reason}
+    versions = {_ESP_DSP: ESP_DSP_VERSION, **_component_versions(model)}
     component = {
+        "dependencies": ", ".join(f"{name} {versions[name]}" for name in sorted(versions)),
         "sources": sorted(_from_component(path) for path in paths if path.endswith(_SOURCE_SUFFIXES)),
         "include_folders": [".", *sorted({_from_component(folder) for path in paths if (folder := _include_folder(path))})],
         "components": list(_COMPONENTS),
         "definitions": [*_definitions(model), *(("TINYAUDIO_ARENA_IN_PSRAM",) if is_in_psram else ())],
     }
-    versions = {_ESP_DSP: ESP_DSP_VERSION, **_component_versions(model)}
     manifest = {"idf_versions": _IDF_VERSIONS, "dependencies": [{"name": name, "version": versions[name]} for name in sorted(versions)]}
     files = {
         "CMakeLists.txt": _render("CMakeLists.txt", {}),
