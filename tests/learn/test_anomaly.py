@@ -88,7 +88,7 @@ def test_a_tail_that_is_longer_asks_for_a_higher_threshold() -> None:
 
 
 def test_a_rate_cannot_be_fitted_to_a_handful_of_peaks() -> None:
-    few = drawn(np.random.default_rng(1), clips=6, patches=8)
+    few = dataclasses.replace(drawn(np.random.default_rng(1), clips=6, patches=8), seconds=60.0)
     assert set_threshold(few, few, AnomalyTable(), smoothing_patches=4).alarms_per_hour is None
     with pytest.raises(StageError, match="fewer than 20 peaks"):
         set_threshold(few, few, AnomalyTable(threshold="false_alarms"), smoothing_patches=4)
