@@ -1,8 +1,8 @@
 """Full-integer INT8 autoencoders that keep what the float model knows.
 
-What it takes, measured in docs/guide/anomaly.md: ranges with headroom, for what is abnormal is often louder than all that was
-trained on and must not be clipped; weights scaled channel by channel; inputs rounded and not truncated; residuals taken between
-dequantized values.
+What it takes, measured in docs/anomaly_quantization.md: residuals between dequantized values, and ranges from more than a
+handful of patches. Headroom keeps the scores of loud faults, which would be clipped to something more normal, near those of the
+float model.
 """
 
 from __future__ import annotations
