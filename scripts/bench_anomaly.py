@@ -31,6 +31,11 @@ from tinyaudio.learn.training import FloatAutoencoder, import_tensorflow, load_k
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULT_DB = -12.0  # faint enough that something can be lost
+_MEANING = (
+    "Residuals must be taken between dequantized values: the two ends of the model differ in scale and zero point, and between int8 values that",
+    "difference drowns the score. Ranges from a handful of patches clip what comes later. How weights are scaled and inputs rounded matters little",
+    "for an autoencoder of this size. Headroom changes no AUC here; it keeps loud faults from being clipped.",
+)
 Scores = NDArray[np.float64]
 
 
@@ -144,9 +149,7 @@ def page(figures: dict[str, dict[str, float]]) -> str:
             f"|---|{'---|' * len(names)}",
             *rows,
             "",
-            "Residuals must be taken between dequantized values: the two ends of the model differ in scale and zero point, and between int8 values that",
-            "difference drowns the score. Ranges from a handful of patches clip what comes later. How weights are scaled and inputs rounded matters little",
-            "for an autoencoder of this size. Headroom changes no AUC here; it keeps loud faults from being clipped.",
+            *_MEANING,
             "",
         ]
     )
