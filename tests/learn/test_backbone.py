@@ -193,7 +193,7 @@ def test_the_standardization_is_folded_into_the_classifier(small_features: Featu
     source = training_patches(small_features)
     everything = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
     patches = cut_patches(source, np.arange(source.starts.size), everything, np.random.default_rng(0))
-    targets, weights = training_targets(source, classes=3), np.ones(len(patches), np.float32)
+    targets, weights = training_targets(source), np.ones(len(patches), np.float32)
     loss = fit_classifier(model, patches, targets, weights, l2=1e-5)
     inputs = np.concatenate([embedding(model, patch[np.newaxis]) for patch in patches]).astype(np.float64)
     standardized = (inputs - inputs.mean(axis=0)) / np.maximum(inputs.std(axis=0), 1e-3)

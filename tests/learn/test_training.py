@@ -208,11 +208,11 @@ def test_silent_stretches_are_not_trained_on(small_features: FeatureSet) -> None
 def test_rare_classes_weigh_more(small_project: Project) -> None:
     from tinyaudio.learn.training.loop import patch_weights
 
-    labels = np.array([0, 0, 0, 1])
-    balanced = patch_weights(labels, classes=2, is_balanced=True)
+    truth = np.eye(2, dtype=np.bool_)[[0, 0, 0, 1]]
+    balanced = patch_weights(truth, is_exclusive=True, is_balanced=True)
     assert balanced[:3].sum() == pytest.approx(balanced[3])
     assert balanced.mean() == pytest.approx(1.0)
-    assert patch_weights(labels, classes=2, is_balanced=False).tolist() == [1, 1, 1, 1]
+    assert patch_weights(truth, is_exclusive=True, is_balanced=False).tolist() == [1, 1, 1, 1]
 
 
 def test_the_validation_split_may_be_trained_on_to_the_last_epoch(small_project: Project, small_features: FeatureSet) -> None:
@@ -230,10 +230,10 @@ def test_silence_is_taught_to_say_nothing(small_features: FeatureSet) -> None:
     log_mel[start + 10 : stop] = floor
     source = training_patches(dataclasses.replace(small_features, log_mel=log_mel), silence="uniform")
     assert source.starts.size == training_patches(small_features, silence="uniform").starts.size
-    targets = training_targets(source, classes=3)
+    targets = training_targets(source)
     assert 0 < (~source.is_heard).sum() < source.starts.size
     np.testing.assert_allclose(targets[~source.is_heard], 1 / 3)
-    assert (targets[source.is_heard].argmax(axis=1) == source.label_indices[source.is_heard]).all()
+    assert (targets[source.is_heard] == source.truth[source.is_heard]).all()
 
 
 def test_mixed_patches_stay_mainly_what_they_are() -> None:

@@ -67,7 +67,9 @@ def inputs() -> EvaluationPageInputs:
     clip = WorstClip(
         filename="audio/3.wav",
         label="dog",
+        true_labels=("dog",),
         predicted="<siren>",
+        explained="<siren>",
         pcm=(1_000 * np.sin(np.arange(32_000) / 7)).astype(np.int16),
         log_mel=rng.normal(size=(198, 64)),
         scores=np.array([0.2, 0.1, 0.7]),

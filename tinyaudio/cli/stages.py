@@ -73,10 +73,14 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
 
         line = open_line(project, output)
         result = evaluate_stage(line)
-        metrics = evaluation_metrics(result.value)
+        metrics = evaluation_metrics(line)
         if not json:
-            rows = [(name, f"{metrics['accuracy'][name]:.1%}", "{:.1%} to {:.1%}".format(*metrics["interval"][name])) for name in metrics["accuracy"]]
-            output.table(f"clip accuracy on {metrics['clips']} test clips", ("model", "accuracy", "95 % interval"), rows)
+            rows = [
+                (name, figure, f"{item['value']:.1%}", f"{item['lower']:.1%} to {item['upper']:.1%}")
+                for name, figures in metrics["headlines"].items()
+                for figure, item in figures.items()
+            ]
+            output.table(f"{metrics['clips']} test clips", ("model", "figure", "value", "95 % interval, by groups"), rows)
         gate = quantization_gate(line)
         facts = result.describe(**metrics, gate=gate)
         if result.value.float is None:  # a finished model: the page shows the float model beside the INT8 one
@@ -85,7 +89,7 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
             page = evaluation_page(line)
             output.result({**facts, "report": str(page)}, text=f"report: {page}")
         if not gate["ok"]:
-            output.warning(f"INT8 loses {gate['loss']:.1%} of the clips; quantize.maximum_loss allows {gate['allowed']:.1%}")
+            output.warning(f"INT8 loses {gate['loss']:.1%} of {metrics['judged_by']}; quantize.maximum_loss allows {gate['allowed']:.1%}")
             raise typer.Exit(EXIT_CHECK_FAILED)
 
 

@@ -69,6 +69,7 @@ class DataTable(_Section):
 
     manifest: str = Field(default="manifest.csv", min_length=1)  # relative to the project's folder
     labels: _Texts = ()  # the labels that must occur; empty: those of the manifest
+    label_separator: str = Field(default="", pattern=r"^[^\w\s]{0,2}$")  # between the labels of a clip that may have several, or none; "": one each
     minimum_clips_per_class: int = Field(default=4, ge=1)
     channels: Literal["mix", "refuse"] = "mix"  # of a file with several channels: average them, or call it an error
     resample: bool = True  # files of another rate are resampled; false: they are an error
@@ -252,6 +253,7 @@ def parse_project(text: str, *, directory: Path) -> Project:
     for rule, section in _RULES.items():
         if section in sections:
             problems += [f"{section}.{problem}" for problem in rule(sections[section])]
+    problems = problems or list(_rules_across(sections))
     if problems:
         raise ProjectError(
             "; ".join(problems), hint=f"mend {PROJECT_FILE}; `tinyaudio new DIR --task events` writes a commented one", where=PROJECT_FILE
@@ -350,6 +352,12 @@ def _model_rules(section: Any) -> Iterator[str]:
     repeated = sorted({label for label in section.labels if section.labels.count(label) > 1})
     if repeated:
         yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
+
+
+def _rules_across(sections: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is right in each section and wrong in both together."""
+    if sections["data"].label_separator and not sections["model"].file and sections["model"].head != "sigmoid":
+        yield 'model.head: must be "sigmoid" where data.label_separator lets a clip have several labels: the scores of a softmax exclude each other'
 
 
 _RULES = {_frontend_rules: "frontend", _data_rules: "data", _model_rules: "model", _train_rules: "train"}

@@ -12,7 +12,6 @@ from tinyaudio.pipeline.learning import (
     data_facts,
     dataset_stage,
     evaluate_stage,
-    evaluation_metrics,
     expected_stage,
     features_stage,
     quantization_gate,
@@ -21,6 +20,7 @@ from tinyaudio.pipeline.learning import (
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
+from tinyaudio.pipeline.metrics import evaluation_metrics
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo

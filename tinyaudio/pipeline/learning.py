@@ -20,8 +20,9 @@ from tinyaudio.core.artifacts import (
 from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import InputError, ProjectError
-from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
+from tinyaudio.core.evaluation import headline_value
 from tinyaudio.core.project import Project
+from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.learn.calibrate import calibrate, calibrate_for_precision
@@ -29,7 +30,7 @@ from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, co
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
-from tinyaudio.learn.quantize import quantize
+from tinyaudio.learn.quantize import quantize, refuse_unsupported
 from tinyaudio.learn.training import Backbone, read_backbone, train
 from tinyaudio.pipeline.foreign import finished_model
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
@@ -70,7 +71,7 @@ def data_facts(check: DataCheck) -> dict[str, Any]:
         "clips": check.clips,
         "labels": {label: sum(counts[label] for counts in splits.values()) for label in check.labels},
         "groups": check.groups,
-        "splits": {split: sum(counts.values()) for split, counts in splits.items()},
+        "splits": check.clips_of_split,
         "errors": sum(problem.severity == "error" for problem in check.problems),
         "warnings": sum(problem.severity == "warning" for problem in check.problems),
         "problems": [
@@ -203,6 +204,12 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
     if line.project.model_path is not None:
         return _finished_stage(line, line.project.model_path)
     features, trained = features_stage(line), train_stage(line)
+
+    def make(advance: Advance) -> QuantizedModel:
+        quantized = quantize(trained.value, features.value, line.project.quantize, on_progress=advance)
+        refuse_unsupported(quantized.ops, OPERATIONS)
+        return quantized
+
     return reuse_or_make(
         line,
         "quantize",
@@ -213,7 +220,7 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
             "quantize": line.project.quantize.model_dump(),
         },
         description="quantizing to INT8",
-        make=lambda advance: quantize(trained.value, features.value, line.project.quantize, on_progress=advance),
+        make=make,
     )
 
 
@@ -294,25 +301,12 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
 
 
 def quantization_gate(line: Line) -> dict[str, Any]:
-    """Return whether INT8 loses no more clip accuracy than ``quantize.maximum_loss``, and how much it loses."""
+    """Return whether INT8 loses no more than ``quantize.maximum_loss``, and how much: clip accuracy, or mAP where clips may have several labels."""
     evaluations = evaluate_stage(line).value
     if evaluations.float is None:  # a finished model: there is nothing to lose against
         return {"loss": 0.0, "allowed": line.project.quantize.maximum_loss, "ok": True}
-    loss, allowed = evaluations.float.accuracy - evaluations.int8.accuracy, line.project.quantize.maximum_loss
+    loss, allowed = headline_value(evaluations.float) - headline_value(evaluations.int8), line.project.quantize.maximum_loss
     return {"loss": loss, "allowed": allowed, "ok": loss <= allowed + 1e-9}
-
-
-def evaluation_metrics(evaluations: Evaluations) -> dict[str, Any]:
-    """Return accuracy, its 95 % Wilson interval, macro F1 and per-class figures of the models there are."""
-    both = {name: item for name, item in (("float", evaluations.float), ("int8", evaluations.int8)) if item is not None}
-    by_class = {name: class_metrics(item.confusion, labels=item.labels) for name, item in both.items()}
-    return {
-        "clips": len(evaluations.int8.filenames),
-        "accuracy": {name: item.accuracy for name, item in both.items()},
-        "interval": {name: list(_interval(item)) for name, item in both.items()},
-        "macro_f1": {name: macro_f1(metrics) for name, metrics in by_class.items()},
-        "f1": {name: {metric.label: metric.f1 for metric in metrics} for name, metrics in by_class.items()},
-    }
 
 
 def _warn_by_kind(line: Line, check: DataCheck) -> None:
@@ -322,10 +316,6 @@ def _warn_by_kind(line: Line, check: DataCheck) -> None:
         cases = [problem for problem in check.warnings if problem.kind == kind]
         more = f" ({len(cases)} such; `tinyaudio data check` lists them)" if len(cases) > 1 else ""
         line.progress.warning(f"{cases[0]}{more}")
-
-
-def _interval(evaluation: Evaluation) -> tuple[float, float]:
-    return wilson_interval(int(evaluation.confusion.trace()), int(evaluation.confusion.sum()))
 
 
 def _file_state(path: Path) -> list[int]:

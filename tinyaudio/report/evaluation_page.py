@@ -13,6 +13,8 @@ from tinyaudio.report.evaluation_values import EvaluationPageInputs, WorstClip
 from tinyaudio.report.figures import confusion_figure, scores_figure
 from tinyaudio.report.page import wav_data_uri
 
+_IN_WORDS = {"accuracy": "clip accuracy"}
+
 
 def write_evaluation_page(inputs: EvaluationPageInputs, directory: Path) -> Path:
     """Write ``evaluation.html`` into `directory` and return it."""
@@ -32,15 +34,19 @@ def render_evaluation_page(inputs: EvaluationPageInputs) -> str:
         "headline_names": [item.name for item in shown.headlines],
         "classes": shown.classes,
         "confusions": [
-            confusion_figure(item.evaluation, f"{item.evaluation.predictor}: {item.evaluation.accuracy:.3f}") for item in inputs.predictors
+            confusion_figure(item.evaluation, f"{item.evaluation.predictor}: accuracy {item.evaluation.accuracy:.3f}") for item in inputs.predictors
         ],
         "roc": curves_figure(shown, "roc"),
         "precision_recall": curves_figure(shown, "precision_recall"),
-        "calibration": calibration_figure(inputs.predictors),
-        "conditions": conditions_figure(inputs.conditions) if inputs.conditions else "",
+        "calibration": calibration_figure(inputs.predictors, several_labels=shown.evaluation.truth is not None),
+        "conditions": conditions_figure(inputs.conditions, judged_by=_IN_WORDS.get(shown.headlines[0].name, shown.headlines[0].name))
+        if inputs.conditions
+        else "",
         "layers": inputs.layers,
         "maximum_loss": inputs.maximum_loss,
-        "loss": inputs.predictors[0].evaluation.accuracy - inputs.predictors[1].evaluation.accuracy,
+        "judged_by": _IN_WORDS.get(shown.headlines[0].name, shown.headlines[0].name),
+        "loss": inputs.predictors[0].headlines[0].value - inputs.predictors[1].headlines[0].value,
+        "several_labels": shown.evaluation.truth is not None,
         "worst": [_worst(inputs, clip) for clip in inputs.worst],
     }
     return render_template("report/evaluation.html.j2", context)
@@ -50,17 +56,14 @@ def _predictor(figures: EvaluationFigures) -> dict[str, Any]:
     return {"name": figures.evaluation.predictor, "headlines": figures.headlines, "calibration_error": figures.calibration_error}
 
 
-def _confusion(figures: EvaluationFigures) -> str:
-    return confusion_figure(figures.evaluation, f"{figures.evaluation.predictor}: {figures.evaluation.accuracy:.3f}")
-
-
 def _worst(inputs: EvaluationPageInputs, clip: WorstClip) -> dict[str, Any]:
     labels = inputs.predictors[-1].evaluation.labels
     return {
         "filename": clip.filename,
         "label": clip.label,
         "predicted": clip.predicted,
+        "explained": clip.explained,
         "picture": occlusion_figure(clip, inputs.spec),
-        "scores": scores_figure(labels, clip.scores, true_label=clip.label),
+        "scores": scores_figure(labels, clip.scores, true_labels=clip.true_labels),
         "sound": wav_data_uri(clip.pcm, inputs.spec.sample_rate_hz),
     }

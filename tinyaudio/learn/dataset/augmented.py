@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from tinyaudio.core.artifacts import AugmentedFeatures, Clip, Dataset, FeatureSet, Int16Array, Split
+from tinyaudio.core.artifacts import AugmentedFeatures, Clip, FeatureSet, Int16Array, Split
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.dsp.frontend import FrontendTables
 from tinyaudio.learn.dataset.features import ClipReader, Progress, compute_features
@@ -71,5 +71,4 @@ def _joined(first: FeatureSet, second: FeatureSet) -> FeatureSet:
     offsets = np.concatenate([first.frame_offsets, second.frame_offsets[1:] + first.frame_offsets[-1]])
     log_mel.flags.writeable = offsets.flags.writeable = False
     clips = (*first.dataset.clips, *second.dataset.clips)
-    dataset = Dataset(labels=first.dataset.labels, sample_rate_hz=first.dataset.sample_rate_hz, clips=clips)
-    return dataclasses.replace(first, dataset=dataset, log_mel=log_mel, frame_offsets=offsets)
+    return dataclasses.replace(first, dataset=dataclasses.replace(first.dataset, clips=clips), log_mel=log_mel, frame_offsets=offsets)

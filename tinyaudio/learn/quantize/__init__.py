@@ -7,7 +7,6 @@ from tinyaudio.learn.quantize.graph import ModelDescription, describe_model, mak
 from tinyaudio.learn.quantize.int8 import (
     FRONTEND_KEY,
     LABELS_KEY,
-    SUPPORTED_OPS,
     convert_to_int8,
     model_labels,
     quantize,
@@ -19,7 +18,6 @@ from tinyaudio.learn.quantize.layer_errors import layer_errors
 __all__ = [
     "FRONTEND_KEY",
     "LABELS_KEY",
-    "SUPPORTED_OPS",
     "ModelDescription",
     "convert_to_int8",
     "describe_model",

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,6 @@ from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_e
 from tinyaudio.learn.training import import_tensorflow, load_keras_model
 
 Progress = Callable[[int, int], None]
-
-#: What the firmware's kernels compute.
-SUPPORTED_OPS = frozenset({"CONV_2D", "PAD", "DEPTHWISE_CONV_2D", "MEAN", "AVERAGE_POOL_2D", "FULLY_CONNECTED", "SOFTMAX", "RESHAPE"})
 
 #: Keys of the metadata in the ``.tflite``.
 FRONTEND_KEY = "tinyaudio.frontend"
@@ -53,7 +50,7 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
     StageError
         If model and features are of different front ends.
     ModelError
-        If the conversion gives an operator that the firmware does not have, or anything but int8 at its ends.
+        If the conversion gives anything but int8 at its ends. Whether the firmware has the operators: `refuse_unsupported`.
     """
     if trained.frontend_fingerprint != features.frontend_fingerprint or trained.labels != features.dataset.labels:
         raise StageError("the model was trained on other features or labels", hint="train again with `tinyaudio train`", where="quantize")
@@ -63,7 +60,6 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
         make_stride_padding_explicit(plain), {FRONTEND_KEY: _frontend_metadata(features), LABELS_KEY: canonical_json(list(trained.labels)).encode()}
     )
     description = describe_model(tflite)
-    refuse_unsupported(description.ops)
     return QuantizedModel(
         tflite=tflite,
         sha256=sha256_bytes(tflite),
@@ -103,18 +99,18 @@ def model_labels(tflite: bytes) -> tuple[str, ...] | None:
     return None if data is None else tuple(json.loads(data))
 
 
-def refuse_unsupported(ops: tuple[str, ...]) -> None:
-    """Raise if the firmware lacks one of `ops`.
+def refuse_unsupported(ops: tuple[str, ...], supported: Collection[str]) -> None:
+    """Raise unless all `ops`, in execution order, are among the `supported` ones, which are the compiler's.
 
     Raises
     ------
     ModelError
         Naming the operators and the position of the first.
     """
-    refused = sorted(set(ops) - SUPPORTED_OPS)
+    refused = sorted(set(ops) - set(supported))
     if refused:
         first = min(ops.index(name) for name in refused)
-        hint = f"change the architecture; supported: {', '.join(sorted(SUPPORTED_OPS))}"
+        hint = f"change the architecture; supported: {', '.join(sorted(supported))}"
         raise ModelError(f"the firmware has no {', '.join(refused)}", hint=hint, where=f"operator {first} ({ops[first]})")
 
 

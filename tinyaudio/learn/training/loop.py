@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split, TrainedModel
+from tinyaudio.core.artifacts import BoolArray, FeatureSet, Int64Array, Split, TrainedModel
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.project import AugmentationTable, ModelTable, TrainTable, frontend_spec
@@ -29,6 +29,7 @@ Progress = Callable[[int, int], None]
 Float32Array = npt.NDArray[np.float32]
 
 _EVALUATION_BATCH = 128
+_MOST_WEIGHT = 10.0  # of a rare label's patches over those that lack it
 _BATCHES_AHEAD = 2  # made while the network learns from the one before
 
 
@@ -141,24 +142,23 @@ class _Trainer:
         self,
         model: Any,
         source: TrainingPatches,
-        validation: tuple[Float32Array, Int64Array],
+        validation: tuple[Float32Array, BoolArray],
         *,
         model_table: ModelTable,
         table: TrainTable,
         transferred: Transferred | None,
         checkpoint: Checkpoint | None,
     ) -> None:
-        classes = int(model.output_shape[-1])
         self._model = model
         self._source = source
-        self._targets = training_targets(source, classes=classes)
-        self._weights = patch_weights(source.label_indices, classes=classes, is_balanced=table.class_balance)
+        self._targets = training_targets(source)
+        self._weights = patch_weights(source.truth, is_exclusive=source.is_exclusive, is_balanced=table.class_balance)
         self._validation = validation
         self._model_table = model_table
         self._table = table
         self._transferred = transferred
         self._checkpoint = checkpoint
-        self._steps = math.ceil(source.label_indices.size / table.batch_size)
+        self._steps = math.ceil(len(source.starts) / table.batch_size)
 
     def run(self, on_progress: Progress | None) -> tuple[History, Weights]:
         """Return what happened, and the weights of the best epoch."""
@@ -187,7 +187,7 @@ class _Trainer:
 
     def _fit_classifier(self) -> float:
         """Fit the classifier to the backbone's embeddings of the patches as the device cuts them; return its loss."""
-        every = np.arange(self._source.label_indices.size)
+        every = np.arange(len(self._source.starts))
         unchanged = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
         patches = cut_patches(self._source, every, unchanged, np.random.default_rng(0))
         return fit_classifier(self._model, patches, self._targets, self._weights, l2=self._table.transfer.classifier_l2)
@@ -198,7 +198,8 @@ class _Trainer:
         if self._transferred is not None:
             freeze(self._model, self._transferred, trainable_blocks=self._table.transfer.trainable_blocks)
             rate = self._table.transfer.learning_rate
-        _compile(self._model, training_loss(self._model_table, self._table), rate=rate, epochs=self._table.epochs, steps=self._steps)
+        loss = training_loss(self._model_table, self._table, by_label=not self._source.is_exclusive)
+        _compile(self._model, loss, rate=rate, epochs=self._table.epochs, steps=self._steps)
 
     def _run_epochs(self, history: History, best_weights: Weights, *, total: int, on_progress: Progress | None) -> Weights:
         for epoch in range(len(history.train_loss) + 1, total + 1):
@@ -215,7 +216,7 @@ class _Trainer:
 
     def _record(self, history: History, train_loss: float) -> None:
         """Note an epoch; it is the best if its validation loss is the lowest, or if the last one is to be kept."""
-        loss, accuracy = _validate(self._model, *self._validation)
+        loss, accuracy = _validate(self._model, *self._validation, is_exclusive=self._source.is_exclusive)
         is_best = self._table.validation == "include" or loss < min(history.validation_loss, default=math.inf)
         history.train_loss.append(train_loss)
         history.validation_loss.append(loss)
@@ -245,7 +246,7 @@ class _Trainer:
     def _batches(self, epoch: int) -> Iterator[tuple[Int64Array, Float32Array, Float32Array]]:
         """Yield (patch numbers, patches, targets), drawn by the seed and the epoch."""
         rng = np.random.default_rng([self._table.seed, epoch])
-        order = rng.permutation(self._source.label_indices.size)
+        order = rng.permutation(len(self._source.starts))
         for start in range(0, order.size, self._table.batch_size):
             chosen = order[start : start + self._table.batch_size]
             patches, targets = cut_patches(self._source, chosen, self._table.augmentation, rng), self._targets[chosen]
@@ -285,19 +286,29 @@ def _not_a_number(loss: float, number: int, epoch: int, *, patches: Float32Array
     )
 
 
-def _validate(model: Any, patches: Float32Array, label_indices: Int64Array) -> tuple[float, float]:
-    """Return (cross-entropy, accuracy) over patches."""
+def _validate(model: Any, patches: Float32Array, truth: BoolArray, *, is_exclusive: bool) -> tuple[float, float]:
+    """Return (cross-entropy, accuracy) over patches, or over patches and labels where these do not exclude each other."""
     scores = np.concatenate(
         [model.predict_on_batch(patches[start : start + _EVALUATION_BATCH]) for start in range(0, len(patches), _EVALUATION_BATCH)]
     )
-    right = scores[np.arange(len(scores)), label_indices].astype(np.float64)
-    if not np.isfinite(right).all():
+    if not np.isfinite(scores).all():
         raise StageError("the network's output is not a number", hint="lower train.learning_rate", where="train")
-    return float(-np.log(np.maximum(right, 1e-7)).mean()), float((scores.argmax(axis=1) == label_indices).mean())
+    right = (scores[truth] if is_exclusive else np.where(truth, scores, 1.0 - scores)).astype(np.float64)
+    share = (scores.argmax(axis=1) == truth.argmax(axis=1)) if is_exclusive else right >= 0.5
+    return float(-np.log(np.maximum(right, 1e-7)).mean()), float(share.mean())
 
 
-def patch_weights(label_indices: Int64Array, *, classes: int, is_balanced: bool) -> Float32Array:
-    """Return the weight of each patch: the classes weigh the same in sum if `is_balanced`, and the mean is 1."""
-    counts = np.maximum(np.bincount(label_indices, minlength=classes), 1)
-    by_class = label_indices.size / (classes * counts) if is_balanced else np.ones(classes)
-    return np.asarray(by_class[label_indices], dtype=np.float32)
+def patch_weights(truth: BoolArray, *, is_exclusive: bool, is_balanced: bool) -> Float32Array:
+    """Return the weight of each patch, [patches], or of each patch and label, [patches, labels], where these do not exclude each other.
+
+    If `is_balanced` the classes weigh the same in sum, and the patches that have a label as much as those that lack it, up to
+    ten times their number; the mean is 1.
+    """
+    patches, classes = truth.shape
+    counts = np.maximum(truth.sum(axis=0), 1)
+    if not is_balanced:
+        return np.ones(patches if is_exclusive else truth.shape, np.float32)
+    if is_exclusive:
+        return np.asarray((patches / (classes * counts))[truth.argmax(axis=1)], np.float32)
+    weights = np.where(truth, np.clip((patches - counts) / counts, 1.0, _MOST_WEIGHT), 1.0)
+    return np.asarray(weights / weights.mean(axis=0), np.float32)
