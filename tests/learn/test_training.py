@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install 'tinyaudio[train]'")
 
 from tinyaudio.core.artifacts import Dataset, FeatureSet, QuantizedModel, TrainedModel
-from tinyaudio.core.errors import StageError
+from tinyaudio.core.errors import ProjectError, StageError
 from tinyaudio.core.presets import load_preset, preset_names
-from tinyaudio.core.project import AugmentationTable, ModelTable, Project
+from tinyaudio.core.project import AugmentationTable, ModelTable, Project, parse_project
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.frontend import design_frontend
 from tinyaudio.learn.dataset import clip_reader, compute_features, patch_features, quantized_patches
@@ -22,9 +22,11 @@ from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs
 from tinyaudio.learn.quantize import quantize
 from tinyaudio.learn.training import build_network, load_keras_model, train
-from tinyaudio.learn.training.augmentation import change_gain, cut_patches, mix_up, training_patches, training_targets
+from tinyaudio.learn.training.augmentation import change_gain, cut_patches, mix_up, training_patches, training_targets, validation_patches
 from tinyaudio.learn.training.checkpoint import Checkpoint, History, Progressed
 from tinyaudio.learn.training.loop import _not_a_number
+from tinyaudio.learn.training.predictor import dynamic_batch
+from tinyaudio.learn.training.temperature import fit_temperature, scale_temperature
 
 
 @pytest.fixture(scope="module")
@@ -290,3 +292,32 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(tmp_path:
     assert Checkpoint(tmp_path / "x", "that").load() is None
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:100])
     assert kept.load() is None
+
+
+@pytest.mark.parametrize("is_exclusive", [True, False])
+def test_the_temperature_that_was_put_in_is_found(is_exclusive: bool) -> None:
+    rng = np.random.default_rng(1)
+    honest = rng.normal(0.0, 2.0, size=(20_000, 3))
+    if is_exclusive:
+        shares = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
+        truth = np.eye(3, dtype=np.bool_)[(shares.cumsum(axis=1) < rng.uniform(size=(20_000, 1))).sum(axis=1)]
+    else:
+        truth = rng.uniform(size=honest.shape) < 1.0 / (1.0 + np.exp(-honest))
+    assert fit_temperature(honest * 2.5, truth, is_exclusive=is_exclusive) == pytest.approx(2.5, rel=0.05)
+    assert fit_temperature(honest * 0.4, truth, is_exclusive=is_exclusive) == pytest.approx(0.4, rel=0.05)
+
+
+def test_scores_become_honest_and_no_verdict_changes(small_features: FeatureSet, trained: TrainedModel) -> None:
+    model = dynamic_batch(load_keras_model(trained.keras))
+    patches, truth = validation_patches(small_features)
+    before = model.predict_on_batch(patches)
+    temperature = scale_temperature(model, patches, truth, is_exclusive=True)
+    after = model.predict_on_batch(patches)
+    assert trained.temperature == 1.0 != temperature
+    np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
+    assert -np.log(after[truth]).mean() < -np.log(before[truth]).mean()
+
+
+def test_a_temperature_needs_patches_that_were_not_trained_on(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"train\.temperature_scaling: is fitted to the validation split"):
+        parse_project('[project]\nname = "x"\n[train]\nvalidation = "include"\ntemperature_scaling = true\n', directory=tmp_path)

@@ -29,6 +29,7 @@ def train(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Quiet
             "parameters": model.parameters,
             "validation_accuracy": model.validation_accuracy[model.best_epoch - 1],
             "validation_loss": model.validation_loss[model.best_epoch - 1],
+            "temperature": model.temperature,
         }
         share = model.validation_accuracy[model.best_epoch - 1]
         text = f"{model.parameters:,} parameters, best epoch {model.best_epoch} of {model.epochs}: {share:.1%} of validation patches right"
@@ -52,6 +53,8 @@ def quantize(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
 def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
     """Turn the project's smoothing and threshold into the integers that the device uses.
 
+    firmware.wanted_precision chooses the threshold by the validation split, firmware.false_alarms_per_hour raises it by background.
+
     Example: tinyaudio calibrate --project doorbell
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
@@ -59,7 +62,11 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
 
         result = calibrate_stage(open_line(project, output))
         value = result.value
-        metrics = {"smoothing_patches": value.smoothing_patches, "detection_threshold": value.detection_threshold}
+        metrics = {
+            "smoothing_patches": value.smoothing_patches,
+            "detection_threshold": value.detection_threshold,
+            "class_thresholds": list(value.class_thresholds),
+        }
         output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, threshold {value.detection_threshold} (int8)")
 
 
@@ -81,6 +88,8 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
                 for figure, item in figures.items()
             ]
             output.table(f"{metrics['clips']} test clips", ("model", "figure", "value", "95 % interval, by groups"), rows)
+            for rule in metrics["decisions"]:
+                _say_decisions(output, rule)
         gate = quantization_gate(line)
         facts = result.describe(**metrics, gate=gate)
         if result.value.float is None:  # a finished model: the page shows the float model beside the INT8 one
@@ -91,6 +100,24 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
         if not gate["ok"]:
             output.warning(f"INT8 loses {gate['loss']:.1%} of {metrics['judged_by']}; quantize.maximum_loss allows {gate['allowed']:.1%}")
             raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _say_decisions(output: Output, rule: dict[str, Any]) -> None:
+    """Show what becomes of each label under one rule of deciding; false alarms where background was measured."""
+    hours = rule["background_hours"]
+    heard = ("false alarms an hour",) if hours else ()
+    rows = [
+        (label, str(item["threshold"]), f"{item['found']} of {item['clips']}", str(item["mistaken"]), *((_rate(item),) if hours else ()))
+        for label, item in rule["labels"].items()
+    ]
+    if hours:
+        rows.append(("all", "", "", "", _rate(rule)))
+    title = f"decisions, {rule['rule']}" + (f", and {hours:g} h of background" if hours else "")
+    output.table(title, ("label", "threshold", "clips found", "mistaken", *heard), rows)
+
+
+def _rate(item: dict[str, Any]) -> str:
+    return "{value:.2f} ({lower:.2f} to {upper:.2f})".format(**item["false_alarms_per_hour"])
 
 
 def render(

@@ -118,6 +118,7 @@ class TrainedModel:
     train_loss: tuple[float, ...]  # by epoch
     validation_loss: tuple[float, ...]
     validation_accuracy: tuple[float, ...]  # of patches, by epoch
+    temperature: float = 1.0  # that the classifier's weights were divided by after training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

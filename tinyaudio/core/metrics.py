@@ -161,6 +161,41 @@ def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) ->
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
 
 
+def poisson_interval(events: int, *, exposure: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the exact interval of a rate from the number of events in some exposure, such as hours.
+
+    Parameters
+    ----------
+    events
+        0 or more.
+    exposure
+        Above 0.
+    confidence
+        Two-sided coverage, between 0 and 1 exclusive.
+
+    Returns
+    -------
+    (lower, upper)
+        Events a unit of exposure; from no events, the upper end is 3.7 over the exposure.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+
+    References
+    ----------
+    F. Garwood, "Fiducial limits for the Poisson distribution", Biometrika 28 (1936), 437-442.
+    """
+    if events < 0 or exposure <= 0.0 or not 0.0 < confidence < 1.0:
+        raise InputError(f"{events} events in an exposure of {exposure:g}, confidence {confidence:g}", hint="counts from 0, exposures above 0")
+    from scipy.special import gammaincinv  # slow to import
+
+    tail = (1.0 - confidence) / 2.0
+    lower = float(gammaincinv(events, tail)) if events else 0.0
+    return lower / exposure, float(gammaincinv(events + 1, 1.0 - tail)) / exposure
+
+
 def _one_class(confusion: NDArray[Any], index: int, label: str) -> ClassMetrics:
     return _class_metrics(label, hits=int(confusion[index, index]), support=int(confusion[index].sum()), predicted=int(confusion[:, index].sum()))
 

@@ -24,6 +24,7 @@ task = "{task}"
 [data]
 manifest = "{manifest}"          # CSV; the files it lists are relative to its folder
 # labels = ["dog", "rain"]       # labels that must occur; default: those of the manifest
+# label_separator = ""           # "|": a clip may have several labels ("dog|rain"), or none; needs model.head = "sigmoid"
 # minimum_clips_per_class = 4
 # channels = "mix"               # files with several channels: "mix" averages them, "refuse" calls them an error
 # resample = true                # files of another rate: resample them, or (false) call them an error
@@ -89,6 +90,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # label_smoothing = 0.05
 # loss = "cross_entropy"         # or "focal"
 # focal_gamma = 2.0
+# temperature_scaling = false    # true: scores are made honest by the validation split, within the classifier's weights
 # silence = "drop"               # of training patches: leave them out, or "uniform": teach that they say nothing of the class
 # validation = "select"          # the validation split picks the epoch; "include": it is trained on as well, for all epochs
 
@@ -125,6 +127,12 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # smoothing_patches = 3          # decisions are made on the mean over this many patches
 # detection_threshold = 0.5
 # wanted_precision = 0.0         # 0.95: the threshold is set so that this share of the decisions on the validation split is right
+# false_alarms_per_hour = 0.0    # 1.0: the threshold is raised until [background] gives no more than this
+
+[background]                     # sound in which nothing is to be detected
+# hours = 0.0                    # 1.0: an hour to choose thresholds by, and another to test them with
+# folder = ""                    # recordings without events, every second one for each purpose; synthetic scenes fill the rest
+# seed = 1                       # of the scenes
 """
 
 _README = """\

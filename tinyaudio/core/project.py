@@ -165,6 +165,7 @@ class TrainTable(_Section):
     focal_gamma: float = Field(default=2.0, ge=0.0, le=10.0)
     silence: Literal["drop", "uniform"] = "drop"  # patches in which next to nothing is heard: left out, or all classes alike
     validation: Literal["select", "include"] = "select"  # the validation split picks the epoch, or is trained on as well and the last epoch is kept
+    temperature_scaling: bool = False  # divide the classifier's weights by the number that makes the validation split's scores honest
     transfer: TransferTable = TransferTable()
     audio: AudioTable = AudioTable()
     augmentation: AugmentationTable = AugmentationTable()
@@ -178,6 +179,14 @@ class QuantizeTable(_Section):
     seed: int = Field(default=1, ge=0, lt=2**32)
 
 
+class BackgroundTable(_Section):
+    """``[background]``: sound in which nothing is to be detected, for counting false alarms."""
+
+    hours: float = Field(default=0.0, ge=0.0, le=24.0)  # so long to choose thresholds by, and as long again to test them with; 0: none
+    folder: str = ""  # of recordings without events, relative to the project's folder; synthetic scenes fill the rest
+    seed: int = Field(default=1, ge=0, lt=2**32)  # of the scenes
+
+
 class FirmwareTable(_Section):
     """``[firmware]``: how the device turns patch scores into decisions."""
 
@@ -186,6 +195,7 @@ class FirmwareTable(_Section):
     wanted_precision: float = Field(
         default=0.0, ge=0.0, le=1.0
     )  # share of decisions that are right: sets the threshold by the validation split; 0: no
+    false_alarms_per_hour: float = Field(default=0.0, ge=0.0, le=3_600.0)  # raises the threshold until [background] gives no more; 0: no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +213,7 @@ class Project:
     train: TrainTable
     quantize: QuantizeTable
     firmware: FirmwareTable
+    background: BackgroundTable
 
     @property
     def manifest_path(self) -> Path:
@@ -286,6 +297,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "train": TrainTable,
     "quantize": QuantizeTable,
     "firmware": FirmwareTable,
+    "background": BackgroundTable,
 }
 
 
@@ -303,7 +315,7 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         board=about.board,
         fft_kernel=about.fft_kernel,
         frontend=frontend_spec(sections["frontend"]),
-        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
+        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware", "background")},
     )
 
 
@@ -340,6 +352,8 @@ def _data_rules(section: Any) -> Iterator[str]:
 
 
 def _train_rules(section: Any) -> Iterator[str]:
+    if section.temperature_scaling and section.validation == "include":
+        yield 'temperature_scaling: is fitted to the validation split, which validation = "include" trains on; one of the two must go'
     if section.transfer.frontend is not None:
         yield from (f"transfer.frontend.{problem}" for problem in _frontend_rules(section.transfer.frontend))
 
@@ -358,6 +372,8 @@ def _rules_across(sections: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is right in each section and wrong in both together."""
     if sections["data"].label_separator and not sections["model"].file and sections["model"].head != "sigmoid":
         yield 'model.head: must be "sigmoid" where data.label_separator lets a clip have several labels: the scores of a softmax exclude each other'
+    if sections["firmware"].false_alarms_per_hour and not sections["background"].hours:
+        yield "background.hours: is 0, so firmware.false_alarms_per_hour has nothing to be measured on; 1.0 is an hour"
 
 
 _RULES = {_frontend_rules: "frontend", _data_rules: "data", _model_rules: "model", _train_rules: "train"}

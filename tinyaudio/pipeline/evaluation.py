@@ -23,6 +23,7 @@ from tinyaudio.learn.quantize import layer_errors, representative_patches
 from tinyaudio.learn.training import FloatPredictor
 from tinyaudio.pipeline.learning import evaluate_stage, features_stage, project_frontend, quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line
+from tinyaudio.pipeline.metrics import decisions, test_groups
 from tinyaudio.report import Condition, EvaluationPageInputs, WorstClip, write_evaluation_page
 
 _WORST_CLIPS = 6
@@ -45,7 +46,7 @@ def evaluation_page(line: Line) -> Path:
             hint="`tinyaudio evaluate` prints its figures",
             where="model.file",
         )
-    groups = [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
+    groups = test_groups(line)
     predictor = FloatPredictor(train_stage(line).value)
     with line.progress.task("computing intervals") as advance:
         predictors: list[EvaluationFigures] = []
@@ -60,6 +61,7 @@ def evaluation_page(line: Line) -> Path:
         layers=_layers(line),
         maximum_loss=line.project.quantize.maximum_loss,
         worst=_worst(line, predictor, evaluations.int8),
+        decisions=decisions(line),
     )
     return write_evaluation_page(inputs, line.store.directory)
 

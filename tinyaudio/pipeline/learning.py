@@ -25,13 +25,14 @@ from tinyaudio.core.project import Project
 from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
-from tinyaudio.learn.calibrate import calibrate, calibrate_for_precision
+from tinyaudio.learn.calibrate import calibrate, calibrate_for_alarms, calibrate_for_precision, stricter
 from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
 from tinyaudio.learn.quantize import quantize, refuse_unsupported
 from tinyaudio.learn.training import Backbone, read_backbone, train
+from tinyaudio.pipeline.background import background_stage
 from tinyaudio.pipeline.foreign import finished_model
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 from tinyaudio.pipeline.model_file import model_bytes
@@ -238,7 +239,7 @@ def _finished_stage(line: Line, path: Path) -> StageResult[QuantizedModel]:
 
 @once
 def calibrate_stage(line: Line) -> StageResult[Calibration]:
-    """Turn smoothing and threshold into the device's integers, or choose the threshold by the validation split."""
+    """Turn smoothing and threshold into the device's integers, or choose the threshold by the validation split, by background, or by both."""
     quantized = quantize_stage(line)
     firmware = line.project.firmware
     inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump()}
@@ -249,12 +250,28 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
             where="firmware.wanted_precision",
         )
 
+    background = None
+    if firmware.false_alarms_per_hour:
+        background = background_stage(line, quantized, project_frontend(line.project), "calibrate")
+        inputs["background"] = background.stored.fingerprint
+
     def make(advance: Advance) -> Calibration:
-        if not firmware.wanted_precision:
-            return calibrate(quantized.value, firmware)
-        features = features_stage(line).value
-        outputs = expected_outputs(quantized.value, features, split="validation", on_progress=advance)
-        return calibrate_for_precision(quantized.value, outputs, features, firmware)
+        if firmware.wanted_precision:
+            features = features_stage(line).value
+            outputs = expected_outputs(quantized.value, features, split="validation", on_progress=advance)
+            chosen = calibrate_for_precision(quantized.value, outputs, features, firmware)
+        else:
+            chosen = calibrate(quantized.value, firmware)
+        if background is None:
+            return chosen
+        quiet = calibrate_for_alarms(
+            background.value,
+            hours=line.project.background.hours,
+            per_hour=firmware.false_alarms_per_hour,
+            smoothing_patches=firmware.smoothing_patches,
+            is_exclusive=not line.project.data.label_separator,
+        )
+        return stricter(chosen, quiet)
 
     return reuse_or_make(line, "calibrate", Calibration, inputs=inputs, description="calibrating", make=make)
 

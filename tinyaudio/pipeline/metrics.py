@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tinyaudio.core.alarms import DecisionFigures
 from tinyaudio.core.artifacts import Evaluation
 from tinyaudio.core.evaluation import Headline, headline_figures, metrics_of, truth_of
 from tinyaudio.core.metrics import precision_recall_curve
-from tinyaudio.pipeline.learning import evaluate_stage, features_stage
+from tinyaudio.learn.calibrate import decision_figures
+from tinyaudio.pipeline.background import background_stage
+from tinyaudio.pipeline.learning import calibrate_stage, evaluate_stage, expected_stage, features_stage, project_frontend, quantize_stage
 from tinyaudio.pipeline.line import Line
 
 
@@ -26,6 +29,7 @@ def evaluation_metrics(line: Line) -> dict[str, Any]:
         "macro_f1": {name: figures["macro F1"].value for name, figures in headlines.items()},
         "f1": {name: {metric.label: metric.f1 for metric in metrics_of(item)} for name, item in both.items()},
         "average_precision": {name: _average_precision(item) for name, item in both.items()},
+        "decisions": [decision_facts(item) for item in decisions(line)],
     }
 
 
@@ -43,3 +47,48 @@ def _average_precision(evaluation: Evaluation) -> dict[str, float | None]:
     truth = truth_of(evaluation)
     areas = (precision_recall_curve(truth[:, index], evaluation.scores[:, index]).area for index in range(len(evaluation.labels)))
     return {label: None if math.isnan(area) else area for label, area in zip(evaluation.labels, areas, strict=True)}
+
+
+def decisions(line: Line) -> tuple[DecisionFigures, ...]:
+    """Return what the thresholds make of the test split and of background that they were not chosen by."""
+    dataset, hours = features_stage(line).value.dataset, line.project.background.hours
+    background = None
+    if hours:
+        background = background_stage(line, quantize_stage(line), project_frontend(line.project), "test").value
+    return decision_figures(
+        calibrate_stage(line).value,
+        expected_stage(line).value,
+        dataset.truth_of(dataset.of_split("test")),
+        labels=dataset.labels,
+        is_exclusive=not dataset.is_multi_label,
+        background=background,
+        hours=hours,
+    )
+
+
+def decision_facts(figures: DecisionFigures) -> dict[str, Any]:
+    """Return them as the command line's JSON shows them; rates only where background was measured."""
+    by_label = {
+        item.label: {
+            "threshold": item.threshold,
+            "clips": item.clips,
+            "found": item.found,
+            "mistaken": item.mistaken,
+            **_rate_facts(figures, item.false_alarms),
+        }
+        for item in figures.labels
+    }
+    return {
+        "rule": figures.rule,
+        "smoothing_patches": figures.smoothing_patches,
+        "background_hours": figures.background_hours,
+        **_rate_facts(figures, figures.false_alarms),
+        "labels": by_label,
+    }
+
+
+def _rate_facts(figures: DecisionFigures, false_alarms: int) -> dict[str, Any]:
+    if not figures.background_hours:
+        return {}
+    rate, lower, upper = figures.per_hour(false_alarms)
+    return {"false_alarms": false_alarms, "false_alarms_per_hour": {"value": rate, "lower": lower, "upper": upper}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tinyaudio.core.alarms import DecisionFigures
 from tinyaudio.core.evaluation import EvaluationFigures
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.templating import render_template
@@ -47,6 +48,7 @@ def render_evaluation_page(inputs: EvaluationPageInputs) -> str:
         "judged_by": _IN_WORDS.get(shown.headlines[0].name, shown.headlines[0].name),
         "loss": inputs.predictors[0].headlines[0].value - inputs.predictors[1].headlines[0].value,
         "several_labels": shown.evaluation.truth is not None,
+        "decisions": [_decisions(item) for item in inputs.decisions],
         "worst": [_worst(inputs, clip) for clip in inputs.worst],
     }
     return render_template("report/evaluation.html.j2", context)
@@ -54,6 +56,18 @@ def render_evaluation_page(inputs: EvaluationPageInputs) -> str:
 
 def _predictor(figures: EvaluationFigures) -> dict[str, Any]:
     return {"name": figures.evaluation.predictor, "headlines": figures.headlines, "calibration_error": figures.calibration_error}
+
+
+def _decisions(figures: DecisionFigures) -> dict[str, Any]:
+    rows = [(item.label, item, item.false_alarms) for item in figures.labels] + [("all", None, figures.false_alarms)]
+    return {
+        "rule": figures.rule,
+        "smoothing_patches": figures.smoothing_patches,
+        "hours": figures.background_hours,
+        "rows": [
+            {"label": label, "figures": item, "rate": figures.per_hour(alarms) if figures.background_hours else ()} for label, item, alarms in rows
+        ],
+    }
 
 
 def _worst(inputs: EvaluationPageInputs, clip: WorstClip) -> dict[str, Any]:

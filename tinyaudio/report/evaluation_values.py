@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinyaudio.core.alarms import DecisionFigures
 from tinyaudio.core.artifacts import Float64Array, Int16Array, LayerError
 from tinyaudio.core.evaluation import EvaluationFigures
 from tinyaudio.core.spec import FrontendSpec
@@ -44,3 +45,4 @@ class EvaluationPageInputs:
     layers: tuple[LayerError, ...]  # of the INT8 model, in execution order
     maximum_loss: float  # of the first headline that the project allows INT8; 1: any
     worst: tuple[WorstClip, ...]
+    decisions: tuple[DecisionFigures, ...] = ()  # under each rule of deciding

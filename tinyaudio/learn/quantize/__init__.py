@@ -3,6 +3,7 @@
 The public face: `quantize`; `convert_to_int8`, `describe_model` and `make_stride_padding_explicit` are its parts.
 """
 
+from tinyaudio.learn.quantize.bulk import BulkInterpreter
 from tinyaudio.learn.quantize.graph import ModelDescription, describe_model, make_stride_padding_explicit, same_padding
 from tinyaudio.learn.quantize.int8 import (
     FRONTEND_KEY,
@@ -16,6 +17,7 @@ from tinyaudio.learn.quantize.int8 import (
 from tinyaudio.learn.quantize.layer_errors import layer_errors
 
 __all__ = [
+    "BulkInterpreter",
     "FRONTEND_KEY",
     "LABELS_KEY",
     "ModelDescription",

@@ -24,6 +24,7 @@ from tinyaudio.learn.training.networks import build_network
 from tinyaudio.learn.training.phases import fit_classifier, freeze
 from tinyaudio.learn.training.runtime import import_tensorflow
 from tinyaudio.learn.training.storage import keras_bytes
+from tinyaudio.learn.training.temperature import scale_temperature
 
 Progress = Callable[[int, int], None]
 Float32Array = npt.NDArray[np.float32]
@@ -92,6 +93,9 @@ def train(
     )
     history, best_weights = trainer.run(on_progress)
     model.set_weights(best_weights)
+    temperature = 1.0
+    if train_table.temperature_scaling:
+        temperature = scale_temperature(model, *validation_patches(features), is_exclusive=not features.dataset.is_multi_label)
     return TrainedModel(
         architecture=model_table.architecture,
         labels=labels,
@@ -105,6 +109,7 @@ def train(
         train_loss=tuple(history.train_loss),
         validation_loss=tuple(history.validation_loss),
         validation_accuracy=tuple(history.validation_accuracy),
+        temperature=temperature,
     )
 
 
