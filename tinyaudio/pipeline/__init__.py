@@ -1,6 +1,7 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.boards import check_board
+from tinyaudio.pipeline.cross_validation import cross_validate, cross_validation_facts
 from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
@@ -48,6 +49,8 @@ __all__ = [
     "check_data",
     "choose_spec",
     "compile_to_folder",
+    "cross_validate",
+    "cross_validation_facts",
     "data_facts",
     "dataset_stage",
     "evaluate_stage",
