@@ -19,9 +19,10 @@ from tinyaudio.core.project import AugmentationTable, ModelTable, Project, Trans
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.quantize import convert_to_int8
 from tinyaudio.learn.training import build_network, load_keras_model, read_backbone, require_same_front_end, train
-from tinyaudio.learn.training.augmentation import cut_patches, training_patches, training_targets
+from tinyaudio.learn.training.augmentation import cut_patches, training_patches
 from tinyaudio.learn.training.backbone import network_layer_name, transfer_weights
 from tinyaudio.learn.training.phases import fit_classifier, last_blocks, logistic_regression
+from tinyaudio.learn.training.targets import training_targets
 
 SPEC = FrontendSpec(mel_bands=20, patch_frames=32, patch_hop_frames=16)
 TABLE = ModelTable(width_multiplier=0.1, blocks=3, dropout=0.0, activation="relu")

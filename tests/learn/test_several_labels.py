@@ -19,7 +19,8 @@ from tinyaudio.dsp.frontend import design_frontend
 from tinyaudio.learn.dataset import Row, assign_splits, check_data, clip_reader, compute_features, load_dataset, patch_features
 from tinyaudio.learn.dataset.splits import stratified_group_folds
 from tinyaudio.learn.evaluate import evaluate
-from tinyaudio.learn.training.augmentation import training_patches, training_targets
+from tinyaudio.learn.training.augmentation import training_patches
+from tinyaudio.learn.training.targets import balanced_labels, training_targets
 
 SEVERAL = '[data]\nlabel_separator = "|"\n[model]\nhead = "sigmoid"\n'
 HEADER = "filename,label,group,split\n"
@@ -165,11 +166,9 @@ def test_silence_has_no_label_where_none_need_be_named(features: FeatureSet) -> 
 
 
 def test_a_label_weighs_as_much_as_its_absence() -> None:
-    from tinyaudio.learn.training.loop import patch_weights
-
     truth = np.zeros((100, 2), np.bool_)
     truth[:20, 0] = truth[:2, 1] = True
-    weights = patch_weights(truth, is_exclusive=False, is_balanced=True)
+    weights = balanced_labels(truth)
     assert weights[truth[:, 0], 0].sum() == pytest.approx(weights[~truth[:, 0], 0].sum(), rel=1e-5)
     assert weights[0, 1] / weights[50, 1] == pytest.approx(10.0, rel=1e-5)  # and not 49
     np.testing.assert_allclose(weights.mean(axis=0), 1.0, rtol=1e-5)

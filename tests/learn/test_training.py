@@ -22,10 +22,11 @@ from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs
 from tinyaudio.learn.quantize import quantize
 from tinyaudio.learn.training import build_network, load_keras_model, train
-from tinyaudio.learn.training.augmentation import change_gain, cut_patches, mix_up, training_patches, training_targets, validation_patches
+from tinyaudio.learn.training.augmentation import change_gain, cut_patches, mix_up, training_patches, validation_patches
 from tinyaudio.learn.training.checkpoint import Checkpoint, History, Progressed
 from tinyaudio.learn.training.loop import _not_a_number
 from tinyaudio.learn.training.predictor import dynamic_batch
+from tinyaudio.learn.training.targets import balanced_classes, training_targets
 from tinyaudio.learn.training.temperature import fit_temperature, scale_temperature
 
 
@@ -207,14 +208,10 @@ def test_silent_stretches_are_not_trained_on(small_features: FeatureSet) -> None
     assert 0 < lost < small_features.spec.patches_of(int(stop - start))
 
 
-def test_rare_classes_weigh_more(small_project: Project) -> None:
-    from tinyaudio.learn.training.loop import patch_weights
-
-    truth = np.eye(2, dtype=np.bool_)[[0, 0, 0, 1]]
-    balanced = patch_weights(truth, is_exclusive=True, is_balanced=True)
+def test_rare_classes_weigh_more() -> None:
+    balanced = balanced_classes(np.eye(2, dtype=np.bool_)[[0, 0, 0, 1]])
     assert balanced[:3].sum() == pytest.approx(balanced[3])
     assert balanced.mean() == pytest.approx(1.0)
-    assert patch_weights(truth, is_exclusive=True, is_balanced=False).tolist() == [1, 1, 1, 1]
 
 
 def test_the_validation_split_may_be_trained_on_to_the_last_epoch(small_project: Project, small_features: FeatureSet) -> None:

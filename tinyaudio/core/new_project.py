@@ -118,6 +118,15 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # trainable_blocks = 0           # then it and the backbone's last blocks are trained for train.epochs (0: not at all),
 # learning_rate = 0.0001         # at this rate
 
+[train.distillation]             # learn what a larger network says, also of recordings without labels
+# teacher = ""                   # backbone file, such as YAMNet's; its front end goes into [train.distillation.frontend]
+# width_multiplier = 1.0         # of the teacher, a mobilenet_v1
+# blocks = 13
+# activation = "relu"
+# classifier_l2 = 0.001          # its classifier is fitted to the training split
+# share = 0.7                    # of the teacher in the targets of labelled clips
+# unlabelled = ""                # folder of recordings without labels
+
 [quantize]
 # representative_clips = 120
 # maximum_loss = 1.0             # 0.01: `tinyaudio evaluate` fails if INT8 loses more than one point of clip accuracy

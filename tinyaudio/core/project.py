@@ -127,6 +127,20 @@ class TransferTable(_Section):
     learning_rate: float = Field(default=1e-4, gt=0.0, le=1.0)  # in place of train.learning_rate
 
 
+class DistillationTable(_Section):
+    """``[train.distillation]``: learn what a larger network says, also of recordings without labels."""
+
+    teacher: str = ""  # backbone file of a mobilenet_v1 such as YAMNet, relative to the project's folder; "": none
+    # The type is made above, which mypy cannot follow.
+    frontend: Annotated[FrontendTable | None, BeforeValidator(_with_preset)] = None  # type: ignore[valid-type] # what the teacher hears by
+    width_multiplier: float = Field(default=1.0, ge=0.05, le=1.0)  # of the teacher, as in [model]
+    blocks: int = Field(default=13, ge=1, le=13)
+    activation: Literal["relu6", "relu"] = "relu"
+    classifier_l2: float = Field(default=1e-3, gt=0.0, le=10.0)  # its classifier is fitted to the training split, with this penalty
+    share: float = Field(default=0.7, ge=0.0, le=1.0)  # of the teacher in the targets of labelled clips; the rest are the labels
+    unlabelled: str = ""  # folder of recordings without labels, relative to the project's folder
+
+
 class AugmentationTable(_Section):
     """``[train.augmentation]``: random changes of the training patches; 0 switches one off."""
 
@@ -167,6 +181,7 @@ class TrainTable(_Section):
     validation: Literal["select", "include"] = "select"  # the validation split picks the epoch, or is trained on as well and the last epoch is kept
     temperature_scaling: bool = False  # divide the classifier's weights by the number that makes the validation split's scores honest
     transfer: TransferTable = TransferTable()
+    distillation: DistillationTable = DistillationTable()
     audio: AudioTable = AudioTable()
     augmentation: AugmentationTable = AugmentationTable()
 
@@ -356,6 +371,12 @@ def _train_rules(section: Any) -> Iterator[str]:
         yield 'temperature_scaling: is fitted to the validation split, which validation = "include" trains on; one of the two must go'
     if section.transfer.frontend is not None:
         yield from (f"transfer.frontend.{problem}" for problem in _frontend_rules(section.transfer.frontend))
+    if section.distillation.frontend is not None:
+        yield from (f"distillation.frontend.{problem}" for problem in _frontend_rules(section.distillation.frontend))
+    if section.distillation.teacher and section.distillation.frontend is None:
+        yield 'distillation.frontend: must say what front end the teacher was trained on, as preset = "yamnet"'
+    if section.distillation.unlabelled and not section.distillation.teacher:
+        yield "distillation.unlabelled: says nothing without train.distillation.teacher"
 
 
 def _model_rules(section: Any) -> Iterator[str]:

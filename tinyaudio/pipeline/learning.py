@@ -33,6 +33,7 @@ from tinyaudio.learn.oracle import expected_outputs, oracle_version
 from tinyaudio.learn.quantize import quantize, refuse_unsupported
 from tinyaudio.learn.training import Backbone, read_backbone, train
 from tinyaudio.pipeline.background import background_stage
+from tinyaudio.pipeline.distillation import taught_stage
 from tinyaudio.pipeline.foreign import finished_model
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 from tinyaudio.pipeline.model_file import model_bytes
@@ -176,8 +177,10 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
     augmented = augmented_stage(line) if project.train.audio.versions else None
     features = features_stage(line) if augmented is None else augmented
     feature_set = features_stage(line).value if augmented is None else augmented.value.features
+    taught = taught_stage(line, features, project_frontend(project)) if project.train.distillation.teacher else None
     backbone = _backbone(project)
     inputs = {"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()}
+    inputs |= {} if taught is None else {"taught": taught.stored.fingerprint}
     checkpoint_file = line.store.directory / "train.checkpoint"
     if checkpoint_file.exists():
         line.progress.note("an interrupted training is here; if nothing changed, it goes on from its last epoch")
@@ -188,7 +191,13 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
         inputs=inputs if backbone is None else {**inputs, "backbone": backbone.sha256},
         description="training",
         make=lambda advance: train(
-            feature_set, project.model, project.train, backbone=backbone, checkpoint_file=checkpoint_file, on_progress=advance
+            feature_set if taught is None else taught.value.features,
+            project.model,
+            project.train,
+            backbone=backbone,
+            teaching=None if taught is None else taught.value,
+            checkpoint_file=checkpoint_file,
+            on_progress=advance,
         ),
     )
 

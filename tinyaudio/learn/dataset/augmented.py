@@ -63,10 +63,11 @@ def augment_features(
         if on_progress is not None:
             on_progress(len(copies), len(originals) * versions)
     dataset = dataclasses.replace(features.dataset, clips=tuple(copies))
-    return AugmentedFeatures(features=_joined(features, compute_features(dataset, lambda clip: samples[clip.filename], tables)), draws=draws)
+    return AugmentedFeatures(features=join_features(features, compute_features(dataset, lambda clip: samples[clip.filename], tables)), draws=draws)
 
 
-def _joined(first: FeatureSet, second: FeatureSet) -> FeatureSet:
+def join_features(first: FeatureSet, second: FeatureSet) -> FeatureSet:
+    """Return the clips of both, one front end's, the second behind the first."""
     log_mel = np.concatenate([first.log_mel, second.log_mel])
     offsets = np.concatenate([first.frame_offsets, second.frame_offsets[1:] + first.frame_offsets[-1]])
     log_mel.flags.writeable = offsets.flags.writeable = False

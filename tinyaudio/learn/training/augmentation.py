@@ -36,11 +36,16 @@ class TrainingPatches:
     last_starts: Int64Array  # [patches], last frame a patch of that clip can start at
     truth: BoolArray  # [patches, labels], the labels of the patch's clip
     is_exclusive: bool  # whether a clip has exactly one
+    is_labelled: BoolArray  # [patches]; False: `truth` says nothing, only a teacher does
     is_heard: npt.NDArray[np.bool_]  # [patches]; False: next to nothing is heard, so that its label says nothing of it
+    clip_indices: Int64Array  # [patches], into the clips of the features
+    patch_indices: Int64Array  # [patches], within the clip as the device cuts it
     filenames: tuple[str, ...]  # [patches], of the clips
 
 
-def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits: Sequence[Split] = ("train",)) -> TrainingPatches:
+def training_patches(
+    features: FeatureSet, *, silence: Silence = "drop", splits: Sequence[Split] = ("train",), unlabelled: int = 0
+) -> TrainingPatches:
     """Collect the patches that are trained on.
 
     Parameters
@@ -51,10 +56,12 @@ def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits:
         ``"drop"`` leaves patches out in which next to nothing is heard.
     splits
         Which clips.
+    unlabelled
+        How many of the last clips have no label.
     """
     spec, dataset = features.spec, features.dataset
     frames: list[Float32Array] = []
-    columns: list[tuple[int, int, int, int, bool]] = []
+    columns: list[tuple[int, int, int, int, int, bool]] = []
     truths = dataset.truth_of(dataset.clips)
     filenames: list[str] = []
     frame_count = 0
@@ -66,11 +73,11 @@ def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits:
         for patch, is_heard in enumerate(_is_heard(log_mel, spec)):
             if is_heard or silence == "uniform":
                 start = frame_count + patch * spec.patch_hop_frames
-                columns.append((start, frame_count, last, index, bool(is_heard)))
+                columns.append((start, frame_count, last, index, patch, bool(is_heard)))
                 filenames.append(clip.filename)
         frames.append(log_mel)
         frame_count += len(log_mel)
-    starts, first_frames, last_starts, clip_indices, is_heard = np.array(columns, np.int64).T
+    starts, first_frames, last_starts, clip_indices, patch_indices, is_heard = np.array(columns, np.int64).T
     return TrainingPatches(
         spec=spec,
         log_mel=np.concatenate(frames),
@@ -79,18 +86,12 @@ def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits:
         last_starts=last_starts,
         truth=truths[clip_indices],
         is_exclusive=not dataset.is_multi_label,
+        is_labelled=clip_indices < len(dataset.clips) - unlabelled,
         is_heard=is_heard.astype(np.bool_),
+        clip_indices=clip_indices,
+        patch_indices=patch_indices,
         filenames=tuple(filenames),
     )
-
-
-def training_targets(source: TrainingPatches) -> Float32Array:
-    """Return what the network should say of each patch, float32[patches, labels].
-
-    Its labels; where nothing is heard all alike if one of them must be named, none if none need be.
-    """
-    of_silence = np.float32(1.0 / source.truth.shape[1] if source.is_exclusive else 0.0)
-    return np.where(source.is_heard[:, np.newaxis], source.truth.astype(np.float32), of_silence)
 
 
 def mix_up(patches: Float32Array, targets: Float32Array, *, concentration: float, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:

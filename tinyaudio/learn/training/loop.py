@@ -16,21 +16,22 @@ from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.project import AugmentationTable, ModelTable, TrainTable, frontend_spec
 from tinyaudio.core.spec import FrontendSpec
-from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, mix_up, training_patches, training_targets, validation_patches
+from tinyaudio.core.teaching import SoftTargets
+from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, mix_up, training_patches, validation_patches
 from tinyaudio.learn.training.backbone import Backbone, Transferred, require_same_front_end, transfer_weights
 from tinyaudio.learn.training.checkpoint import Checkpoint, History, Weights, restore, state_of
 from tinyaudio.learn.training.losses import training_loss
 from tinyaudio.learn.training.networks import build_network
 from tinyaudio.learn.training.phases import fit_classifier, freeze
-from tinyaudio.learn.training.runtime import import_tensorflow
+from tinyaudio.learn.training.runtime import import_tensorflow, make_deterministic
 from tinyaudio.learn.training.storage import keras_bytes
+from tinyaudio.learn.training.targets import patch_weights, taught, training_targets
 from tinyaudio.learn.training.temperature import scale_temperature
 
 Progress = Callable[[int, int], None]
 Float32Array = npt.NDArray[np.float32]
 
 _EVALUATION_BATCH = 128
-_MOST_WEIGHT = 10.0  # of a rare label's patches over those that lack it
 _BATCHES_AHEAD = 2  # made while the network learns from the one before
 
 
@@ -40,6 +41,7 @@ def train(
     train_table: TrainTable,
     *,
     backbone: Backbone | None = None,
+    teaching: SoftTargets | None = None,
     checkpoint_file: Path | None = None,
     on_progress: Progress | None = None,
 ) -> TrainedModel:
@@ -56,6 +58,8 @@ def train(
         ``[model]`` and ``[train]`` of the project.
     backbone
         What to start from; see ``[train.transfer]``.
+    teaching
+        What a teacher says of the patches of `features`, its own; see ``[train.distillation]``.
     checkpoint_file
         Where the last finished epoch is kept until the training ends. A training with the same arguments goes on from it.
     on_progress
@@ -70,17 +74,24 @@ def train(
     ToolError
         If TensorFlow is not installed.
     """
-    _make_deterministic(train_table.seed)
+    make_deterministic(train_table.seed)
     labels = features.dataset.labels
     for split in ("train", "validation"):
         if not any(clip.split == split for clip in features.dataset.clips):
             raise StageError(f"the split {split!r} is empty", hint="`tinyaudio data check` says why", where="train")
     splits: tuple[Split, ...] = ("train", "validation") if train_table.validation == "include" else ("train",)
-    source = training_patches(features, silence=train_table.silence, splits=splits)
+    unlabelled = 0 if teaching is None else teaching.unlabelled
+    source = training_patches(features, silence=train_table.silence, splits=splits, unlabelled=unlabelled)
     model = build_network(features.spec, model_table, classes=len(labels), batch_size=None)
     transferred = None if backbone is None else _transfer(model, backbone, features.spec, train_table)
     key = fingerprint(
-        {"features": features, "model": model_table.model_dump(), "train": train_table.model_dump(), "backbone": backbone and backbone.sha256}
+        {
+            "features": features,
+            "model": model_table.model_dump(),
+            "train": train_table.model_dump(),
+            "backbone": backbone and backbone.sha256,
+            "teaching": teaching and teaching.scores,
+        }
     )
     trainer = _Trainer(
         model,
@@ -89,6 +100,7 @@ def train(
         model_table=model_table,
         table=train_table,
         transferred=transferred,
+        teaching=teaching,
         checkpoint=None if checkpoint_file is None else Checkpoint(checkpoint_file, key),
     )
     history, best_weights = trainer.run(on_progress)
@@ -120,14 +132,6 @@ def build_with_weights(features: FeatureSet, model_table: ModelTable, trained: A
     return model
 
 
-def _make_deterministic(seed: int) -> None:
-    tensorflow = import_tensorflow()
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    tensorflow.config.experimental.enable_op_determinism()
-
-
 def _transfer(model: Any, backbone: Backbone, spec: FrontendSpec, table: TrainTable) -> Transferred:
     theirs: BaseModel | None = cast(Any, table.transfer.frontend)
     if theirs is None:
@@ -152,12 +156,14 @@ class _Trainer:
         model_table: ModelTable,
         table: TrainTable,
         transferred: Transferred | None,
+        teaching: SoftTargets | None,
         checkpoint: Checkpoint | None,
     ) -> None:
         self._model = model
         self._source = source
-        self._targets = training_targets(source)
-        self._weights = patch_weights(source.truth, is_exclusive=source.is_exclusive, is_balanced=table.class_balance)
+        self._targets, self._weights = training_targets(source), patch_weights(source, is_balanced=table.class_balance)
+        if teaching is not None:
+            self._targets = taught(self._targets, source, teaching, share=table.distillation.share)
         self._validation = validation
         self._model_table = model_table
         self._table = table
@@ -301,19 +307,3 @@ def _validate(model: Any, patches: Float32Array, truth: BoolArray, *, is_exclusi
     right = (scores[truth] if is_exclusive else np.where(truth, scores, 1.0 - scores)).astype(np.float64)
     share = (scores.argmax(axis=1) == truth.argmax(axis=1)) if is_exclusive else right >= 0.5
     return float(-np.log(np.maximum(right, 1e-7)).mean()), float(share.mean())
-
-
-def patch_weights(truth: BoolArray, *, is_exclusive: bool, is_balanced: bool) -> Float32Array:
-    """Return the weight of each patch, [patches], or of each patch and label, [patches, labels], where these do not exclude each other.
-
-    If `is_balanced` the classes weigh the same in sum, and the patches that have a label as much as those that lack it, up to
-    ten times their number; the mean is 1.
-    """
-    patches, classes = truth.shape
-    counts = np.maximum(truth.sum(axis=0), 1)
-    if not is_balanced:
-        return np.ones(patches if is_exclusive else truth.shape, np.float32)
-    if is_exclusive:
-        return np.asarray((patches / (classes * counts))[truth.argmax(axis=1)], np.float32)
-    weights = np.where(truth, np.clip((patches - counts) / counts, 1.0, _MOST_WEIGHT), 1.0)
-    return np.asarray(weights / weights.mean(axis=0), np.float32)
