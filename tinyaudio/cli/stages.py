@@ -36,18 +36,51 @@ def train(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Quiet
         output.result(result.describe(**metrics), text=text)
 
 
-def quantize(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+def quantize(
+    project: ProjectOption = _HERE,
+    sensitivity: Annotated[bool, typer.Option("--sensitivity", help="Say how INT8 moves with number and choice of representative clips.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
     """Quantize the trained model to full-integer INT8, with representative audio of the training split.
+
+    With --sensitivity also with more and fewer clips, drawn over the classes and chosen by coverage: what each comes to on the
+    validation split, as a table and a picture.
 
     Example: tinyaudio quantize --project doorbell
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import open_line, quantize_stage
+        from tinyaudio.pipeline import open_line, quantize_stage, sensitivity_facts
 
-        result = quantize_stage(open_line(project, output))
+        line = open_line(project, output)
+        result = quantize_stage(line)
         model = result.value
         metrics = {"tflite_bytes": len(model.tflite), "sha256": model.sha256, "ops": list(model.ops), "input_scale": model.input_scale}
-        output.result(result.describe(**metrics), text=f"{len(model.tflite):,} bytes of INT8 model, SHA-256 {model.sha256[:16]}")
+        facts = result.describe(**metrics)
+        if sensitivity:
+            facts["sensitivity"] = sensitivity_facts(line)
+            _say_sensitivity(output, facts["sensitivity"])
+        output.result(facts, text=f"{len(model.tflite):,} bytes of INT8 model, SHA-256 {model.sha256[:16]}")
+
+
+def _say_sensitivity(output: Output, facts: dict[str, Any]) -> None:
+    if output.as_json:
+        return
+    rows = [
+        (
+            point["choice"],
+            str(point["clips"]),
+            str(point["seed"]),
+            f"{point['accuracy']:.1%}",
+            f"{point['same_verdicts']:.1%}",
+            f"{point['score_error']:.4f}",
+        )
+        for point in facts["points"]
+    ]
+    columns = ("choice", "clips", "seed", "INT8", "patches with float's verdict", "score error")
+    output.table(f"validation split; float {facts['float']:.1%}", columns, rows)
+    output.note(f"picture: {facts['picture']}")
 
 
 def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:

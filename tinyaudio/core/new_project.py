@@ -128,7 +128,8 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # unlabelled = ""                # folder of recordings without labels
 
 [quantize]
-# representative_clips = 120
+# representative_clips = 120     # `tinyaudio quantize --sensitivity` says how the result moves with their number and choice
+# choice = "classes"             # spread over the classes, drawn by seed; or "coverage": over the sounds, the least alike first
 # maximum_loss = 1.0             # 0.01: `tinyaudio evaluate` fails if INT8 loses more than one point of clip accuracy
 # seed = 1
 

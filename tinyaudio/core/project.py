@@ -189,7 +189,8 @@ class TrainTable(_Section):
 class QuantizeTable(_Section):
     """``[quantize]``: the way to INT8."""
 
-    representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
+    representative_clips: int = Field(default=120, ge=1)  # of the training split
+    choice: Literal["classes", "coverage"] = "classes"  # spread over the classes, drawn by seed; or over the sounds: the least alike
     maximum_loss: float = Field(default=1.0, ge=0.0, le=1.0)  # of clip accuracy, float less INT8; more fails the evaluation; 1: whatever it is
     seed: int = Field(default=1, ge=0, lt=2**32)
 

@@ -24,6 +24,7 @@ from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.metrics import evaluation_metrics
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.sensitivity import sensitivity_facts
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "render_stage",
     "run_demo",
     "run_line",
+    "sensitivity_facts",
     "show_frontend",
     "slot_line",
     "train_stage",

@@ -6,6 +6,7 @@ from tinyaudio.report.evaluation_values import Condition, EvaluationPageInputs, 
 from tinyaudio.report.facts import report_facts
 from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
+from tinyaudio.report.representatives import RepresentativeRow, write_representatives_picture
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ExampleClip",
     "KernelDistance",
     "ReportInputs",
+    "RepresentativeRow",
     "WorstClip",
     "render_evaluation_page",
     "report_facts",
@@ -23,4 +25,5 @@ __all__ = [
     "write_evaluation_page",
     "write_frontend_pictures",
     "write_report",
+    "write_representatives_picture",
 ]

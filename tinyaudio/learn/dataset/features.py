@@ -37,6 +37,7 @@ class PatchSet:
     patch_offsets: Int64Array  # [clips + 1]; patches of clip i are patch_offsets[i] : patch_offsets[i + 1]
     log_fraction_bits: int
     log_scale: float  # units of the model's input a neper
+    is_bands_first: bool = False  # patches are [bands, frames]
 
 
 def clip_reader(project: Project) -> ClipReader:
@@ -118,6 +119,7 @@ def patch_features(features: FeatureSet, split: Split) -> PatchSet:
         patch_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         log_fraction_bits=features.log_fraction_bits,
         log_scale=spec.log_scale,
+        is_bands_first=spec.patch_layout == "bands_first",
     )
 
 

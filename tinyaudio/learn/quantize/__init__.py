@@ -12,9 +12,9 @@ from tinyaudio.learn.quantize.int8 import (
     model_labels,
     quantize,
     refuse_unsupported,
-    representative_patches,
 )
 from tinyaudio.learn.quantize.layer_errors import layer_errors
+from tinyaudio.learn.quantize.representative import representative_patches, spread_over_classes, spread_over_sounds
 
 __all__ = [
     "BulkInterpreter",
@@ -29,5 +29,7 @@ __all__ = [
     "quantize",
     "refuse_unsupported",
     "representative_patches",
+    "spread_over_classes",
+    "spread_over_sounds",
     "same_padding",
 ]

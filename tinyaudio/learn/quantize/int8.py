@@ -17,8 +17,8 @@ from tinyaudio.core.canonical import canonical_json, sha256_bytes
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.project import QuantizeTable
 from tinyaudio.core.tflite_metadata import add_metadata, read_metadata
-from tinyaudio.learn.dataset import dequantized_log_mel, patch_features
 from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_explicit
+from tinyaudio.learn.quantize.representative import representative_patches
 from tinyaudio.learn.training import import_tensorflow, load_keras_model
 
 Progress = Callable[[int, int], None]
@@ -31,8 +31,8 @@ LABELS_KEY = "tinyaudio.labels"
 def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, *, on_progress: Progress | None = None) -> QuantizedModel:
     """Convert the float model to full-integer INT8, int8 input and output, batch 1.
 
-    The representative set is audio of the training split through the integer front end: all patches of clips drawn evenly
-    over the classes. The same arguments give the same bytes.
+    The representative set is audio of the training split through the integer front end; see `representative_patches`. The
+    same arguments give the same bytes.
 
     Parameters
     ----------
@@ -73,24 +73,6 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
         output_zero_point=description.output_zero_point,
         ops=description.ops,
     )
-
-
-def representative_patches(features: FeatureSet, table: QuantizeTable) -> npt.NDArray[np.float32]:
-    """Return the log-mel, float32[patches, *patch_shape, 1], of all patches of the chosen training clips.
-
-    Clips are drawn by seed, the classes in turn, so that any number of them covers the classes as evenly as it can. All
-    patches of a clip are taken, the quiet ones too: they set the lower end of the input's range.
-    """
-    patch_set = patch_features(features, "train")
-    by_label: dict[str, list[int]] = {}
-    for index in np.random.default_rng([table.seed, 0]).permutation(len(patch_set.clips)):
-        by_label.setdefault(patch_set.clips[index].label, []).append(int(index))
-    queues = [by_label[label] for label in sorted(by_label)]
-    in_turn = [queue[turn] for turn in range(max(map(len, queues), default=0)) for queue in queues if turn < len(queue)]
-    starts, stops = patch_set.patch_offsets[:-1], patch_set.patch_offsets[1:]
-    chosen = np.concatenate([np.arange(starts[index], stops[index]) for index in in_turn[: table.representative_clips]])
-    log_mel = dequantized_log_mel(patch_set.log_mel[chosen], log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
-    return log_mel[..., np.newaxis]
 
 
 def model_labels(tflite: bytes) -> tuple[str, ...] | None:
