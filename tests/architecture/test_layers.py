@@ -44,6 +44,8 @@ OWNERS = {
     "soundfile": ("dsp.audio",),
     "soxr": ("dsp.audio",),
     "audiomentations": ("dsp.audio",),
+    "optuna": ("learn.tuning",),
+    "sqlalchemy": ("learn.tuning",),
     "cobs": ("wire",),
 }
 

@@ -16,6 +16,7 @@ _HERE = Path()
 def cross_validate(
     project: ProjectOption = _HERE,
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="Train each fold so often, from train.seed on.")] = 1,
+    tune: Annotated[int, typer.Option("--tune", min=0, help="Search each fold's training clips first, so many networks; 0: no search.")] = 0,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -23,16 +24,18 @@ def cross_validate(
     """Train and test on every fold in turn, with intervals over whole groups and the spread over seeds.
 
     Folds are data.split.folds parts of whole groups, or the values of the manifest's split column. What chooses an epoch, a
-    threshold or a temperature is drawn from the training folds. An interrupted run goes on where it stopped.
+    threshold or a temperature is drawn from the training folds; with --tune so are architecture and training, by a search
+    within each of them (nested folds). An interrupted run goes on where it stopped.
 
     Example: tinyaudio cross-validate --project doorbell --seeds 3
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import cross_validate, cross_validation_facts, open_line
+        from tinyaudio.pipeline import cross_validate, cross_validation_facts, line_with, open_line, tune_line
 
         line = open_line(project, output)
         first = line.project.train.seed
-        facts = cross_validation_facts(cross_validate(line, seeds=range(first, first + seeds)))
+        prepare = (lambda fold: line_with(fold, tune_line(fold, trials=tune).best)) if tune else None
+        facts = cross_validation_facts(cross_validate(line, seeds=range(first, first + seeds), prepare=prepare))
         if not json:
             say_cross_validation(output, facts)
         output.result(facts)

@@ -133,6 +133,19 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # maximum_loss = 1.0             # 0.01: `tinyaudio evaluate` fails if INT8 loses more than one point of clip accuracy
 # seed = 1
 
+[tune]                           # what `tinyaudio tune` searches; ranges are [lowest, highest]. Needs pip install "tinyaudio[tune]"
+# trials = 30                    # in all, over all runs
+# seed = 1
+# architectures = ["mobilenet_v1", "mobilenet_v2", "ds_cnn"]
+# width_multiplier = [0.1, 0.5]
+# blocks = [3, 13]
+# dropout = [0.0, 0.4]
+# learning_rate = [0.001, 0.02]
+# mixup = [0.0, 0.4]
+# maximum_ram_bytes = 0          # of the model's arena; 0: any
+# maximum_flash_bytes = 0        # of its constants and code, as predicted
+# maximum_instructions = 0       # of one inference, as predicted
+
 [firmware]
 # smoothing_patches = 3          # decisions are made on the mean over this many patches
 # detection_threshold = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_type_hints
@@ -15,11 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tinyaudio.core.errors import NotYetSupportedError, ProjectError
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_fields, preset_names
 from tinyaudio.core.spec import FrontendSpec, KernelId, spec_problems
+from tinyaudio.core.tune_section import Architecture, TuneTable, tune_problems
 
 PROJECT_FILE = "tinyaudio.toml"
 
 Task = Literal["events", "anomaly"]
-Architecture = Literal["mobilenet_v1", "mobilenet_v2", "ds_cnn", "tcn"]
 
 _Texts = Annotated[
     tuple[Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value)], ...],
@@ -230,6 +230,7 @@ class Project:
     quantize: QuantizeTable
     firmware: FirmwareTable
     background: BackgroundTable
+    tune: TuneTable
 
     @property
     def manifest_path(self) -> Path:
@@ -305,7 +306,7 @@ def anomaly_not_yet() -> NotYetSupportedError:
     return NotYetSupportedError("anomaly detection is not there yet", hint='use task = "events"', where="project.task")
 
 
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[BaseModel]] = {
     "project": ProjectTable,
     "data": DataTable,
     "frontend": FrontendTable,
@@ -314,6 +315,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "quantize": QuantizeTable,
     "firmware": FirmwareTable,
     "background": BackgroundTable,
+    "tune": TuneTable,
 }
 
 
@@ -331,7 +333,7 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         board=about.board,
         fft_kernel=about.fft_kernel,
         frontend=frontend_spec(sections["frontend"]),
-        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware", "background")},
+        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware", "background", "tune")},
     )
 
 
@@ -398,7 +400,13 @@ def _rules_across(sections: Mapping[str, Any]) -> Iterator[str]:
         yield "background.hours: is 0, so firmware.false_alarms_per_hour has nothing to be measured on; 1.0 is an hour"
 
 
-_RULES = {_frontend_rules: "frontend", _data_rules: "data", _model_rules: "model", _train_rules: "train"}
+_RULES: dict[Callable[[Any], Iterator[str]], str] = {
+    _frontend_rules: "frontend",
+    _data_rules: "data",
+    _model_rules: "model",
+    _train_rules: "train",
+    tune_problems: "tune",
+}
 
 
 def _sentence(section: str, model: type[BaseModel], item: Mapping[str, Any]) -> str:

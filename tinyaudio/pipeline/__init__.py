@@ -26,6 +26,7 @@ from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_fold
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
+from tinyaudio.pipeline.tuning import Tuned, line_with, tune_line, tuned_facts
 
 __all__ = [
     "FlashRequest",
@@ -42,6 +43,7 @@ __all__ = [
     "Progress",
     "Proof",
     "StageResult",
+    "Tuned",
     "bench_frontend",
     "build_facts",
     "build_stage",
@@ -62,6 +64,7 @@ __all__ = [
     "flash_stage",
     "hil_stage",
     "inspect_model",
+    "line_with",
     "live_stage",
     "new_project",
     "open_line",
@@ -74,5 +77,7 @@ __all__ = [
     "show_frontend",
     "slot_line",
     "train_stage",
+    "tune_line",
+    "tuned_facts",
     "verify_model",
 ]

@@ -6,6 +6,7 @@ from tinyaudio.report.evaluation_values import Condition, EvaluationPageInputs, 
 from tinyaudio.report.facts import report_facts
 from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
+from tinyaudio.report.pareto import ParetoPoint, write_pareto_picture
 from tinyaudio.report.representatives import RepresentativeRow, write_representatives_picture
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
@@ -16,6 +17,7 @@ __all__ = [
     "EvaluationPageInputs",
     "ExampleClip",
     "KernelDistance",
+    "ParetoPoint",
     "ReportInputs",
     "RepresentativeRow",
     "WorstClip",
@@ -24,6 +26,7 @@ __all__ = [
     "write_arena_picture",
     "write_evaluation_page",
     "write_frontend_pictures",
+    "write_pareto_picture",
     "write_report",
     "write_representatives_picture",
 ]

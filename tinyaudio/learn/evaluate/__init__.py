@@ -5,6 +5,7 @@ models of other representative audio, `explain_clip` blanks parts of a patch to 
 """
 
 from tinyaudio.learn.evaluate.explanation import Explanation, explain_clip
+from tinyaudio.learn.evaluate.quick import QuickPredictor
 from tinyaudio.learn.evaluate.representatives import RepresentativePoint, RepresentativeReport, measure_representatives
 from tinyaudio.learn.evaluate.robustness import RobustnessPoint, measure_robustness
 from tinyaudio.learn.evaluate.scoring import Predictor, PredictorName, clip_means, evaluate, evaluate_float, evaluate_int8, evaluation_of
@@ -13,6 +14,7 @@ __all__ = [
     "Explanation",
     "Predictor",
     "PredictorName",
+    "QuickPredictor",
     "RepresentativePoint",
     "RepresentativeReport",
     "RobustnessPoint",

@@ -11,9 +11,10 @@ import numpy as np
 from tinyaudio.core.artifacts import FeatureSet, Float64Array, QuantizedModel, TrainedModel
 from tinyaudio.core.evaluation import headline_value
 from tinyaudio.core.project import QuantizeTable
-from tinyaudio.learn.dataset import PatchSet, patch_features, quantized_patches
+from tinyaudio.learn.dataset import patch_features
+from tinyaudio.learn.evaluate.quick import QuickPredictor
 from tinyaudio.learn.evaluate.scoring import evaluate
-from tinyaudio.learn.quantize import BulkInterpreter, quantize
+from tinyaudio.learn.quantize import quantize
 from tinyaudio.learn.training import FloatPredictor
 
 Progress = Callable[[int, int], None]
@@ -78,26 +79,8 @@ def measure_representatives(
     )
 
 
-class _Quick:
-    """An INT8 model as a predictor, and what it said last."""
-
-    name = "int8"
-
-    def __init__(self, quantized: QuantizedModel) -> None:
-        self._quantized, self._interpreter = quantized, BulkInterpreter(quantized.tflite)
-        self.scores: Float64Array = np.zeros((0, 0))
-
-    def predict(self, patch_set: PatchSet, *, on_progress: Progress | None = None) -> Float64Array:
-        """Return the dequantized scores, float64[patches, labels]."""
-        outputs = self._interpreter.run(quantized_patches(self._quantized, patch_set))
-        if on_progress is not None:
-            on_progress(len(outputs), len(outputs))
-        self.scores = (outputs.astype(np.float64) - self._quantized.output_zero_point) * self._quantized.output_scale
-        return self.scores
-
-
 def _point(setting: QuantizeTable, quantized: QuantizedModel, features: FeatureSet, wanted: Float64Array) -> RepresentativePoint:
-    predictor = _Quick(quantized)
+    predictor = QuickPredictor(quantized)
     accuracy = headline_value(evaluate(predictor, "int8", features, split="validation"))
     return RepresentativePoint(
         choice=setting.choice,
