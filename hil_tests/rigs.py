@@ -199,7 +199,7 @@ class Rig:
             smoothing_patches=CALIBRATION.smoothing_patches,
             detection_threshold=CALIBRATION.detection_threshold,
         )
-        return FakeDevice(fake_hello(self.board, expected), computer, microphone=microphone, settings=settings)
+        return FakeDevice(fake_hello(self.board, expected, runtime=self.board.default_runtime), computer, microphone=microphone, settings=settings)
 
 
 def _recorded_model(golden: GoldenVectors) -> PatchModel:

@@ -37,6 +37,7 @@ OWNERS = {
     "subprocess": ("core.tools",),
     "unicorn": ("bench.emulation",),
     "pyocd": ("bench.flash",),
+    "esptool": ("bench.flash",),
     "matplotlib": ("report",),
     "typer": ("cli",),
     "rich": ("cli",),

@@ -122,15 +122,13 @@ def test_a_box_with_its_psram_is_flashed(tmp_path: Path) -> None:
 def test_a_port_that_vanishes_in_mid_write_and_comes_back_is_written_again(tmp_path: Path) -> None:
     chip, written = EspChip(), image()
     with FakeEspPort(tmp_path / "port", chip, vanishes_after_bytes=40_000) as port:
-        flash_through_loader(written, BOARD, probe_at(port.path), progress=Recorder())
+        result = flash_through_loader(written, BOARD, probe_at(port.path), progress=Recorder())
     assert held(chip, written)
     assert port.sessions == 2
+    assert (result.rung, result.attempts) == (LOADER_LADDER[0].name, 2)
 
 
-def test_a_port_that_vanishes_for_good_says_what_the_device_holds_and_the_same_command_mends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("esptool.cmds.DEFAULT_CONNECT_ATTEMPTS", 1)  # of esptool's own, a second each
+def test_a_port_that_vanishes_for_good_says_what_the_device_holds_and_the_same_command_mends_it(tmp_path: Path) -> None:
     chip, written = EspChip(), image()
     with FakeEspPort(tmp_path / "port", chip, vanishes_after_bytes=40_000, absent_seconds=float("inf")) as port, pytest.raises(FlashError) as caught:
         flash_through_loader(written, BOARD, probe_at(port.path), progress=Recorder(), reappears_seconds=0.2)
@@ -140,6 +138,23 @@ def test_a_port_that_vanishes_for_good_says_what_the_device_holds_and_the_same_c
     with FakeEspPort(tmp_path / "port", chip) as port:
         flash_through_loader(written, BOARD, probe_at(port.path), progress=Recorder())
     assert held(chip, written)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (EspChip(mac="7cdfa1e0ffff"), "its MAC is 7cdfa1e0ffff instead of 7cdfa1e0c0de"),
+        (EspChip(chip_id=5), "it is an ESP32-C3 instead of an ESP32S3"),
+    ],
+)
+def test_another_chip_that_comes_back_in_mid_write_is_not_written(tmp_path: Path, other: EspChip, said: str) -> None:
+    chip, written = EspChip(), image()
+    with FakeEspPort(tmp_path / "port", chip, vanishes_after_bytes=40_000, replaced_by=other) as port, pytest.raises(FlashError) as caught:
+        flash_through_loader(written, BOARD, probe_at(port.path), progress=Recorder())
+    assert said in caught.value.message
+    assert "nothing was written to it; the chip that was there before, 7cdfa1e0c0de, holds half an image" in caught.value.message
+    assert set(other.flash) == {ERASED}
+    assert not held(chip, written)
 
 
 def test_a_usb_port_that_goes_away_with_the_reset_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 from tests.golden_fixture import SPEC, golden_vectors
+from tests.odd_model import odd_model
 from tinyaudio.bench.device import Device
-from tinyaudio.bench.device.self_test import SelfTestRun
+from tinyaudio.bench.device.self_test import SelfTestCollector, SelfTestRun
 from tinyaudio.bench.emulation import start_virtual
-from tinyaudio.core.artifacts import Calibration, FirmwareProject, GoldenTensors
+from tinyaudio.core.artifacts import Calibration, FirmwareProject, GoldenTensors, QuantizedModel
 from tinyaudio.core.board import Board, load_board
+from tinyaudio.core.errors import ProtocolError
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
 from tinyaudio.dsp.frontend import design_frontend
+from tinyaudio.wire.messages import Log, SelfTestOperator, SelfTestResult
 
 pytest.importorskip("tflite_micro", reason="golden vectors come from the oracle: pip install 'tinyaudio[train]'")
 
@@ -37,14 +40,14 @@ def golden() -> GoldenTensors:
 class SelfTestImage:
     """One project that is built again and again with another model.cc."""
 
-    def __init__(self, directory: Path, golden: GoldenTensors) -> None:
+    def __init__(self, directory: Path, golden: GoldenTensors, model: QuantizedModel) -> None:
         self.board: Board = load_board("mps2_an500")
         self.directory = directory
         self.project: FirmwareProject = render_project(
             RenderInputs(
                 board=self.board,
                 tables=design_frontend(SPEC, kernel=self.board.fft_kernel),
-                quantized=golden_vectors().model,
+                quantized=model,
                 calibration=Calibration(smoothing_patches=1, detection_threshold=0),
                 choice=RuntimeChoice(runtime="aot", golden=golden),
             )
@@ -62,7 +65,7 @@ class SelfTestImage:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory, golden: GoldenTensors) -> Iterator[SelfTestImage]:
-    yield SelfTestImage(tmp_path_factory.mktemp("self_test"), golden)
+    yield SelfTestImage(tmp_path_factory.mktemp("self_test"), golden, golden_vectors().model)
 
 
 def test_the_right_kernels_pass(image: SelfTestImage, golden: GoldenTensors, tmp_path: Path) -> None:
@@ -114,3 +117,55 @@ def test_a_kernel_that_rounds_the_address_of_its_input_down_is_named(image: Self
     assert first is not None
     assert f"op{first.operator_index}" == wanted[2]
     assert len(run.failed) == 1
+
+
+def test_a_wrong_clamp_and_a_last_channel_that_is_left_out_are_named(image: SelfTestImage, tmp_path: Path) -> None:
+    """Of a model with odd numbers of channels: only values that saturate show the one, only the third of three the other."""
+    model = odd_model()
+    odd = SelfTestImage(image.directory, golden_tensors(model.tflite, candidate_inputs((1, 32, 64, 1))), model)  # the libraries are built there
+
+    def spoil(text: str) -> str:
+        clamp, channels = (re.search(rf"struct {name}Shape\d+ {{.*?\n}};", text, re.DOTALL) for name in ("Pointwise", "Dense"))
+        assert clamp is not None
+        assert channels is not None
+        text = text.replace(clamp[0], clamp[0].replace("kActivationMax = 127;", "kActivationMax = 126;"))
+        return text.replace(channels[0], channels[0].replace("kOutputChannels = 3;", "kOutputChannels = 2;"))
+
+    assert odd.run(lambda text: text, tmp_path).first_difference is None
+    run = odd.run(spoil, tmp_path)
+    wrong = {operator.operator_index: operator for operator in run.operators if operator.mismatches}
+    assert [operator.operator_name.split()[0] for operator in wrong.values()] == ["CONV_2D", "FULLY_CONNECTED"]
+    assert run.first_difference is not None
+    assert run.first_difference.operator_index == 2
+    assert (run.first_difference.expected, run.first_difference.actual) == (127, 126)
+    left_out = wrong[4]
+    assert (left_out.first_element, left_out.mismatches) == (2, 1)
+
+
+def outcome(index: int, *, mismatches: int = 0) -> SelfTestOperator:
+    return SelfTestOperator(
+        vector_index=0,
+        operator_index=index,
+        operator_name=f"CONV_2D op{index}",
+        elements=10,
+        mismatches=mismatches,
+        first_element=3,
+        expected=1,
+        actual=2,
+        counter_ticks=7,
+    )
+
+
+def test_what_is_missing_from_a_self_test_is_noticed() -> None:
+    collector = SelfTestCollector()
+    assert collector.last_seen() == "before it told of any operator"
+    collector.take(outcome(4))
+    collector.take(outcome(6, mismatches=2))
+    assert collector.last_seen() == "behind operator 6 (CONV_2D op6) on golden input 0, the last that it told of"
+    for result in (SelfTestResult(vectors=1, operators=3, failed=1), SelfTestResult(vectors=1, operators=2, failed=0)):
+        with pytest.raises(ProtocolError, match=r"the self-test told of 2 operators, 1 of them wrong"):
+            collector.take(result)
+    with pytest.raises(ProtocolError, match="Log came during a self-test"):
+        collector.take(Log(level=0, text=""))
+    collector.take(SelfTestResult(vectors=1, operators=2, failed=1))
+    assert collector.finish().describe().startswith("operator 6 (CONV_2D op6) is the first that differs: element 3 of 10 is 2 instead of 1")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,7 @@ from tinyaudio.core.artifacts import Calibration, FirmwareProject
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import BuildError, ToolError
 from tinyaudio.deploy.build import build_project
-from tinyaudio.deploy.build.esp_idf import PARTS, describe_esp_image, esp_image_sizes, merge_parts, missing_packages
+from tinyaudio.deploy.build.esp_idf import COMPONENT_REGISTRY, PARTS, describe_esp_image, esp_image_sizes, merge_parts, missing_packages
 from tinyaudio.deploy.build.registry import registry_refusal
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
 from tinyaudio.dsp.frontend import design_frontend
@@ -60,10 +63,10 @@ def test_without_network_one_error_says_what_is_missing_where_it_comes_from_and_
     project: FirmwareProject, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(project, tmp_path / "project")
-    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", lambda: "no network")
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", lambda **_: "no network")
     error, seconds = refused(tmp_path / "project", project, offline=False)
     assert seconds < 10
-    for said in ("espressif32 6.13.0", "ESP-IDF", "espressif/esp-dsp 1.8.2", "no network"):
+    for said in ("espressif32 6.13.0", "ESP-IDF", "espressif/esp-dsp 1.8.2", "esp-tflite-micro 1.4.0", "esp-nn 1.4.2", "no network"):
         assert said in error.message
     for said in ("registry.platformio.org", "tinyaudio render --board esp32s3", "stm32h7", str(cache / "platformio")):
         assert said in error.hint
@@ -77,6 +80,7 @@ def test_offline_never_tries(project: FirmwareProject, tmp_path: Path, cache: Pa
     monkeypatch.setattr(socket, "socket", tried)
     monkeypatch.setattr(socket, "getaddrinfo", tried)
     monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", tried)
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.run_tool", tried)
     error, seconds = refused(tmp_path / "project", project, offline=True)
     assert "--offline forbids it" in error.message
     assert seconds < 2
@@ -95,17 +99,148 @@ def test_a_host_that_refuses_is_told() -> None:
     assert "refused" in registry_refusal(seconds=3.0, addresses=[f"http://127.0.0.1:{port}"])
 
 
+def fetch(core_dir: Path, directory: Path, **versions: str) -> None:
+    """Put there what a first build leaves: platform, framework and components, as far as they are named."""
+    for path, manifest in (("platforms/espressif32", {"version": "6.13.0"}), ("packages/framework-espidf@3.50503.0", {})):
+        (core_dir / path).mkdir(parents=True, exist_ok=True)
+        (core_dir / path / ("platform.json" if "platforms" in path else "package.json")).write_text(json.dumps(manifest))
+    add_components(directory / "managed_components", "espressif__", **versions)
+
+
+def add_components(folder: Path, prefix: str = "", **versions: str) -> None:
+    for name, version in versions.items():
+        component = folder / f"{prefix}{name.replace('_', '-')}"
+        component.mkdir(parents=True, exist_ok=True)
+        (component / "idf_component.yml").write_text(f'description: a component\nversion: "{version}"\ndependencies:\n  idf:\n    version: ">=5.1"\n')
+
+
+PINNED = {"esp_dsp": "1.8.2", "esp_nn": "1.4.2", "esp_tflite_micro": "1.4.0"}
+
+
 def test_what_was_fetched_before_is_not_missing(project: FirmwareProject, tmp_path: Path) -> None:
     core_dir, directory = tmp_path / "core", tmp_path / "project"
     write_project(project, directory)
-    assert len(missing_packages(core_dir, directory, BOARD)) == 3
-    for path, manifest in (("platforms/espressif32", {"version": "6.12.0"}), ("packages/framework-espidf@3.50503.0", {})):
-        (core_dir / path).mkdir(parents=True)
-        (core_dir / path / ("platform.json" if "platforms" in path else "package.json")).write_text(json.dumps(manifest))
-    (directory / "managed_components" / "espressif__esp-dsp").mkdir(parents=True)
-    assert missing_packages(core_dir, directory, BOARD) == ("PlatformIO's platform espressif32 6.13.0",)
-    (core_dir / "platforms/espressif32/platform.json").write_text('{"version": "6.13.0"}')
+    assert len(missing_packages(core_dir, directory, BOARD)) == 2 + len(PINNED)
+    fetch(core_dir, directory, **PINNED)
     assert missing_packages(core_dir, directory, BOARD) == ()
+    (core_dir / "platforms/espressif32/platform.json").write_text('{"version": "6.12.0"}')
+    assert missing_packages(core_dir, directory, BOARD) == ("PlatformIO's platform espressif32 6.13.0",)
+
+
+def test_a_component_of_another_version_is_missing(project: FirmwareProject, tmp_path: Path) -> None:
+    core_dir, directory = tmp_path / "core", tmp_path / "project"
+    write_project(project, directory)
+    fetch(core_dir, directory, **(PINNED | {"esp_nn": "1.2.3"}))
+    assert missing_packages(core_dir, directory, BOARD) == ("the component espressif/esp-nn 1.4.2",)
+
+
+def test_only_the_registry_that_has_what_is_missing_is_asked(
+    project: FirmwareProject, warm: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def refuse(**given: object) -> str:
+        asked.append(given.get("addresses", "PlatformIO's"))
+        return "refused" if "addresses" in given else ""
+
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", refuse)
+    shutil.rmtree(warm / "managed_components" / "espressif__esp-nn")
+    error, _ = refused(warm, project, offline=False)
+    assert error.message.count("espressif/") == 1
+    assert asked == [[COMPONENT_REGISTRY]]
+    shutil.rmtree(cache / "platformio" / "platforms")
+    refused(warm, project, offline=False)
+    assert asked[1:] == ["PlatformIO's", [COMPONENT_REGISTRY]]
+
+
+class FakePlatformio:
+    """Leaves what a build leaves, or fails as one."""
+
+    def __init__(self, *, lines: tuple[str, ...] = (), returncode: int = 0) -> None:
+        self.lines, self.returncode = lines, returncode
+        self.environment: dict[str, str] = {}
+
+    def __call__(self, command: list[str | Path], *, env: dict[str, str], on_line: Any, **_: object) -> Any:
+        self.environment = env
+        directory, board_id = Path(command[command.index("--project-dir") + 1]), str(command[command.index("--environment") + 1])
+        for line in self.lines:
+            on_line(line)
+        output = directory / ".pio" / "build" / board_id
+        output.mkdir(parents=True, exist_ok=True)
+        if self.returncode == 0:
+            for (_, name), (_, content) in zip(PARTS, parts(), strict=True):
+                (output / name).write_bytes(content)
+            (output / "firmware.elf").write_bytes(b"elf")
+        return SimpleNamespace(returncode=self.returncode)
+
+
+@pytest.fixture
+def warm(project: FirmwareProject, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a project that has everything to be built, without a network."""
+    monkeypatch.delenv("TINYAUDIO_TFLM_ROOT", raising=False)
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", lambda **_: "no network")
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.read_section_sizes", lambda _: {".dram0.bss": 120_000})
+    write_project(project, tmp_path / "project")
+    fetch(cache / "platformio", tmp_path / "project", **PINNED)
+    return tmp_path / "project"
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_build_leaves_a_merged_image_and_its_facts(
+    project: FirmwareProject, warm: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, offline: bool
+) -> None:
+    platformio = FakePlatformio()
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.run_tool", platformio)
+    monkeypatch.setenv("IDF_PATH", "/another/esp-idf")
+    artifact = build_project(warm, BOARD, project=project, offline=offline)
+    output = warm / ".pio" / "build" / "esp32s3"
+    facts = json.loads((output / "build.json").read_text(encoding="utf-8"))
+    assert (output / "merged.bin").read_bytes() == merge_parts(parts())
+    assert facts["files"]["merged"]["sha256"] == artifact.files["merged"].sha256
+    assert facts["runtime"] == "tflm"
+    assert facts["model_kernels"] == artifact.model_kernels == "tflite-micro 1.4.0 + ESP-NN 1.4.2"
+    assert platformio.environment["PLATFORMIO_CORE_DIR"] == str(cache / "platformio")
+    assert "IDF_PATH" not in platformio.environment
+    assert ("HTTPS_PROXY" in platformio.environment) == offline
+
+
+def test_what_does_not_compile_is_named(project: FirmwareProject, warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    platformio = FakePlatformio(lines=("src/main.cc:3:5: error: 'x' was not declared in this scope",), returncode=1)
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.run_tool", platformio)
+    with pytest.raises(BuildError, match=r"does not compile: src/main\.cc:3: 'x' was not declared"):
+        build_project(warm, BOARD, project=project, offline=True)
+
+
+@pytest.mark.parametrize("prefix", ["", "espressif__"])
+def test_local_components_take_the_place_of_those_of_the_registry(
+    project: FirmwareProject, warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    root = tmp_path / "tree"
+    add_components(root, prefix, esp_nn="1.4.1", esp_tflite_micro="1.3.8")
+    shutil.rmtree(warm / "managed_components" / "espressif__esp-nn")
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.run_tool", FakePlatformio())
+    monkeypatch.setenv("TINYAUDIO_TFLM_ROOT", str(root))
+    artifact = build_project(warm, BOARD, project=project, offline=True)
+    assert artifact.model_kernels == "tflite-micro 1.3.8 + ESP-NN 1.4.1"
+    manifest = (warm / "src" / "idf_component.yml").read_text(encoding="utf-8")
+    assert f'  espressif/esp-nn:\n    version: "*"\n    override_path: "{root.resolve()}/{prefix}esp-nn"\n' in manifest
+    assert '  espressif/esp-dsp: "1.8.2"\n' in manifest
+    assert "ESP-NN 1.4.1" in (warm / "src" / "CMakeLists.txt").read_text(encoding="utf-8")
+    write_project(project, warm)
+    assert (warm / "src" / "idf_component.yml").read_text(encoding="utf-8") == project.files["src/idf_component.yml"]
+
+
+def test_local_components_that_are_not_whole_or_wrong_are_refused(
+    project: FirmwareProject, warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "tree"
+    monkeypatch.setenv("TINYAUDIO_TFLM_ROOT", str(root))
+    add_components(root, esp_tflite_micro="1.4.0")
+    with pytest.raises(ToolError, match="has no component espressif/esp-nn"):
+        build_project(warm, BOARD, project=project, offline=True)
+    add_components(root, esp_nn="1.2.3")
+    with pytest.raises(BuildError, match=r"espressif/esp-nn 1\.2\.3 computes wrongly"):
+        build_project(warm, BOARD, project=project, offline=True)
 
 
 def test_a_project_of_another_board_is_not_built(project: FirmwareProject, tmp_path: Path) -> None:
@@ -155,12 +290,12 @@ def test_a_build_is_described_with_its_merged_image(project: FirmwareProject, tm
     for (_, name), (_, content) in zip(PARTS, parts(), strict=True):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(BuildError, match="left no image"):
-        describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", seconds=1.0)
+        describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", model_kernels="", seconds=1.0)
     (tmp_path / "firmware.elf").write_bytes(b"elf")
-    artifact = describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", seconds=1.0)
+    artifact = describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", model_kernels="", seconds=1.0)
     assert (tmp_path / "merged.bin").read_bytes() == merge_parts(parts())
     assert artifact.files["merged"].bytes == len(merge_parts(parts()))
     assert artifact.budget_ok
     (tmp_path / "bootloader.bin").unlink()
     with pytest.raises(BuildError, match="part of the image is missing"):
-        describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", seconds=1.0)
+        describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", model_kernels="", seconds=1.0)

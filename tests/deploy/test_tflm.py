@@ -23,7 +23,7 @@ from tinyaudio.deploy.tflm import (
     render_tflm_model,
     tight_arena_bytes,
 )
-from tinyaudio.deploy.tflm.outputs import with_output
+from tinyaudio.deploy.tflm.outputs import with_outputs
 from tinyaudio.deploy.tflm.resolver import OPERATORS, add_method
 
 
@@ -59,8 +59,8 @@ def test_an_operator_that_the_resolver_lacks_is_named() -> None:
 def test_the_logits_become_an_output_and_nothing_else_changes() -> None:
     tflite = MODEL_FILE.read_bytes()
     outline = read_outline(tflite)
-    assert outline.logits_tensor != outline.output_tensor
-    changed = with_output(tflite, outline.logits_tensor)
+    assert outline.logits.index != outline.output_.index == outline.file_output
+    changed = with_outputs(tflite, (outline.output_.index, outline.logits.index))
     differing = [position for position, (a, b) in enumerate(zip(tflite, changed, strict=False)) if a != b]
     assert len(differing) <= 4  # one reference
     from tflite_micro import runtime

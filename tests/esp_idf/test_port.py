@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.esp32s3_fixture import BOARD, CALIBRATION, FRAMES, MODEL, TABLES, clips, expectation, golden_project
+from tests.esp32s3_fixture import BOARD, CALIBRATION, golden_case
 from tests.host_cpp.toolchain import SANITIZERS
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.hil import LiveExpectation, LiveReport, run_hil, run_live
@@ -25,12 +25,14 @@ from tinyaudio.learn.oracle import Oracle
 from tinyaudio.wire.messages import Log
 
 HERE = Path(__file__).resolve().parent
+CASE = golden_case()
+FRAMES = CASE.clip_frames
 OURS = ("-std=gnu++23", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Wshadow", "-Werror")
 
 
 @pytest.fixture(scope="module")
 def project() -> FirmwareProject:
-    return golden_project()
+    return CASE.project
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +84,9 @@ def uart(program: Path, **settings: str) -> Iterator[Transport]:
 
 def test_over_the_uart_every_stage_equals_the_twin(program: Path, project: FirmwareProject) -> None:
     pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
-    streamed = clips()[2:]
+    streamed = CASE.clips()[2:]
     with uart(program) as line:
-        report = run_hil(lambda log: Device(line, on_log=log), streamed, expected=expectation(project, streamed), depth="virtual", link="UART")
+        report = run_hil(lambda log: Device(line, on_log=log), streamed, expected=CASE.expectation(streamed), depth="virtual", link="UART")
     assert (report.frames, report.patches) == (2 * FRAMES, 10)
     assert (report.frontend_mismatches, report.model_mismatches, report.decision_mismatches) == (0, 0, 0), report.first_mismatches
     assert report.identity.chip_id == "7cdfa1e0c0de"
@@ -118,21 +120,21 @@ def test_how_the_run_before_ended_is_told(program: Path, reason: int, dump: str,
     log: list[Log] = []
     with uart(program, FAKE_RESET_REASON=str(reason), FAKE_CORE_DUMP=dump) as line, Device(line, on_log=log.append) as device:
         device.connect()
-        device.stream_clip(0, clips()[0].pcm[:6000])
+        device.stream_clip(0, CASE.clips()[0].pcm[:6000])
     assert [said in line.text for line in log] == ([True] if said else [])
 
 
 def recorded(program: Path, project: FirmwareProject, folder: Path, held_off: str = "") -> LiveReport:
     """Let the device record the last of the clips."""
-    pcm = clips()[3].pcm
+    pcm = CASE.clips()[3].pcm
     (folder / "heard").write_bytes(pcm.tobytes())
     expected = LiveExpectation(
         board=BOARD,
         firmware_fingerprint=project.fingerprint,
-        tables=TABLES,
-        quantized=MODEL,
+        tables=CASE.tables,
+        quantized=CASE.model,
         calibration=CALIBRATION,
-        predict=Oracle(MODEL.tflite).run,
+        predict=Oracle(CASE.model.tflite).run,
     )
     with uart(program, FAKE_MICROPHONE=str(folder / "heard"), FAKE_HELD_OFF=held_off) as line:
         return run_live(lambda log: Device(line, on_log=log), pcm, expected=expected)
@@ -183,5 +185,5 @@ def test_an_arena_in_psram_is_told_in_every_session(program: Path, tmp_path: Pat
             log: list[Log] = []
             device = Device(line, on_log=log.append)
             device.connect()
-            device.stream_clip(0, clips()[0].pcm[:6000])
+            device.stream_clip(0, CASE.clips()[0].pcm[:6000])
             assert [(told.level.name, "lies in PSRAM" in told.text) for told in log] == [("WARNING", True)]

@@ -1,6 +1,6 @@
 """Every source of a project for an ESP32-S3 compiles, with the host's compiler and with one for Xtensa, against declarations of what it calls.
 
-The declarations in `include` are our own, from the public documentation of ESP-IDF 5.5, FreeRTOS and ESP-DSP.
+The declarations in `include` are our own, from the public documentation of ESP-IDF 5.5, FreeRTOS, ESP-DSP and TFLite Micro.
 """
 
 from __future__ import annotations
@@ -15,30 +15,43 @@ import pytest
 
 from tests.golden_fixture import golden_vectors
 from tests.xtensa_sim.toolchain import COMPILER, compile_xtensa, require
-from tinyaudio.core.artifacts import Calibration
+from tinyaudio.core.artifacts import Calibration, GoldenTensors, QuantizedModel
 from tinyaudio.core.board import load_board
 from tinyaudio.core.resources import resource_root
-from tinyaudio.deploy.render import RenderInputs, render_project, write_project
+from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
+from tinyaudio.deploy.tflm import read_outline
+from tinyaudio.deploy.tflm.resolver import add_method
 from tinyaudio.dsp.frontend import design_frontend
 
 DECLARATIONS = Path(__file__).resolve().parent / "include"
 PORT = resource_root("firmware") / "ports" / "esp32s3"
-BOARDS = ("esp32s3", "esp32s3_box_3")
+TFLM_GLUE = resource_root("firmware") / "lib" / "tinyaudio_tflm" / "src"
+#: Both boards and both runtimes, as they are flashed and as a self-test.
+PROJECTS = (("esp32s3", "tflm", False), ("esp32s3", "aot", True), ("esp32s3_box_3", "aot", False), ("esp32s3_box_3", "tflm", True))
 HOST_FLAGS = ("-fno-exceptions", "-fno-rtti", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror")
 
 
-@pytest.fixture(scope="module", params=BOARDS)
+@pytest.fixture(scope="module", params=PROJECTS, ids=lambda which: "-".join((*which[:2], *(("self_test",) if which[2] else ()))))
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param)
+    board, runtime, has_self_test = request.param
+    folder = tmp_path_factory.mktemp(board)
     model = golden_vectors().model
     inputs = RenderInputs(
-        board=load_board(request.param),
+        board=load_board(board),
         tables=design_frontend(model.spec, kernel="esp_sc16"),
         quantized=model,
         calibration=Calibration(smoothing_patches=3, detection_threshold=64),
+        choice=RuntimeChoice(runtime=runtime, golden=self_test_vectors(model) if has_self_test else None),
     )
     write_project(render_project(inputs), folder)
     return folder
+
+
+def self_test_vectors(model: QuantizedModel) -> GoldenTensors:
+    pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
+    from tinyaudio.learn.oracle import candidate_inputs, golden_tensors
+
+    return golden_tensors(model.tflite, candidate_inputs((1, model.spec.patch_frames, model.spec.feature_bands, 1)))
 
 
 def listed_sources(project: Path) -> list[Path]:
@@ -84,11 +97,13 @@ def test_every_source_compiles_for_xtensa(project: Path) -> None:
 
 
 def test_nothing_is_declared_that_is_not_called() -> None:
-    """Functions only: the declarations are what the firmware depends on, and no more."""
+    """Functions and methods only: the declarations are what the firmware depends on, and no more."""
     declared = set()
     for header in DECLARATIONS.rglob("*.h"):
         text = re.sub(r"//[^\n]*|#define[^\n]*", "", header.read_text(encoding="utf-8"))
-        declared |= set(re.findall(r"\b([a-z]\w+)\s*\((?!\*)[^;{}()]*\)\s*;", text))
-    assert len(declared) > 40
-    callers = "".join(path.read_text(encoding="utf-8") for path in (*PORT.glob("*.cc"), *(resource_root("firmware") / "lib").rglob("esp_sc16.cc")))
+        declared |= set(re.findall(r"\b([A-Za-z]\w+)\s*\((?!\*)[^;{}()]*\)\s*(?:const)?\s*;", text))
+    assert len(declared) > 60
+    sources = (*PORT.glob("*.cc"), *TFLM_GLUE.glob("*.cc"), *(resource_root("firmware") / "lib").rglob("esp_sc16.cc"))
+    callers = " ".join(path.read_text(encoding="utf-8") for path in sources)
+    callers += " ".join(add_method(kind) for kind in read_outline(golden_vectors().model.tflite).kinds)
     assert sorted(name for name in declared if not re.search(rf"\b{name.rstrip('_')}\b", callers)) == []

@@ -18,7 +18,7 @@ from tinyaudio.core.artifacts import BuildArtifact
 from tinyaudio.core.board import Board
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import TransportError
-from tinyaudio.pipeline import flashing
+from tinyaudio.pipeline import FirmwareRequest, flashing
 from tinyaudio.wire.messages import Hello
 
 FINGERPRINT = "ab" * 32
@@ -52,7 +52,7 @@ def skip_building(monkeypatch: pytest.MonkeyPatch, artifact: BuildArtifact) -> l
     """Let the pipeline find `artifact` built; return the list of boards that are built for from here on."""
     built: list[str] = []
 
-    def build(_line: object, board_id: str, *, offline: bool) -> BuildArtifact:
+    def build(_line: object, board_id: str, *, offline: bool, request: FirmwareRequest) -> BuildArtifact:
         built.append(board_id)
         return artifact
 

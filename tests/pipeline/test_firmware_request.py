@@ -25,3 +25,8 @@ def test_what_does_not_exist_is_refused() -> None:
         parse_request(runtime="fast")
     with pytest.raises(InputError, match="there are no kernels 'fast'"):
         parse_request(kernels="fast")
+
+
+def test_each_firmware_has_a_report_of_its_own() -> None:
+    requests = [parse_request(), parse_request(runtime="tflm"), parse_request(kernels="reference"), parse_request(self_test=True)]
+    assert [request.report_folder for request in requests] == ["", "report_tflm", "report_reference", "report_self_test"]

@@ -25,6 +25,7 @@ from tinyaudio.core.artifacts import (
     StageComparison,
 )
 from tinyaudio.core.board import load_board
+from tinyaudio.core.kernel_checks import KernelComparison, KernelDifference, KernelSide, OperatorCheck, OperatorDifference, SelfTestReport
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.report import ArenaBuffer, ArenaTimeline, ExampleClip, KernelDistance, ReportInputs
 
@@ -166,4 +167,56 @@ def report_inputs(*, failed: bool = False) -> ReportInputs:
             ),
         ),
         fingerprints={"front end": "1" * 64, "model": "2" * 64},
+    )
+
+
+def kernel_comparison(*, differs: bool) -> KernelComparison:
+    """Fast kernels against plain ones, with the device of `report_inputs`."""
+    hil = report_inputs().hil
+    assert hil.cost is not None
+    side = KernelSide(
+        kernels="optimized", identity=hil.identity, elf_sha256="4" * 64, flash_bytes=300_000, cost=hil.cost, mismatches=5 if differs else 0
+    )
+    plain = replace(
+        side,
+        kernels="reference",
+        identity=replace(hil.identity, model_kernels="tinyaudio plain C++"),
+        cost=replace(hil.cost, model_per_inference=60_000_000),
+        mismatches=0,
+    )
+    first = KernelDifference(filename="<knock>.wav", stage="logits", patch_index=2, element_index=1, optimized=-7, reference=9, elements=3)
+    differences = (first, replace(first, stage="outputs", elements=2)) if differs else ()
+    return KernelComparison(optimized=side, reference=plain, clips=12, elements=8_000, differences=differences)
+
+
+def self_test_report(*, failed: bool) -> SelfTestReport:
+    """Two operators on two golden inputs."""
+    first = OperatorDifference(
+        operator_index=4,
+        operator="CONV_2D op4_<b>",
+        vector_index=1,
+        vector="ramp",
+        element_index=250,
+        place=(0, 15, 5, 0),
+        shape=(1, 16, 8, 2),
+        expected=-128,
+        actual=127,
+        mismatches=16,
+        elements=256,
+    )
+    return SelfTestReport(
+        board="mps2_an500",
+        depth="virtual",
+        link="semihosting FIFOs",
+        identity=report_inputs().hil.identity,
+        oracle="tflite-micro 1",
+        inputs=("noise", "ramp"),
+        unit="instructions",
+        operators=(
+            OperatorCheck(index=1, name="PAD op1", elements=300, mismatches=(0, 0), cost=1_000),
+            OperatorCheck(index=4, name="CONV_2D op4_<b>", elements=256, mismatches=(0, 16) if failed else (0, 0), cost=3_000),
+        ),
+        first=first if failed else None,
+        elf_sha256="4" * 64,
+        log=("info: <hello>",),
     )

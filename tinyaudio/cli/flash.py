@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import BoardOption, JsonOption, ProjectOption, QuietOption, SlotOption, VerboseOption
+from tinyaudio.cli.options import (
+    BoardOption,
+    JsonOption,
+    KernelsOption,
+    ProjectOption,
+    QuietOption,
+    RuntimeOption,
+    SelfTestOption,
+    SlotOption,
+    VerboseOption,
+)
 from tinyaudio.cli.output import Output, speaking
 
 SerialNumberOption = Annotated[str | None, typer.Option("--serial-number", help="Serial number of the debug probe, if several are plugged in.")]
@@ -22,6 +32,9 @@ def flash(
     force: Annotated[
         bool, typer.Option("--force", help="Allow a mass erase as the last resort; stored settings are lost. A wrong chip is refused all the same.")
     ] = False,
+    runtime: RuntimeOption = None,
+    kernels: KernelsOption = None,
+    self_test: SelfTestOption = False,
     project: ProjectOption = Path(),
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
     json: JsonOption = False,
@@ -35,9 +48,18 @@ def flash(
     Examples: tinyaudio flash --board stm32h7, or tinyaudio flash --board stm32h7 --slot left
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import FlashRequest, flash_stage, open_line
+        from tinyaudio.pipeline import FlashRequest, flash_stage, open_line, parse_request
 
-        request = FlashRequest(board_id=board, slot=slot, serial_number=serial_number, port=port, programmer=programmer, force=force, offline=offline)
+        request = FlashRequest(
+            board_id=board,
+            slot=slot,
+            serial_number=serial_number,
+            port=port,
+            programmer=programmer,
+            force=force,
+            offline=offline,
+            firmware=parse_request(runtime=runtime, kernels=kernels, self_test=self_test),
+        )
         facts = flash_stage(open_line(project, output), request).facts
         _say_flashed(output, facts)
         output.result(facts, text=f"{facts['board']} runs the image: written, read back, and the device says so.")

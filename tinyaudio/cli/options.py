@@ -19,3 +19,6 @@ DepthOption = Annotated[
 ]
 PortOption = Annotated[str | None, typer.Option("--port", help="Serial port of the board, any pyserial URL; used with --depth serial.")]
 SlotOption = Annotated[str | None, typer.Option("--slot", help="Slot of bench.toml: it names the board, its probe, and maybe the port.")]
+RuntimeOption = Annotated[str | None, typer.Option("--runtime", help="aot (compiled) or tflm (TFLite Micro). Default: the board's.")]
+KernelsOption = Annotated[str | None, typer.Option("--kernels", help="optimized (default), or reference: the plain ones to compare with.")]
+SelfTestOption = Annotated[bool, typer.Option("--self-test", help="With golden vectors of every operator, run on request: `hil --self-test`.")]

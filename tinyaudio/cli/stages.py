@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.options import BoardOption, DepthOption, JsonOption, PortOption, ProjectOption, QuietOption, SlotOption, VerboseOption
+from tinyaudio.cli.options import (
+    BoardOption,
+    DepthOption,
+    JsonOption,
+    KernelsOption,
+    PortOption,
+    ProjectOption,
+    QuietOption,
+    RuntimeOption,
+    SelfTestOption,
+    SlotOption,
+    VerboseOption,
+)
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
 
 _HERE = Path()
@@ -157,20 +169,30 @@ def render(
     board: BoardOption = None,
     project: ProjectOption = _HERE,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; default: the project's runs folder.", file_okay=False)] = None,
+    runtime: RuntimeOption = None,
+    kernels: KernelsOption = None,
+    self_test: SelfTestOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Write the firmware project as text: tables, model code, glue, PlatformIO configuration.
 
-    Example: tinyaudio render --board mps2_an500 --out firmware_project
+    Examples: tinyaudio render --board mps2_an500 --out firmware_project, or tinyaudio render --board esp32s3 --runtime tflm
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import open_line, render_stage
+        from tinyaudio.pipeline import open_line, parse_request, render_stage
 
+        request = parse_request(runtime=runtime, kernels=kernels, self_test=self_test)
         line = open_line(project, output)
-        rendered, directory = render_stage(line, board or line.project.board, out=out)
-        values = {"board": rendered.board, "files": sorted(rendered.files), "fingerprint": rendered.fingerprint, "directory": str(directory)}
+        rendered, directory = render_stage(line, board or line.project.board, out=out, request=request)
+        values = {
+            "board": rendered.board,
+            "runtime": rendered.runtime,
+            "files": sorted(rendered.files),
+            "fingerprint": rendered.fingerprint,
+            "directory": str(directory),
+        }
         output.result(values, text=f"{len(rendered.files)} files in {directory}, fingerprint {rendered.fingerprint[:16]}")
 
 
@@ -178,16 +200,16 @@ def build(
     board: BoardOption = None,
     project: ProjectOption = _HERE,
     offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    runtime: Annotated[str | None, typer.Option("--runtime", help="aot (compiled) or tflm (TFLite Micro). Default: the board's.")] = None,
-    kernels: Annotated[str | None, typer.Option("--kernels", help="optimized (default), or reference: the plain ones to compare with.")] = None,
-    self_test: Annotated[bool, typer.Option("--self-test", help="With golden vectors of every operator, run on request.")] = False,
+    runtime: RuntimeOption = None,
+    kernels: KernelsOption = None,
+    self_test: SelfTestOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Build the firmware with PlatformIO, read its sizes from the ELF and check the board's budget.
 
-    Example: tinyaudio build --board mps2_an500
+    Examples: tinyaudio build --board mps2_an500, or tinyaudio build --board stm32h7 --kernels reference
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import build_facts, build_stage, open_line, parse_request
@@ -209,21 +231,44 @@ def hil(
     depth: DepthOption = None,
     port: PortOption = None,
     slot: SlotOption = None,
+    runtime: RuntimeOption = None,
+    kernels: KernelsOption = None,
+    self_test: Annotated[bool, typer.Option("--self-test", help="Run every operator on golden vectors; name the first that is wrong.")] = False,
+    ab: Annotated[bool, typer.Option("--ab", help="Fast kernels against plain ones, clip by clip. A real board is flashed with both.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Stream the test split through the firmware and compare every stage with the Python twin, bit for bit.
 
+    With --self-test, an image with golden vectors runs every operator of the model on them instead, and the first that
+    computes something else is named: operator, index, element, expected and actual value. With --ab, both sets of kernels are
+    built and given the same clips, and the first clip for which they differ is named. Exits with 3 if anything differs.
+
     Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0, or tinyaudio hil --slot left
+
+    Examples: tinyaudio hil --board mps2_an500 --self-test, or tinyaudio hil --board stm32h7 --ab
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import hil_stage, open_line, slot_line
+        from tinyaudio.core.errors import InputError
+        from tinyaudio.pipeline import ab_stage, hil_stage, open_line, parse_request, self_test_stage, slot_line
 
+        request = parse_request(runtime=runtime, kernels=kernels)
+        if ab and (self_test or kernels is not None):
+            other = "--self-test" if self_test else "--kernels"
+            raise InputError(
+                f"--ab builds both sets of kernels and streams clips, {other} asks for something else", hint="leave one out", where=other
+            )
         line = open_line(project, output)
         if slot is not None:
             board, depth, port = slot_line(line, slot, board_id=board, depth=depth, port=port)
-        say_proof(output, hil_stage(line, board or line.project.board, depth=depth, port=port))
+        board_id = board or line.project.board
+        if self_test:
+            _say_self_test(output, self_test_stage(line, board_id, depth=depth, port=port, request=request))
+        elif ab:
+            say_proof(output, ab_stage(line, board_id, depth=depth, port=port, slot=slot, request=request))
+        else:
+            say_proof(output, hil_stage(line, board_id, depth=depth, port=port, request=request))
 
 
 def run(
@@ -231,19 +276,22 @@ def run(
     project: ProjectOption = _HERE,
     depth: DepthOption = None,
     port: PortOption = None,
+    runtime: RuntimeOption = None,
+    kernels: KernelsOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Run all stages from the WAV files to the report; stages whose inputs did not change are reused.
 
-    Example: tinyaudio run --board mps2_an500
+    Examples: tinyaudio run --board mps2_an500, or tinyaudio run --board mps2_an500 --runtime tflm
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import open_line, run_line
+        from tinyaudio.pipeline import open_line, parse_request, run_line
 
+        request = parse_request(runtime=runtime, kernels=kernels)
         line = open_line(project, output)
-        say_proof(output, run_line(line, board or line.project.board, depth=depth, port=port))
+        say_proof(output, run_line(line, board or line.project.board, depth=depth, port=port, request=request))
 
 
 def say_proof(output: Output, proof: Any) -> None:
@@ -260,12 +308,54 @@ def say_proof(output: Output, proof: Any) -> None:
             rows.append((f"{unit} per frame / inference", f"{facts[unit]['frontend_per_frame']:,} / {facts[unit]['model_per_inference']:,}"))
         if "flash_bytes" in facts:
             rows.append(("flash / RAM", f"{facts['flash_bytes']:,} / {facts['ram_bytes']:,} bytes"))
-        output.table(f"{facts['board']}, runtime {facts['runtime']}, depth {facts['depth']}", ("", ""), rows)
+        output.table(f"{facts['board']}, runtime {facts['runtime']} ({facts['model_kernels']}), depth {facts['depth']}", ("", ""), rows)
+        _say_comparison(output, facts.get("ab"))
     for line in facts["log"]:
         output.warning(f"the device: {line}")
     verdict = "0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
+    if first := facts.get("ab", {}).get("first"):
+        verdict = "{filename} is the first clip that differs: {stage} of patch {patch_index}, element {element_index}".format(**first)
+        verdict += " is {optimized} with the fast kernels and {reference} with the plain ones.".format(**first)
     output.result(facts, text=f"{verdict}\nreport: {facts['report']}")
     if not proof.passed:
+        raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _say_comparison(output: Output, comparison: dict[str, Any] | None) -> None:
+    if comparison is None:
+        return
+    rows = []
+    for name in ("optimized", "reference"):
+        side = comparison[name]
+        unit = next(unit for unit in ("instructions", "cycles", "nanoseconds") if unit in side)
+        cost = f"{side[unit]['model_per_inference']:,} {unit}"
+        rows.append((name, side["model_kernels"], cost, f"{side['flash_bytes']:,}", f"{side['mismatches']:,}"))
+    clips = f"{len(comparison['differing_clips']):,} of {comparison['clips']:,} clips"
+    title = f"fast kernels against plain ones: {clips} differ, {comparison['mismatches']:,} of {comparison['elements']:,} values"
+    output.table(title, ("kernels", "as the device says", "an inference", "flash bytes", "differ from the reference interpreter"), rows)
+
+
+def _say_self_test(output: Output, outcome: Any) -> None:
+    """Print the outcome of a self-test; exit with 3 if an operator is wrong or the image does not fit."""
+    from tinyaudio.report import describe_difference
+
+    facts, report = outcome.facts, outcome.report
+    if not output.as_json:
+        rows = [
+            (str(operator.index), operator.name, f"{operator.elements:,}", f"{sum(operator.mismatches):,}", f"{operator.cost:,}")
+            for operator in report.operators
+        ]
+        title = f"self-test on {facts['board']}, runtime {facts['runtime']} ({facts['model_kernels']}), {len(report.inputs)} golden inputs"
+        output.table(title, ("index", "operator", "values", "differ", report.unit), rows)
+    for line in facts["log"]:
+        output.warning(f"the device: {line}")
+    verdict = f"{len(report.operators)} of {len(report.operators)} operators compute their golden vectors."
+    if report.first is not None:
+        verdict = f"{describe_difference(report.first)}."
+    elif not outcome.passed:
+        verdict += " But the image is over the board's budget."
+    output.result(facts, text=f"{verdict[0].upper()}{verdict[1:]}\nreport: {facts['report']}")
+    if not outcome.passed:
         raise typer.Exit(EXIT_CHECK_FAILED)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinyaudio.cli.options import JsonOption, QuietOption, VerboseOption
+from tinyaudio.cli.options import JsonOption, KernelsOption, QuietOption, RuntimeOption, VerboseOption
 from tinyaudio.cli.output import speaking
 from tinyaudio.cli.stages import say_proof
 
@@ -52,6 +52,8 @@ def demo(
     board: Annotated[str, typer.Option("--board", help="Board type; see `tinyaudio boards list`.")] = "mps2_an500",
     task: TaskOption = "events",
     directory: Annotated[Path, typer.Option("--directory", help="Where the demo's project is kept.", file_okay=False)] = Path("demo_project"),
+    runtime: RuntimeOption = None,
+    kernels: KernelsOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -61,6 +63,7 @@ def demo(
     Example: tinyaudio demo --board mps2_an500
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import run_demo
+        from tinyaudio.pipeline import parse_request, run_demo
 
-        say_proof(output, run_demo(directory, board=board, task=task, progress=output))
+        request = parse_request(runtime=runtime, kernels=kernels)
+        say_proof(output, run_demo(directory, board=board, task=task, progress=output, request=request))

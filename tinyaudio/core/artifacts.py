@@ -168,6 +168,7 @@ class GoldenTensors:
     oracle: str  # name and version of the interpreter
     inputs: tuple[str, ...]  # where each vector's input is from
     tensors: tuple[int, ...]  # positions in the .tflite; the first is the model's input
+    shapes: tuple[tuple[int, ...], ...]  # of the tensors
     offsets: Int64Array  # [tensors + 1]; values of tensor i are values[:, offsets[i] : offsets[i + 1]]
     values: Int8Array  # [vectors, elements of all tensors]
 
@@ -389,3 +390,8 @@ class HilReport:
     resumed: int  # device resets survived
     overruns: int  # samples the device had no room for
     log: tuple[str, ...] = field(default=())  # messages of the device
+
+    @property
+    def mismatches(self) -> int:
+        """Elements that differ anywhere along the line."""
+        return self.frontend_mismatches + self.model_mismatches + self.decision_mismatches

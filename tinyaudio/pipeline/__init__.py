@@ -1,5 +1,6 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
+from tinyaudio.pipeline.ab import ab_stage
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.cross_validation import cross_validate, cross_validation_facts
 from tinyaudio.pipeline.evaluation import evaluation_page
@@ -24,6 +25,7 @@ from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.metrics import evaluation_metrics
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
 from tinyaudio.pipeline.tuning import Tuned, line_with, tune_line, tuned_facts
@@ -42,8 +44,10 @@ __all__ = [
     "ModelSource",
     "Progress",
     "Proof",
+    "SelfTest",
     "StageResult",
     "Tuned",
+    "ab_stage",
     "bench_frontend",
     "build_facts",
     "build_stage",
@@ -74,6 +78,7 @@ __all__ = [
     "run_demo",
     "run_line",
     "sensitivity_facts",
+    "self_test_stage",
     "show_frontend",
     "slot_line",
     "train_stage",

@@ -12,7 +12,7 @@ from tinyaudio.bench.emulation import Link, start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, TwinComputer, expected_outputs_model
 from tinyaudio.bench.hil import HilExpectation
 from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
-from tinyaudio.core.artifacts import Calibration
+from tinyaudio.core.artifacts import Calibration, Runtime
 from tinyaudio.core.board import Board, Depth
 from tinyaudio.core.errors import InputError
 from tinyaudio.wire.messages import Capability, CounterUnit, Hello
@@ -67,7 +67,7 @@ def open_serial_line(board: Board, port: str) -> Iterator[DeviceLine]:
 
 
 @contextmanager
-def open_fake_line(board: Board, expected: HilExpectation, calibration: Calibration) -> Iterator[DeviceLine]:
+def open_fake_line(board: Board, expected: HilExpectation, calibration: Calibration, *, runtime: Runtime) -> Iterator[DeviceLine]:
     """Let the twin answer behind the true protocol, byte by byte."""
     computer = TwinComputer(
         expected.tables,
@@ -77,11 +77,11 @@ def open_fake_line(board: Board, expected: HilExpectation, calibration: Calibrat
         smoothing_patches=calibration.smoothing_patches,
         detection_threshold=calibration.detection_threshold,
     )
-    loopback = LoopbackTransport(FakeDevice(fake_hello(board, expected), computer))
+    loopback = LoopbackTransport(FakeDevice(fake_hello(board, expected, runtime=runtime), computer))
     yield DeviceLine(transport=loopback, clock=loopback.now_seconds, description="in memory, the twin behind the true protocol")
 
 
-def fake_hello(board: Board, expected: HilExpectation) -> Hello:
+def fake_hello(board: Board, expected: HilExpectation, *, runtime: Runtime) -> Hello:
     """Return what firmware made from `expected` would say of itself; it has no counter and no arena."""
     spec = expected.tables.spec
     return Hello(
@@ -94,7 +94,7 @@ def fake_hello(board: Board, expected: HilExpectation) -> Hello:
         firmware_fingerprint=bytes.fromhex(expected.firmware_fingerprint),
         frontend_fingerprint=bytes.fromhex(expected.tables.fingerprint),
         model_sha256=bytes.fromhex(expected.quantized.sha256),
-        runtime=board.default_runtime,
+        runtime=runtime,
         kernel=expected.tables.kernel,
         sample_rate_hz=spec.sample_rate_hz,
         window_samples=spec.window_samples,

@@ -39,8 +39,20 @@ class FirmwareRequest:
     @property
     def folder(self) -> str:
         """Name of the project's folder, so that several firmwares of a board stay built side by side."""
-        words = ("firmware", self.runtime, "reference" if self.kernels == "reference" else None, "self_test" if self.self_test else None)
-        return "_".join(word for word in words if word)
+        return "_".join(("firmware", *self._words))
+
+    @property
+    def report_folder(self) -> str:
+        """Where its report goes, below the board's folder; the usual firmware's lies in the board's folder itself."""
+        return "_".join(("report", *self._words)) if self._words else ""
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        words = (self.runtime, "reference" if self.kernels == "reference" else None, "self_test" if self.self_test else None)
+        return tuple(word for word in words if word)
+
+
+USUAL_FIRMWARE = FirmwareRequest()
 
 
 def parse_request(*, runtime: str | None = None, kernels: str | None = None, self_test: bool = False) -> FirmwareRequest:
@@ -58,18 +70,17 @@ def parse_request(*, runtime: str | None = None, kernels: str | None = None, sel
     return FirmwareRequest(runtime=cast(Runtime | None, runtime), kernels=cast(KernelChoice, kernels or "optimized"), self_test=self_test)
 
 
-def _golden(line: Line) -> GoldenTensors:
+def golden_vectors(line: Line, board: Board) -> GoldenTensors:
+    """Return the golden vectors of the model's operators for an image of `board`: at most half of its flash, the firmware has the other."""
     from tinyaudio.learn.oracle import candidate_inputs, golden_tensors
 
     spec, quantized = line.project.frontend, quantize_stage(line).value
-    return golden_tensors(quantized.tflite, candidate_inputs((1, spec.patch_frames, spec.feature_bands, 1)))
-
-
-_USUAL = FirmwareRequest()
+    candidates = candidate_inputs((1, spec.patch_frames, spec.feature_bands, 1))
+    return golden_tensors(quantized.tflite, candidates, most_bytes=board.budget.flash_bytes // 2)
 
 
 def render_stage(
-    line: Line, board_id: str, *, out: Path | None = None, request: FirmwareRequest = _USUAL, arena_bytes: int | None = None
+    line: Line, board_id: str, *, out: Path | None = None, request: FirmwareRequest = USUAL_FIRMWARE, arena_bytes: int | None = None
 ) -> tuple[FirmwareProject, Path]:
     """Render the firmware project for `board_id` and write it; return it and its folder.
 
@@ -93,7 +104,7 @@ def render_stage(
         runtime=request.runtime or board.default_runtime,
         kernels=request.kernels,
         arena_bytes=arena_bytes,
-        golden=_golden(line) if request.self_test else None,
+        golden=golden_vectors(line, board) if request.self_test else None,
     )
     rendered = render_project(RenderInputs(board=board, tables=tables, quantized=quantized, calibration=calibration, choice=choice))
     directory = out if out is not None else board_directory(line, board_id) / request.folder
@@ -101,7 +112,7 @@ def render_stage(
     return rendered, directory
 
 
-def build_stage(line: Line, board_id: str, *, offline: bool = False, request: FirmwareRequest = _USUAL) -> BuildArtifact:
+def build_stage(line: Line, board_id: str, *, offline: bool = False, request: FirmwareRequest = USUAL_FIRMWARE) -> BuildArtifact:
     """Render and build; PlatformIO itself rebuilds only what changed."""
     rendered, directory = render_stage(line, board_id, request=request)
     with line.progress.task(f"building for {board_id} with PlatformIO"):

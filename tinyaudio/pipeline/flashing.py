@@ -29,7 +29,7 @@ from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity
 from tinyaudio.core.bench_file import Bench, Slot, load_bench
 from tinyaudio.core.board import PROJECT_BOARDS, Board, EsptoolProbe, board_ids
 from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError, ProbeError
-from tinyaudio.pipeline.firmware import build_stage
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, build_stage
 from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
 
@@ -47,6 +47,7 @@ class FlashRequest:
     programmer: str | None = None  # None: the first that can be used
     force: bool = False  # a mass erase may end the recovery ladder
     offline: bool = False  # of the build
+    firmware: FirmwareRequest = USUAL_FIRMWARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,7 @@ def flash_stage(
     if slot is None:
         check_probe(probe, board)
     port = _chosen_port(request, slot, probe)
-    build = _built(line, board, offline=request.offline)
+    build = _built(line, board, request)
     image = read_flash_image(Path(build.elf))
     result = flash(
         image,
@@ -168,7 +169,7 @@ def _flash_through_loader(
     else:
         probe = choose_loader_port(request.serial_number, request.port, name_slots=bench.slots_of)
     slot = _agreeing_slot(bench, slot, probe, board)
-    build = _built(line, board, offline=request.offline)
+    build = _built(line, board, request)
     image = read_merged_image(Path(build.files["merged"].path), elf=Path(build.elf))
     result = flash_through_loader(image, board, probe, progress=line.progress, unique_id=slot.unique_id if slot else None)
     port = await_port(probe)
@@ -245,8 +246,8 @@ def _chosen_port(request: FlashRequest, slot: Slot | None, probe: ProbeInfo) -> 
     return port
 
 
-def _built(line: Line, board: Board, *, offline: bool) -> BuildArtifact:
-    build = build_stage(line, board.id, offline=offline)
+def _built(line: Line, board: Board, request: FlashRequest) -> BuildArtifact:
+    build = build_stage(line, board.id, offline=request.offline, request=request.firmware)
     if not build.budget_ok:
         raise BuildError(
             f"the image breaks the budget of {board.id}: {'; '.join(build.budget_problems)}; nothing was written",

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from tinyaudio.bench.device import Device
+from tinyaudio.bench.device import ClipRun, Device
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
 from tinyaudio.core.artifacts import BuildArtifact, Evaluation, FirmwareProject, HilReport
-from tinyaudio.core.board import Board
+from tinyaudio.core.board import Board, Depth
 from tinyaudio.core.evaluation import decisions_of, is_right, named
+from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
-from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage, render_stage
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, render_stage
 from tinyaudio.pipeline.foreign import parameters_of
 from tinyaudio.pipeline.learning import (
     calibrate_stage,
@@ -48,16 +49,29 @@ class Proof:
     passed: bool  # nothing differs, and the image fits its board
 
 
-def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None) -> Proof:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """What one firmware made of the test split."""
+
+    board: Board
+    request: FirmwareRequest
+    build: BuildArtifact | None  # None at depth "fake"
+    expected: HilExpectation
+    clips: tuple[HilClip, ...]
+    report: HilReport
+    runs: tuple[ClipRun, ...]  # by clip
+
+
+def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Run every stage for `board_id`; stages whose inputs did not change are reused."""
     choose_depth(project_board(line.project, board_id), depth=depth, port=port)  # what cannot end well should not train for minutes first
     evaluate_stage(line)
-    proof = hil_stage(line, board_id, depth=depth, port=port)
+    proof = hil_stage(line, board_id, depth=depth, port=port, request=request)
     line.store.remove_unused_blobs(older_than_seconds=_BLOB_GRACE_SECONDS)
     return proof
 
 
-def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None) -> Proof:
+def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Compare the device with the twin over the test split and write ``report.html`` and ``report.json``.
 
     Raises
@@ -71,25 +85,43 @@ def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str 
     """
     board = project_board(line.project, board_id)
     chosen = choose_depth(board, depth=depth, port=port)
-    build = None if chosen == "fake" else build_stage(line, board_id)
-    expected = _expectation(line, board, render_stage(line, board_id)[0])
-    clips = _hil_clips(line)
+    return write_proof(line, stream_clips(line, board, depth=chosen, port=port, request=request))
+
+
+def stream_clips(line: Line, board: Board, *, depth: Depth, port: str | None, request: FirmwareRequest) -> Streamed:
+    """Build the firmware, stream the test split to it and compare; errors are those of `hil_stage`."""
+    build = None if depth == "fake" else build_stage(line, board.id, request=request)
+    expected = _expectation(line, board, render_stage(line, board.id, request=request)[0])
+    clips, runs = _hil_clips(line), list[ClipRun]()
     with (
-        line.progress.task(f"streaming {len(clips)} clips through {board_id}") as advance,
-        _open_line(line, board, expected, build=build, port=port) as device_line,
+        line.progress.task(f"streaming {len(clips)} clips through {board.id}") as advance,
+        _open_line(line, board, expected, request=request, build=build, port=port) as device_line,
     ):
+
+        def take(run: ClipRun) -> None:
+            runs.append(run)
+            advance(len(runs), len(clips))
+
         report = run_hil(
-            lambda on_log: Device(device_line.transport, name=board_id, clock=device_line.clock, on_log=on_log),
+            lambda on_log: Device(device_line.transport, name=board.id, clock=device_line.clock, on_log=on_log),
             clips,
             expected=expected,
-            depth=chosen,
+            depth=depth,
             link=device_line.description,
-            on_clip=lambda done: advance(done, len(clips)),
+            on_clip=take,
         )
-    inputs = _report_inputs(line, board, report, build, kernel_distances=_kernel_distances(line, expected, clips))
-    page = write_report(inputs, board_directory(line, board_id))
-    passed = report.frontend_mismatches + report.model_mismatches + report.decision_mismatches == 0 and (build is None or build.budget_ok)
-    return Proof(report=report, facts={**report_facts(inputs), "report": str(page)}, page=page, passed=passed)
+    return Streamed(board=board, request=request, build=build, expected=expected, clips=clips, report=report, runs=tuple(runs))
+
+
+def write_proof(line: Line, streamed: Streamed, *, kernel_comparison: KernelComparison | None = None) -> Proof:
+    """Write ``report.html`` and ``report.json`` about `streamed`, with a comparison of its kernels to others where there is one."""
+    board, build = streamed.board, streamed.build
+    distances = _kernel_distances(line, streamed.expected, streamed.clips)
+    inputs = _report_inputs(line, streamed, kernel_distances=distances, kernel_comparison=kernel_comparison)
+    page = write_report(inputs, board_directory(line, board.id) / streamed.request.report_folder)
+    is_equal = kernel_comparison is None or kernel_comparison.mismatches == kernel_comparison.reference.mismatches == 0
+    passed = streamed.report.mismatches == 0 and is_equal and (build is None or build.budget_ok)
+    return Proof(report=streamed.report, facts={**report_facts(inputs), "report": str(page)}, page=page, passed=passed)
 
 
 def _expectation(line: Line, board: Board, project: FirmwareProject) -> HilExpectation:
@@ -104,10 +136,10 @@ def _expectation(line: Line, board: Board, project: FirmwareProject) -> HilExpec
 
 
 def _open_line(
-    line: Line, board: Board, expected: HilExpectation, *, build: BuildArtifact | None, port: str | None
+    line: Line, board: Board, expected: HilExpectation, *, request: FirmwareRequest, build: BuildArtifact | None, port: str | None
 ) -> AbstractContextManager[DeviceLine]:
     if build is None:
-        return open_fake_line(board, expected, calibrate_stage(line).value)
+        return open_fake_line(board, expected, calibrate_stage(line).value, runtime=request.runtime or board.default_runtime)
     if port is not None:
         return open_serial_line(board, port)
     return open_virtual_line(board, Path(build.elf), work_dir=board_directory(line, board.id))
@@ -124,13 +156,14 @@ def _hil_clips(line: Line) -> tuple[HilClip, ...]:
 
 
 def _report_inputs(
-    line: Line, board: Board, report: HilReport, build: BuildArtifact | None, *, kernel_distances: tuple[KernelDistance, ...]
+    line: Line, streamed: Streamed, *, kernel_distances: tuple[KernelDistance, ...], kernel_comparison: KernelComparison | None
 ) -> ReportInputs:
+    report, build = streamed.report, streamed.build
     features, quantized, evaluations = features_stage(line), quantize_stage(line), evaluate_stage(line)
     compiled = compile_model(quantized.value.tflite, name="model", int8_ends=True)
     return ReportInputs(
         project_name=line.project.name,
-        board=board,
+        board=streamed.board,
         dataset=features.value.dataset,
         quantized=quantized.value,
         parameters=_parameters(line),
@@ -139,6 +172,7 @@ def _report_inputs(
         hil=report,
         build=build,
         kernel_distances=kernel_distances,
+        kernel_comparison=kernel_comparison,
         examples=_examples(line, report.evaluation),
         arena=arena_timeline(quantized.value.tflite, compiled, title=line.project.name),
         fingerprints=_fingerprints(line, report, build),

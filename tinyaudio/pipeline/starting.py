@@ -12,6 +12,7 @@ from tinyaudio.core.new_project import FinishedModel, new_project_files
 from tinyaudio.core.presets import DEFAULT_PRESET, load_preset, preset_names
 from tinyaudio.core.project import PROJECT_FILE, anomaly_not_yet
 from tinyaudio.dsp.audio import SyntheticSet, synthesize_set
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest
 from tinyaudio.pipeline.foreign import check_frontend, checked_labels
 from tinyaudio.pipeline.line import Progress, open_line
 from tinyaudio.pipeline.model_file import model_bytes, model_frontend, read_model
@@ -111,13 +112,13 @@ def _read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def run_demo(directory: Path, *, board: str, task: str, progress: Progress) -> Proof:
+def run_demo(directory: Path, *, board: str, task: str, progress: Progress, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Go the whole way on the built-in synthetic set, kept in `directory`; stages that are there already are reused."""
     _check_task(task)
     with progress.task("synthesizing the recordings") as advance:
         synthesize_set(directory, SyntheticSet(), on_progress=advance)
     write_text_if_changed(directory / PROJECT_FILE, _DEMO_PROJECT)
-    return run_line(open_line(directory, progress), board)
+    return run_line(open_line(directory, progress), board, request=request)
 
 
 def _check_task(task: str) -> None:

@@ -8,6 +8,7 @@ from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
 from tinyaudio.report.pareto import ParetoPoint, write_pareto_picture
 from tinyaudio.report.representatives import RepresentativeRow, write_representatives_picture
+from tinyaudio.report.self_test import describe_difference, render_self_test_page, self_test_facts, write_self_test_page
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
 __all__ = [
@@ -21,12 +22,16 @@ __all__ = [
     "ReportInputs",
     "RepresentativeRow",
     "WorstClip",
+    "describe_difference",
     "render_evaluation_page",
+    "render_self_test_page",
     "report_facts",
+    "self_test_facts",
     "write_arena_picture",
     "write_evaluation_page",
     "write_frontend_pictures",
     "write_pareto_picture",
     "write_report",
     "write_representatives_picture",
+    "write_self_test_page",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from tinyaudio.core.kernel_checks import KernelComparison, KernelSide
 from tinyaudio.report.values import ReportInputs
 
 
@@ -14,6 +15,7 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "board": hil.board,
         "runtime": hil.identity.runtime,
+        "model_kernels": hil.identity.model_kernels,
         "depth": hil.depth,
         "clips": hil.clips,
         "frames": hil.frames,
@@ -40,6 +42,8 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
     if hil.cost is not None:
         facts[hil.cost.unit] = {"frontend_per_frame": hil.cost.frontend_per_frame, "model_per_inference": hil.cost.model_per_inference}
         facts["latency"] = {"unit": hil.cost.unit, **dataclasses.asdict(hil.cost.latency)}
+    if inputs.kernel_comparison is not None:
+        facts["ab"] = comparison_facts(inputs.kernel_comparison)
     if inputs.build is not None:
         facts |= {
             "flash_bytes": inputs.build.flash_bytes,
@@ -52,3 +56,30 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
             "stack": None if inputs.build.stack is None else dataclasses.asdict(inputs.build.stack),
         }
     return facts
+
+
+def comparison_facts(comparison: KernelComparison) -> dict[str, Any]:
+    """Return what fast and plain kernels made of the same clips."""
+    differences = [dataclasses.asdict(difference) for difference in comparison.differences]
+    return {
+        "optimized": _side_facts(comparison.optimized),
+        "reference": _side_facts(comparison.reference),
+        "clips": comparison.clips,
+        "elements": comparison.elements,
+        "mismatches": comparison.mismatches,
+        "differing_clips": list(comparison.differing_clips),
+        "first": differences[0] if differences else None,
+        "differences": differences,
+    }
+
+
+def _side_facts(side: KernelSide) -> dict[str, Any]:
+    return {
+        "model_kernels": side.identity.model_kernels,
+        "runtime": side.identity.runtime,
+        "firmware_fingerprint": side.identity.firmware_fingerprint,
+        "elf_sha256": side.elf_sha256,
+        "flash_bytes": side.flash_bytes,
+        side.cost.unit: {"frontend_per_frame": side.cost.frontend_per_frame, "model_per_inference": side.cost.model_per_inference},
+        "mismatches": side.mismatches,
+    }

@@ -31,11 +31,12 @@ def write_report(inputs: ReportInputs, directory: Path) -> Path:
 def render_page(inputs: ReportInputs) -> str:
     """Return the HTML text; it names no other file and no network address."""
     hil = inputs.hil
-    mismatches = hil.frontend_mismatches + hil.model_mismatches + hil.decision_mismatches
+    comparison = inputs.kernel_comparison
     context = {
         "title": f"{inputs.project_name} on {inputs.board.name}",
-        "proven": mismatches == 0,
-        "mismatches": mismatches,
+        "proven": hil.mismatches == 0 and (comparison is None or comparison.mismatches == comparison.reference.mismatches == 0),
+        "mismatches": hil.mismatches,
+        "comparison": comparison,
         "compared": sum(stage.elements for stage in hil.stages),
         "facts": report_facts(inputs),
         "inputs": inputs,

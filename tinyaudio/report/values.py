@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tinyaudio.core.artifacts import BuildArtifact, Dataset, Evaluation, Float64Array, HilReport, Int16Array, QuantizedModel
 from tinyaudio.core.board import Board
+from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.report.arena import ArenaTimeline
 
 
@@ -48,6 +49,7 @@ class ReportInputs:
     examples: tuple[ExampleClip, ...]
     arena: ArenaTimeline
     fingerprints: dict[str, str]  # value -> SHA-256, in the order of the line
+    kernel_comparison: KernelComparison | None = None  # of an A/B run; `hil` and `build` are those of the optimized firmware
 
     @property
     def evaluations(self) -> dict[str, Evaluation]:

@@ -1,29 +1,48 @@
 """PlatformIO runs this for the library tinyaudio_tflm: build the part of TFLite Micro that the model uses.
 
-`TINYAUDIO_TFLM_ROOT` names a tree of its sources; without it they are packages that PlatformIO has fetched, because
-platformio.ini names them. ``model_operators.json`` beside this file says what the model uses.
+``model_operators.json`` beside this file says what the model uses. The sources are those of the first of these that is there:
+
+* `TINYAUDIO_TFLM_ROOT`, a tree of them;
+* `TINYAUDIO_TFLM_PACKAGES`, a folder for packages, or one in PlatformIO's own folder of the project: they are fetched, as
+  ``custom_tflite_micro`` in platformio.ini names them.
+
+`TINYAUDIO_TFLM_OBJECTS` names a folder of objects that earlier projects compiled from the same sources with the same compiler,
+by flags: what is there is copied, what is not is put there. Nothing of a project goes into these objects.
 """
 
 from __future__ import annotations
 
+import filecmp
+import hashlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
+
+from SCons.Script import Action
 
 Import("env")
 
 _here = Path.cwd()
 sys.path.insert(0, str(_here))
 from choose_sources import SourcesError, choose_sources  # noqa: E402
+from fetch_packages import FetchError, fetch_packages  # noqa: E402
+
+
+def _source_folder():
+    given = os.environ.get("TINYAUDIO_TFLM_ROOT")
+    if given:
+        return Path(given)
+    folder = Path(os.environ.get("TINYAUDIO_TFLM_PACKAGES") or env.subst("$PROJECT_WORKSPACE_DIR/tflite_micro"))
+    fetch_packages(folder, env.GetProjectOption("custom_tflite_micro").split())
+    return folder
+
 
 _wanted = json.loads((_here / "model_operators.json").read_text(encoding="utf-8"))
-_given = os.environ.get("TINYAUDIO_TFLM_ROOT")
-_folder = Path(_given) if _given else Path(env.subst("$PROJECT_LIBDEPS_DIR")) / env.subst("$PIOENV")
-
 try:
-    _sources = choose_sources(_folder, operators=_wanted["operators"], kernel_library=_wanted["kernel_library"])
-except SourcesError as error:
+    _sources = choose_sources(_source_folder(), operators=_wanted["operators"], kernel_library=_wanted["kernel_library"])
+except (SourcesError, FetchError) as error:
     sys.stderr.write(f"error: {error}; set TINYAUDIO_TFLM_ROOT to a tree that TFLite Micro's create_tflm_tree.py made\n")
     env.Exit(1)
 
@@ -36,10 +55,45 @@ env.Append(
 def _archive(name, root, files):
     """Return the archive of `files` below `root`, compiled as its authors do: without our warnings."""
     theirs = env.Clone()
-    theirs.Append(CCFLAGS=["-w", f"-ffile-prefix-map={root}={name}"], CPPDEFINES=list(_sources.defines))
+    flags = [flag for flag in env["CCFLAGS"] if not str(flag).startswith("-ffile-prefix-map")]  # names the project's folder
+    theirs.Replace(CCFLAGS=[*flags, "-w", f"-ffile-prefix-map={root}={name}"])
+    theirs.Append(CPPDEFINES=list(_sources.defines))
     build_dir = Path(env.subst("$BUILD_DIR")) / name
-    nodes = [theirs.Object(str(build_dir / f"{file}.o"), str(root / file)) for file in files]
+    kept = _kept_objects(theirs, name)
+    nodes = [_object(theirs, root / file, build_dir / f"{file}.o", kept / f"{file}.o" if kept else None) for file in files]
     return theirs.StaticLibrary(str(build_dir / name), nodes)
+
+
+def _kept_objects(theirs, name):
+    folder = os.environ.get("TINYAUDIO_TFLM_OBJECTS")
+    if not folder:
+        return None
+    flags = [str(theirs[variable]) for variable in ("CC", "CXX", "CFLAGS", "CXXFLAGS", "CCFLAGS", "CPPDEFINES")]
+    return Path(folder) / hashlib.sha256("\n".join(flags).encode()).hexdigest()[:16] / name
+
+
+def _object(theirs, source, target, kept):
+    """Return the node of an object: a copy of the one in `kept`, or one to compile, which is then kept."""
+    if kept is not None and kept.is_file():
+        if not target.is_file() or not filecmp.cmp(kept, target, shallow=False):  # that of another tree, or of other flags
+            _copy(kept, target)
+        return theirs.File(str(target))
+    node = theirs.Object(str(target), str(source))
+    if kept is not None:
+        # PlatformIO's AddPostAction puts off what concerns files that are not there yet, and forgets it of a cloned environment.
+        keep = Action(lambda target, **_: _copy(Path(str(target[0])), kept), None)
+        node[0].get_executor().add_post_action(keep)
+    return node
+
+
+def _copy(source, target):
+    """Copy an object, behind its call graph, so that whoever finds an object finds both whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".ci", ".o"):
+        if source.with_suffix(suffix).is_file():
+            new = target.with_name(f"{target.name}{suffix}.{os.getpid()}")
+            shutil.copyfile(source.with_suffix(suffix), new)
+            new.replace(target.with_suffix(suffix))
 
 
 _libraries = _archive("tflite_micro", _sources.root, _sources.runtime)

@@ -13,6 +13,17 @@ void* memset(void* target, int value, size_t bytes);
 int memcmp(const void* a, const void* b, size_t bytes);
 size_t strlen(const char* text);
 
+// Declared only, for compiling.
+size_t strspn(const char* text, const char* accepted);
+#ifdef __cplusplus
+}
+
+char* strpbrk(char* text, const char* wanted);
+const char* strstr(const char* text, const char* wanted);
+
+extern "C" {
+#endif
+
 #ifdef __cplusplus
 }
 #endif

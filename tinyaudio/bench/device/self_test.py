@@ -72,11 +72,11 @@ class SelfTestCollector:
             raise ProtocolError(f"{type(message).__name__} came during a self-test", hint="flash the device again", where="self-test")
 
     def last_seen(self) -> str:
-        """Return where the device was when it died: behind which operator."""
+        """Return where the device was when it died: what it had still told of."""
         if not self.operators:
-            return "in the first operator"
+            return "before it told of any operator"
         last = self.operators[-1]
-        return f"in the operator behind {last.operator_index} ({last.operator_name}), on golden input {last.vector_index}"
+        return f"behind operator {last.operator_index} ({last.operator_name}) on golden input {last.vector_index}, the last that it told of"
 
     def finish(self) -> SelfTestRun:
         """Return what came."""

@@ -48,9 +48,12 @@ LOADER_LADDER = (
 
 
 class _State:
-    """What is known about the chip's flash, for the words of an error."""
+    """What is known from the rungs before."""
 
-    touched = False
+    def __init__(self) -> None:
+        self.touched = False  # the flash holds half an image
+        self.unique_id: str | None = None  # MAC of the chip that was met first: no other one is written to in its stead
+        self.repeated: list[LoaderRung] = []  # tried again, since the port went away
 
 
 def require_esptool_probe(board: Board) -> EsptoolProbe:
@@ -109,14 +112,17 @@ def flash_through_loader(
     ProbeError
         If the port is not there, is in use or may not be used.
     FlashError
-        If the image could not be written on any rung, or the port went away for good; says what the device holds.
+        If the image could not be written on any rung, the port went away for good, or another chip came back at it; says what
+        the device holds.
     """
     table = require_esptool_probe(board)
     check_merged_image(image, board)
     started = time.monotonic()
     state = _State()
     failures: list[str] = []
-    for attempt, rung in enumerate(LOADER_LADDER, start=1):
+    rungs = list(LOADER_LADDER)
+    while rungs:
+        rung = rungs.pop(0)
         try:
             port = await_port(probe, seconds=reappears_seconds if failures else 0.0)
             progress.note(f"esptool: {rung.name}, port {port}")
@@ -124,9 +130,12 @@ def flash_through_loader(
             chip = _climb(image, board, table, port, rung=rung, progress=progress, state=state, unique_id=unique_id, is_usb=uses_usb_of_chip(probe))
             await_port(probe, seconds=reappears_seconds)
         except RungError as error:
+            if _was_lost(error, state) and rung not in state.repeated:
+                state.repeated.append(rung)
+                rungs.insert(0, rung)  # the rung is not to blame, and slower ones take long
             failures.append(f"{rung.name}: {error}")
             progress.warning(f"{rung.name} failed: {error}")
-        except ProbeError as error:
+        except (ProbeError, WrongChipError) as error:
             raise _with_state(error, state) from error
         else:
             return FlashResult(
@@ -138,7 +147,7 @@ def flash_through_loader(
                 image_sha256=image.sha256,
                 segments=image.segments,
                 rung=rung.name,
-                attempts=attempt,
+                attempts=len(failures) + 1,
                 seconds=round(time.monotonic() - started, 3),
             )
     raise _given_up(failures, state, board)
@@ -161,7 +170,8 @@ def _climb(
 
     with _loader(port, rung, progress) as loader:
         chip = read_loader_chip(loader)
-        check_loader_chip(loader, chip, board, table, unique_id=unique_id)
+        check_loader_chip(loader, chip, board, table, unique_id=unique_id or state.unique_id)
+        state.unique_id = chip.unique_id
         progress.note(f"chip: {loader.get_chip_description()}, MAC {chip.unique_id}")
         stub = cmds.run_stub(loader) if rung.uses_stub else loader
         if rung.is_fast and table.baud != _SAFE_BAUD:
@@ -170,6 +180,7 @@ def _climb(
         chip = _with_flash_size(stub, chip)
         _check_flash_size(chip, board)
         state.touched = True
+        stub.WRITE_FLASH_ATTEMPTS = 1  # esptool would go on with whatever chip comes back at the port
         data = image.segments[0].data
         with progress.task(f"writing {len(data):,} bytes") as advance, esptool_speaks_to(progress, advance):
             cmds.write_flash(stub, [(0, data)])
@@ -280,14 +291,25 @@ def _run(loader: Any, *, is_usb: bool) -> None:
         cmds.reset_chip(loader, "watchdog-reset" if is_usb else "hard-reset")
 
 
+def _was_lost(error: RungError, state: _State) -> bool:
+    """Return whether the port went away in the middle of writing."""
+    return state.touched and isinstance(error.__cause__, OSError)
+
+
 def _one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "troubleshooting" not in line.lower()]
     return " ".join(lines) or type(error).__name__
 
 
-def _with_state(error: ProbeError, state: _State) -> DeviceError:
+def _with_state(error: ProbeError | WrongChipError, state: _State) -> DeviceError:
     if not state.touched:
         return error
+    if isinstance(error, WrongChipError):
+        return FlashError(
+            f"{error.message} to it; the chip that was there before, {state.unique_id}, holds half an image and will not run",
+            hint="connect that one again and run the same command again; that mends it",
+            where=error.where,
+        )
     return FlashError(
         f"{error.message}, in the middle of writing: the device now holds half an image and will not run",
         hint="plug it in and run the same command again; that mends it",

@@ -67,7 +67,7 @@ def run_hil(
     expected: HilExpectation,
     depth: Depth,
     link: str,
-    on_clip: Callable[[int], None] | None = None,
+    on_clip: Callable[[ClipRun], None] | None = None,
 ) -> HilReport:
     """Stream `clips` to a device and compare everything it says with what is expected.
 
@@ -82,7 +82,7 @@ def run_hil(
     depth, link
         For the report: how deep, and over what, this ran.
     on_clip
-        Called with the number of clips done.
+        Called with all that the device said of a clip, when it is done.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def run_hil(
             run = comparison.stream(clip.filename, clip.pcm)
             _compare_outputs(comparison, index, clip, run, expected)
             if on_clip is not None:
-                on_clip(index + 1)
+                on_clip(run)
         statistics = device.statistics
     stages = comparison.stage_comparisons()
     return HilReport(

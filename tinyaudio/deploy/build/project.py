@@ -73,7 +73,7 @@ def build_project(
         raise BuildError("the project lacks its PlatformIO platform", hint="render it again, or build without --offline", where=str(platform))
     started = time.monotonic()
     toolchain = _toolchain(board, offline=offline)
-    source = tflite_micro_source(directory, project, board_id=board.id, offline=offline)
+    source = tflite_micro_source(project, board_id=board.id, toolchain=toolchain, offline=offline)
     _run(directory, board, project=project, source=source, toolchain=toolchain, offline=offline, on_line=on_line)
     output = directory / ".pio" / "build" / board.id
     artifact = describe_image(output, board, project=project, toolchain=toolchain, model_kernels=source.version, seconds=time.monotonic() - started)
@@ -96,11 +96,11 @@ def _run(
     extra |= source.variables
     core_dir = prepare_platformio()
     environment = platformio_environment(core_dir=core_dir, offline=offline, extra=extra)
-    lines, succeeded = _run_platformio(directory, board, environment, source.arguments, on_line)
+    lines, succeeded = _run_platformio(directory, board, environment, on_line)
     spill_region = _spill_region(board, project)
     if not succeeded and spill_region and may_be_overflow(lines):  # link again so that the linker says what does not fit at all
         environment = platformio_environment(core_dir=core_dir, offline=offline, extra={**extra, "TINYAUDIO_STRICT_REGIONS": "1"})
-        lines, succeeded = _run_platformio(directory, board, environment, source.arguments, on_line)
+        lines, succeeded = _run_platformio(directory, board, environment, on_line)
     if not succeeded:
         raise failure(lines, directory, board, toolchain=toolchain, spill_region=spill_region)
 
@@ -121,9 +121,7 @@ def _toolchain(board: Board, *, offline: bool) -> str:
         return FETCHED_TOOLCHAIN
 
 
-def _run_platformio(
-    directory: Path, board: Board, environment: dict[str, str], arguments: tuple[str, ...], on_line: Callable[[str], None] | None
-) -> tuple[list[str], bool]:
+def _run_platformio(directory: Path, board: Board, environment: dict[str, str], on_line: Callable[[str], None] | None) -> tuple[list[str], bool]:
     lines: list[str] = []
 
     def keep(line: str) -> None:
@@ -131,6 +129,6 @@ def _run_platformio(
         if on_line is not None:
             on_line(line)
 
-    command: list[str | Path] = [sys.executable, "-m", "platformio", "run", "--project-dir", directory, "--environment", board.id, *arguments]
+    command: list[str | Path] = [sys.executable, "-m", "platformio", "run", "--project-dir", directory, "--environment", board.id]
     completed = run_tool(command, env=environment, timeout_seconds=_TIMEOUT_SECONDS, on_line=keep, check=False)
     return lines, completed.returncode == 0

@@ -1,55 +1,123 @@
-"""Where a build of the runtime `tflm` takes TFLite Micro from: a local tree, or packages that PlatformIO fetches."""
+"""Where a build of the runtime `tflm` takes TFLite Micro from: a local tree, or packages that it fetches into the cache."""
 
 from __future__ import annotations
 
 import json
 import os
+import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tinyaudio.core.artifacts import FirmwareProject
-from tinyaudio.core.errors import BuildError
-from tinyaudio.deploy.tflm import LOCAL_CONFIGURATION, OPERATORS_FILE, ROOT_VARIABLE, find_tree, packages, packages_version, refuse_known_defects
+from tinyaudio.core.canonical import fingerprint
+from tinyaudio.core.errors import ToolError
+from tinyaudio.core.tools import cache_dir, find_tool
+from tinyaudio.deploy.build.registry import registry_refusal
+from tinyaudio.deploy.tflm import (
+    OPERATORS_FILE,
+    ROOT_VARIABLE,
+    Package,
+    find_tree,
+    packages,
+    packages_version,
+    refuse_known_defects,
+)
 
 _VERSION_VARIABLE = "TINYAUDIO_TFLM_VERSION"  # what the firmware reports; build_tflite_micro.py compiles it in
+_PACKAGES_VARIABLE = "TINYAUDIO_TFLM_PACKAGES"  # folder of the packages
+_OBJECTS_VARIABLE = "TINYAUDIO_TFLM_OBJECTS"  # folder of what was compiled of these sources with this compiler
+_KEY_DIGITS = 16
+_COMPONENTS_FILE = "src/idf_component.yml"  # of a project for ESP-IDF, whose component manager brings TFLite Micro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TfliteMicroSource:
-    """What PlatformIO is told."""
+    """What the build script of firmware/lib/tinyaudio_tflm is told."""
 
     version: str = ""  # "": the project has no TFLite Micro
     variables: dict[str, str] = field(default_factory=dict)  # of its environment
-    arguments: tuple[str, ...] = ()  # of `platformio run`
 
 
-def tflite_micro_source(directory: Path, project: FirmwareProject, *, board_id: str, offline: bool) -> TfliteMicroSource:
-    """Return where `project`, written to `directory`, gets TFLite Micro from; nothing for other runtimes.
+def tflite_micro_version(project: FirmwareProject) -> str:
+    """Return which TFLite Micro and which kernels a build of `project` would take; "" for other runtimes.
 
     Raises
     ------
     ToolError
         If ``TINYAUDIO_TFLM_ROOT`` names no tree with the kernels that the project wants.
+    """
+    if OPERATORS_FILE not in project.files:
+        return ""
+    if _COMPONENTS_FILE in project.files:
+        return project.files[_COMPONENTS_FILE]
+    kernel_library = _wanted(project)["kernel_library"]
+    folder = os.environ.get(ROOT_VARIABLE)
+    return find_tree(Path(folder), kernel_library).version if folder else packages_version(kernel_library)
+
+
+def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: str, offline: bool) -> TfliteMicroSource:
+    """Return where `project` gets TFLite Micro from; nothing for other runtimes.
+
+    What is fetched, and what is compiled of it or of a local tree, is kept in the cache for the next project.
+
+    Raises
+    ------
+    ToolError
+        If ``TINYAUDIO_TFLM_ROOT`` names no tree with the kernels that the project wants;
+        if there is neither a tree nor what was fetched before, and it cannot be fetched now, or may not (`offline`).
     BuildError
-        If a component is known to compute the model wrongly; or without a network, if there is no tree and no package.
+        If a component is known to compute the model wrongly.
     """
     if OPERATORS_FILE not in project.files:
         return TfliteMicroSource()
-    wanted = json.loads(project.files[OPERATORS_FILE])
+    wanted = _wanted(project)
     kernel_library, operators = wanted["kernel_library"], wanted["operators"]
     folder = os.environ.get(ROOT_VARIABLE)
     if folder:
         tree = find_tree(Path(folder), kernel_library)
         for component, version in tree.components:
             refuse_known_defects(component, version, operators)
-        local = ("--project-conf", str(directory / LOCAL_CONFIGURATION))
-        return TfliteMicroSource(version=tree.version, variables={ROOT_VARIABLE: str(tree.root), _VERSION_VARIABLE: tree.version}, arguments=local)
-    missing = [package.name for package in packages(kernel_library) if not (directory / ".pio" / "libdeps" / board_id / package.name).is_dir()]
-    if offline and missing:
-        raise BuildError(
-            f"the runtime tflm needs {', '.join(missing)}, which PlatformIO would fetch, and the network is not to be used",
-            hint=f"build once without --offline, name a local tree with {ROOT_VARIABLE}, or use --runtime aot, which needs nothing",
+        variables = {ROOT_VARIABLE: str(tree.root), **_common_variables(tree.version, (str(tree.root), tree.fingerprint, toolchain))}
+        return TfliteMicroSource(version=tree.version, variables=variables)
+    wanted_packages = packages(kernel_library)
+    folder_of_packages = packages_dir(wanted_packages)
+    missing = [package for package in wanted_packages if not (folder_of_packages / package.name).is_dir()]
+    if missing:
+        _require_network(missing, board_id=board_id, offline=offline)
+    version = packages_version(kernel_library)
+    variables = {_PACKAGES_VARIABLE: str(folder_of_packages), **_common_variables(version, (folder_of_packages.name, toolchain))}
+    return TfliteMicroSource(version=version, variables=variables)
+
+
+def packages_dir(wanted: Sequence[Package]) -> Path:
+    """Return the folder in the cache of just these packages."""
+    return cache_dir() / "tflite_micro" / fingerprint([package.pin for package in wanted])[:_KEY_DIGITS]
+
+
+def _common_variables(version: str, sources: tuple[str, ...]) -> dict[str, str]:
+    objects = cache_dir() / "tflm_objects" / fingerprint(sources)[:_KEY_DIGITS]
+    return {_VERSION_VARIABLE: version, _OBJECTS_VARIABLE: str(objects)}
+
+
+def _wanted(project: FirmwareProject) -> dict[str, Any]:
+    wanted: dict[str, Any] = json.loads(project.files[OPERATORS_FILE])
+    return wanted
+
+
+def _require_network(missing: list[Package], *, board_id: str, offline: bool) -> None:
+    """Raise unless `missing` can be fetched: asked here, in seconds, for git tries much longer."""
+    hosts = sorted({urllib.parse.urlsplit(package.url).netloc for package in missing})
+    refusal = "--offline forbids it" if offline else registry_refusal(addresses=[f"https://{host}/" for host in hosts])
+    if refusal:
+        names = ", ".join(package.name for package in missing)
+        raise ToolError(
+            f"the runtime tflm needs {names}: not on this computer, and not to be fetched ({refusal})",
+            hint=(
+                f"run the same command once with a network, which fetches them from {', '.join(hosts)}, or name a local tree with {ROOT_VARIABLE} "
+                f"(docs/guide/runtimes.md); meanwhile `--runtime aot` needs neither, and `tinyaudio render --board {board_id} --runtime tflm` works"
+            ),
             where="TFLite Micro",
         )
-    version = packages_version(kernel_library)
-    return TfliteMicroSource(version=version, variables={_VERSION_VARIABLE: version})
+    find_tool("git")  # fetches them

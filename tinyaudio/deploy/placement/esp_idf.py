@@ -21,6 +21,7 @@ PORT_BYTES = 65_536
 ARENA = "arena of the model"
 
 _NAMED_PARTS = 4  # in an error
+_ARENA_ALIGNMENT_BYTES = 16
 
 
 def plan_esp_idf(board: Board, demand: Demand) -> Placement:
@@ -33,11 +34,37 @@ def plan_esp_idf(board: Board, demand: Demand) -> Placement:
     BuildError
         If SRAM is too small even without the model.
     """
-    memory = board.memory
-    sram, flash = memory.data, memory.code
-    fixed = (
+    fixed = _fixed(board, demand)
+    free_bytes = _free_bytes(board, fixed)
+    if free_bytes < 0:
+        raise BuildError(
+            f"{board.memory.data} lacks {-free_bytes} bytes for everything but the model",
+            hint="a front end with smaller windows and patches, or a smaller memory.stack_bytes",
+            where=f"board {board.id}",
+        )
+    return Placement(items=(*fixed, _arena(board, demand, free_bytes), _weights(board, demand), _code(board.memory.code)))
+
+
+def unmeasured_arena_bytes(board: Board, demand: Demand, *, least_bytes: int, generous_bytes: int) -> int:
+    """Return how large the arena of a model is made that no target has measured yet; its ``arena_bytes`` in `demand` is of no interest.
+
+    Generous where there is room for that, else all of SRAM that is free: the interpreter says at its start whether it is
+    enough. What cannot fit there gets a generous arena in PSRAM. Where there is none either it gets the least one, which
+    `plan_esp_idf` refuses with the bytes that are missing for sure.
+    """
+    free_bytes = _free_bytes(board, _fixed(board, demand)) // _ARENA_ALIGNMENT_BYTES * _ARENA_ALIGNMENT_BYTES
+    if least_bytes <= free_bytes:
+        return min(generous_bytes, free_bytes)
+    has_psram = any(region.kind == "psram" for region in board.memory.regions.values())
+    return generous_bytes if has_psram else least_bytes
+
+
+def _fixed(board: Board, demand: Demand) -> tuple[PlacedItem, ...]:
+    """Return what is in SRAM whatever the model is."""
+    sram = board.memory.data
+    return (
         PlacedItem(name="ESP-IDF", sections=(), region=sram, bytes=ESP_IDF_BYTES, reason="code in IRAM, data and drivers' buffers; an estimate"),
-        PlacedItem(name="stack", sections=(), region=sram, bytes=memory.stack_bytes, reason="of the application's task"),
+        PlacedItem(name="stack", sections=(), region=sram, bytes=board.memory.stack_bytes, reason="of the application's task"),
         PlacedItem(name="port", sections=(), region=sram, bytes=PORT_BYTES, reason="buffers of the links and the microphone"),
         PlacedItem(
             name="buffers and tables of the application",
@@ -47,14 +74,11 @@ def plan_esp_idf(board: Board, demand: Demand) -> Placement:
             reason=f"{sram} is the memory without a cache in front of it",
         ),
     )
-    free_bytes = memory.regions[sram].length_bytes - sum(item.bytes for item in fixed)
-    if free_bytes < 0:
-        raise BuildError(
-            f"{sram} lacks {-free_bytes} bytes for everything but the model",
-            hint="a front end with smaller windows and patches, or a smaller memory.stack_bytes",
-            where=f"board {board.id}",
-        )
-    return Placement(items=(*fixed, _arena(board, demand, free_bytes), _weights(board, demand), _code(flash)))
+
+
+def _free_bytes(board: Board, fixed: tuple[PlacedItem, ...]) -> int:
+    """Return what `fixed` leaves of SRAM; negative: what it lacks."""
+    return board.memory.regions[board.memory.data].length_bytes - sum(item.bytes for item in fixed)
 
 
 def arena_is_in_psram(board: Board, placement: Placement) -> bool:

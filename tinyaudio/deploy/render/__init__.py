@@ -24,7 +24,7 @@ Public face
 from __future__ import annotations
 
 from tinyaudio.deploy.render.bare_model import ModelRenderInputs, model_source_files, plan_model, render_model_project
-from tinyaudio.deploy.render.model import RuntimeChoice
+from tinyaudio.deploy.render.model import RuntimeChoice, has_fast_kernels
 from tinyaudio.deploy.render.platform import platform_files
 from tinyaudio.deploy.render.project import (
     FINGERPRINT_FILE,
@@ -41,6 +41,7 @@ __all__ = [
     "FrontendRenderInputs",
     "ModelRenderInputs",
     "RenderInputs",
+    "has_fast_kernels",
     "model_source_files",
     "plan_model",
     "RuntimeChoice",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyaudio.core.artifacts import FirmwareProject, Placement
+from tinyaudio.core.artifacts import FirmwareProject, Placement, Runtime
 from tinyaudio.core.board import Board
 from tinyaudio.core.resources import resource_root
 from tinyaudio.core.templating import render_template
@@ -16,9 +16,11 @@ from tinyaudio.deploy.compiler import CompiledModel, TensorSummary
 from tinyaudio.deploy.placement import plan_placement
 from tinyaudio.deploy.render.generated import COUNTER_UNIT_CONSTANTS
 from tinyaudio.deploy.render.linker import linker_script, model_demand
-from tinyaudio.deploy.render.platform import platform_files, project_configurations
+from tinyaudio.deploy.render.model import ModelParts, tflm_parts
+from tinyaudio.deploy.render.platform import platform_files, project_configuration
 from tinyaudio.deploy.render.project import NO_FRONTEND_FINGERPRINT, PORT_DMA_BYTES, finish_project
 from tinyaudio.deploy.render.sources import files_below, library_files, port_sources
+from tinyaudio.deploy.tflm import TflmModel
 
 _MODEL_LIBRARIES = ("tinyaudio_nn", "tinyaudio_placement")
 
@@ -28,11 +30,11 @@ class ModelRenderInputs:
     """Everything the firmware project of a model alone is made from."""
 
     board: Board
-    compiled: CompiledModel  # with_steps
+    compiled: CompiledModel | TflmModel  # with_steps, watched
     model_sha256: str
 
 
-def plan_model(board: Board, compiled: CompiledModel) -> Placement | None:
+def plan_model(board: Board, compiled: CompiledModel | TflmModel) -> Placement | None:
     """Return where the firmware of a model alone goes on `board`; None on a host, where the system decides.
 
     Raises
@@ -62,16 +64,16 @@ def render_model_project(inputs: ModelRenderInputs) -> FirmwareProject:
     """
     board = inputs.board
     placement = plan_model(board, inputs.compiled)
-    files = {**library_files(board.fft_kernel, frozenset({"tinyaudio_nn"})), **port_sources(board), **port_files(board)}
-    files |= {f"src/{path}": text for path, text in inputs.compiled.files.items()}
-    files["src/main.cc"] = render_template("app/model_main.cc.j2", _main_context(inputs))
+    model = _parts(inputs.compiled)
+    files = {**library_files(board.fft_kernel, model.libraries), **port_sources(board), **port_files(board), **model.files}
+    files["src/main.cc"] = render_template("app/model_main.cc.j2", _main_context(inputs, model.runtime))
     if placement is not None:
-        files["linker.ld"] = linker_script(board, placement)
-    files |= {**platform_files(board, placement), **project_configurations(board, None)}
+        files["linker.ld"] = linker_script(board, placement, kernel_library=model.kernel_library)
+    files |= {**platform_files(board, placement), **project_configuration(board, model)}
     return finish_project(
         FirmwareProject(
             board=board.id,
-            runtime="aot",
+            runtime=model.runtime,
             files=files,
             fingerprint="",
             frontend_fingerprint=NO_FRONTEND_FINGERPRINT,
@@ -89,11 +91,18 @@ def model_source_files(compiled: CompiledModel) -> dict[str, str]:
     return {**compiled.files, **libraries}
 
 
-def _main_context(inputs: ModelRenderInputs) -> dict[str, Any]:
+def _parts(compiled: CompiledModel | TflmModel) -> ModelParts:
+    if isinstance(compiled, TflmModel):
+        return tflm_parts(compiled)
+    files = {f"src/{path}": text for path, text in compiled.files.items()}
+    return ModelParts(runtime="aot", summary=compiled, files=files, kernels="", libraries=frozenset({"tinyaudio_nn"}))
+
+
+def _main_context(inputs: ModelRenderInputs, runtime: Runtime) -> dict[str, Any]:
     board, compiled = inputs.board, inputs.compiled
     return {
         "board_id": board.id,
-        "runtime": board.default_runtime,
+        "runtime": runtime,
         "model_sha256": inputs.model_sha256,
         "input_bytes": _bytes_of(compiled.input_),
         "output_bytes": _bytes_of(compiled.output_),

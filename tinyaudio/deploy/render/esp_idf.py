@@ -1,6 +1,6 @@
 """A project of ESP-IDF for PlatformIO's ``espressif32``: one component that is the whole firmware, and its configuration.
 
-Pins of everything that is fetched: the platform by the board file, ESP-DSP here, TFLite Micro by `deploy.tflm`.
+Pins of everything that is fetched: the platform by the board file, all components here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.chip_config.esp32s3 import SETTINGS_LABEL, settings_region
 from tinyaudio.deploy.placement import ARENA, arena_is_in_psram
 from tinyaudio.deploy.render.model import ModelParts
-from tinyaudio.deploy.tflm import describe
+from tinyaudio.deploy.tflm import TflmModel, describe, refuse_known_defects
 
 #: The components of ESP-IDF whose headers the port includes, beyond those that every component sees.
 _COMPONENTS = (
@@ -33,7 +33,15 @@ _IDF_VERSIONS = ">=5.5,<5.6"  # what the pinned platform brings
 _ESP_DSP = "espressif/esp-dsp"
 #: The version whose 16-bit FFT was compared with the twin of the kernel ``esp_sc16``; it is the same since 1.2.0.
 ESP_DSP_VERSION = "1.8.2"
-_TFLITE_MICRO = {"espressif/esp-nn": "1.2.3", "espressif/esp-tflite-micro": "1.4.0"}
+_ESP_NN, _TFLITE_MICRO = "espressif/esp-nn", "espressif/esp-tflite-micro"
+#: TFLite Micro with Espressif's glue, and the kernels. Both are releases of the ESP Component Registry
+#: (components.espressif.com); the manifest of esp-tflite-micro 1.4.0 takes esp-nn ">=1.1.1" and ESP-IDF ">=5.1". esp-nn is
+#: newer than what its authors told to be wrong (`deploy.tflm.DEFECTS`), and no older one may come back through a range.
+TFLITE_MICRO_VERSIONS = {_ESP_NN: "1.4.2", _TFLITE_MICRO: "1.4.0"}
+
+#: What of TFLite Micro is linked, for the firmware to report. A header, since PlatformIO's builder for ESP-IDF takes the
+#: quotes off a definition that has spaces in it.
+TFLM_VERSION_FILE = "src/generated/tflm_version.h"
 
 _APPLICATION_OFFSET = 0x1_0000  # of the flash: behind the boot loader and the table of partitions
 _CORE_DUMP_BYTES = 0x1_0000
@@ -62,21 +70,24 @@ def esp_idf_files(board: Board, paths: Collection[str], placement: Placement, mo
     ------
     BoardError
         If the partitions do not fit the flash.
+    BuildError
+        If a pinned component is known to compute the model wrongly.
     """
     module = _module(board)
     is_in_psram = arena_is_in_psram(board, placement)
     arena = next(item for item in placement.items if item.name == ARENA)
     sdkconfig = _render("sdkconfig.defaults", _sdkconfig(board, module, is_in_psram=is_in_psram, nn_kernels=_nn_kernels(model)))
     arena_context = {"arena_bytes": arena.bytes, "is_in_psram": is_in_psram, "reason": arena.reason}
+    versions = {_ESP_DSP: ESP_DSP_VERSION, **_component_versions(model)}
     component = {
+        "dependencies": ", ".join(f"{name} {versions[name]}" for name in sorted(versions)),
         "sources": sorted(_from_component(path) for path in paths if path.endswith(_SOURCE_SUFFIXES)),
         "include_folders": [".", *sorted({_from_component(folder) for path in paths if (folder := _include_folder(path))})],
         "components": list(_COMPONENTS),
         "definitions": [*_definitions(model), *(("TINYAUDIO_ARENA_IN_PSRAM",) if is_in_psram else ())],
     }
-    versions = {_ESP_DSP: ESP_DSP_VERSION, **(_TFLITE_MICRO if _is_tflm(model) else {})}
     manifest = {"idf_versions": _IDF_VERSIONS, "dependencies": [{"name": name, "version": versions[name]} for name in sorted(versions)]}
-    return {
+    files = {
         "CMakeLists.txt": _render("CMakeLists.txt", {}),
         "partitions.csv": _render("partitions.csv", {"partitions": _partitions(board, module)}),
         "platformio.ini": _render("platformio.ini", _platformio(board, module, sdkconfig)),
@@ -85,10 +96,26 @@ def esp_idf_files(board: Board, paths: Collection[str], placement: Placement, mo
         "src/generated/arena_config.h": _render("arena_config.h", arena_context),
         "src/idf_component.yml": _render("idf_component.yml", manifest),
     }
+    return files | ({TFLM_VERSION_FILE: _render("tflm_version.h", {"version": tflm_version(model)})} if model is not None and _is_tflm(model) else {})
+
+
+def tflm_version(model: ModelParts) -> str:
+    """Return what firmware with a model on TFLite Micro reports of whose kernels compute."""
+    kernels = "" if model.kernel_library else " in ANSI C"
+    return describe(TFLITE_MICRO_VERSIONS[_TFLITE_MICRO], "esp_nn", TFLITE_MICRO_VERSIONS[_ESP_NN] + kernels)
 
 
 def _is_tflm(model: ModelParts | None) -> bool:
     return model is not None and model.runtime == "tflm"
+
+
+def _component_versions(model: ModelParts | None) -> dict[str, str]:
+    """Return the components that compute the model; raise `BuildError` if one is known to compute it wrongly."""
+    if model is None or not isinstance(model.summary, TflmModel):
+        return {}
+    for component, version in TFLITE_MICRO_VERSIONS.items():
+        refuse_known_defects(component, version, model.summary.kinds)
+    return TFLITE_MICRO_VERSIONS
 
 
 def _nn_kernels(model: ModelParts | None) -> str:
@@ -99,13 +126,7 @@ def _nn_kernels(model: ModelParts | None) -> str:
 
 
 def _definitions(model: ModelParts | None) -> list[str]:
-    if model is None:
-        return []
-    definitions = [flag.removeprefix("-D") for flag in model.build_flags]
-    if _is_tflm(model):
-        version = describe(_TFLITE_MICRO["espressif/esp-tflite-micro"], "esp_nn", _TFLITE_MICRO["espressif/esp-nn"])
-        definitions.append(f'TINYAUDIO_TFLM_VERSION="{version}"')
-    return definitions
+    return [flag.removeprefix("-D") for flag in model.build_flags] if model is not None else []
 
 
 def _render(name: str, context: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ def memory_demand(tables: FrontendTables, compiled: CompiledModel | TflmModel | 
     )
 
 
-def model_demand(compiled: CompiledModel, *, dma_bytes: int) -> Demand:
+def model_demand(compiled: CompiledModel | TflmModel, *, dma_bytes: int) -> Demand:
     """Return what an image of a model alone needs."""
     return Demand(
         arena_bytes=compiled.arena_bytes,

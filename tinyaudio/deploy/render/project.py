@@ -11,14 +11,14 @@ from tinyaudio.core.errors import BoardError, ModelError
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.chip_config import port_files
 from tinyaudio.deploy.compiler import CompiledModel
-from tinyaudio.deploy.placement import plan_esp_idf, plan_placement
+from tinyaudio.deploy.placement import plan_esp_idf, plan_placement, unmeasured_arena_bytes
 from tinyaudio.deploy.render.esp_idf import esp_idf_files
 from tinyaudio.deploy.render.generated import Parts, generated_files
 from tinyaudio.deploy.render.linker import linker_script, memory_demand
 from tinyaudio.deploy.render.model import RuntimeChoice, model_parts
 from tinyaudio.deploy.render.platform import platform_files, project_configurations
 from tinyaudio.deploy.render.sources import library_files, port_sources
-from tinyaudio.deploy.tflm import TflmModel
+from tinyaudio.deploy.tflm import TflmModel, esp_nn_scratch_bytes, generous_arena_bytes, read_outline
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization
 
 FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
@@ -65,7 +65,7 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
         If the board's microphone cannot give the front end's sample rate.
     """
     _check_board(inputs.board, inputs.tables)
-    model = model_parts(inputs.quantized, inputs.board, inputs.choice or RuntimeChoice(runtime=inputs.board.default_runtime))
+    model = model_parts(inputs.quantized, inputs.board, _choice(inputs))
     compiled = model.summary
     _check_model(inputs, compiled)
     quantization = design_feature_quantization(
@@ -119,6 +119,21 @@ def render_frontend_project(inputs: FrontendRenderInputs) -> FirmwareProject:
     )
 
 
+def _choice(inputs: RenderInputs) -> RuntimeChoice:
+    """Return how the model is to run, with an arena that fits the board where nothing is measured."""
+    choice = inputs.choice or RuntimeChoice(runtime=inputs.board.default_runtime)
+    if choice.runtime != "tflm" or choice.arena_bytes is not None or inputs.board.core != "xtensa-lx7":
+        return choice
+    outline = read_outline(inputs.quantized.tflite, int8_ends=True)
+    arena_bytes = unmeasured_arena_bytes(
+        inputs.board,
+        memory_demand(inputs.tables, None, dma_bytes=0),
+        least_bytes=outline.live_bytes + outline.sums_bytes + outline.state_bytes,
+        generous_bytes=generous_arena_bytes(outline) + esp_nn_scratch_bytes(outline),
+    )
+    return replace(choice, arena_bytes=arena_bytes)
+
+
 def _render(parts: Parts) -> FirmwareProject:
     board = parts.board
     placement = None
@@ -145,6 +160,7 @@ def _render(parts: Parts) -> FirmwareProject:
             model_sha256=parts.model_sha256,
             placement=placement,
             arena_bytes=summary.arena_bytes if summary is not None else 0,
+            arena_used_bytes=model.arena_used_bytes if model is not None else 0,
         )
     )
 

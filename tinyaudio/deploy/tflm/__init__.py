@@ -7,6 +7,7 @@ firmware/lib/tinyaudio_tflm is what is hand-written; TFLite Micro itself is neve
 from __future__ import annotations
 
 from tinyaudio.deploy.tflm.defects import DEFECTS, Defect, known_defects, refuse_known_defects
+from tinyaudio.deploy.tflm.esp_nn import esp_nn_scratch_bytes
 from tinyaudio.deploy.tflm.model import (
     HEADROOM_BYTES,
     LOCAL_CONFIGURATION,
@@ -35,6 +36,7 @@ __all__ = [
     "TflmModel",
     "Tree",
     "describe",
+    "esp_nn_scratch_bytes",
     "find_tree",
     "generous_arena_bytes",
     "packages",

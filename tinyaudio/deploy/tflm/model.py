@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.compiler import OperationSummary, TensorSummary
 from tinyaudio.deploy.compiler.emit import plain_text
-from tinyaudio.deploy.tflm.outline import Outline, read_outline
-from tinyaudio.deploy.tflm.outputs import with_output
+from tinyaudio.deploy.tflm.outline import OperatorUse, Outline, read_outline
+from tinyaudio.deploy.tflm.outputs import with_outputs
 from tinyaudio.deploy.tflm.resolver import add_method, refuse_missing
 
 ALIGNMENT_BYTES = 16
@@ -18,14 +19,12 @@ ALIGNMENT_BYTES = 16
 HEADROOM_BYTES = 256
 #: Where `model_operators.json` lies in a project; `choose_sources.py` beside it reads it.
 OPERATORS_FILE = "lib/tinyaudio_tflm/model_operators.json"
-#: The PlatformIO configuration of a project without the packages of platformio.ini, for a build from a local tree.
-LOCAL_CONFIGURATION = "platformio_local.ini"
 
-# Without a measurement: every activation at once, scratch of 32-bit sums as large as the largest of them (the reference
-# kernel of TRANSPOSE_CONV), and more than the interpreter allocates on a 32-bit machine for itself and for each operator.
-_SCRATCH_FACTOR = 4
-_INTERPRETER_BYTES = 8_192
-_OPERATOR_BYTES = 1_024
+# Without a measurement: what is needed at once and a half of it for gaps between (the greedy planner leaves less), the
+# largest scratch, and more than the interpreter allocates for itself and for each operator, on a 64-bit machine as well.
+_GAPS = 1.5
+_INTERPRETER_BYTES = 16_384
+_OPERATOR_BYTES = 1_536
 _FILES = ("model.h", "model.cc", "model_weights.h", "model_weights.cc")
 
 
@@ -36,21 +35,24 @@ class TflmModel:
     name: str
     files: dict[str, str]  # path below src/ -> text
     operators_json: str  # text of `OPERATORS_FILE`
+    kernel_library: str  # "cmsis_nn", "esp_nn", or "" for TFLite Micro's reference kernels
     kinds: tuple[str, ...]  # what the resolver has
     arena_bytes: int
     weights_bytes: int  # of the whole file, which lies in flash as it is
+    state_bytes: int
+    macs: int
     input_: TensorSummary
     output_: TensorSummary
     logits: TensorSummary
-    ops: tuple[OperationSummary, ...] = ()  # nothing is known of single operators
-    fullest: tuple[()] = ()
+    ops: tuple[OperationSummary, ...]  # of the file's first subgraph, each of them
+    fullest: tuple[()] = ()  # where what lies in the arena, only the interpreter knows
 
 
 def generous_arena_bytes(outline: Outline) -> int:
     """Return an arena that is large enough for sure; the interpreter then says how much of it is used."""
     operators = len(outline.operators) + len(outline.called)
-    scratch = _SCRATCH_FACTOR * outline.largest_activation_bytes
-    return _aligned(outline.activation_bytes + scratch + _INTERPRETER_BYTES + _OPERATOR_BYTES * operators)
+    needed = int(_GAPS * (outline.live_bytes + outline.sums_bytes)) + outline.state_bytes
+    return _aligned(needed + _INTERPRETER_BYTES + _OPERATOR_BYTES * operators)
 
 
 def tight_arena_bytes(used_bytes: int) -> int:
@@ -58,7 +60,9 @@ def tight_arena_bytes(used_bytes: int) -> int:
     return _aligned(used_bytes) + HEADROOM_BYTES
 
 
-def render_tflm_model(tflite: bytes, *, name: str, kernel_library: str, arena_bytes: int | None = None, watched: bool = False) -> TflmModel:
+def render_tflm_model(
+    tflite: bytes, *, name: str, kernel_library: str, arena_bytes: int | None = None, int8_ends: bool = False, watched: bool = False
+) -> TflmModel:
     """Return the glue for a model.
 
     Parameters
@@ -71,29 +75,32 @@ def render_tflm_model(tflite: bytes, *, name: str, kernel_library: str, arena_by
         "cmsis_nn", "esp_nn", or "" for TFLite Micro's reference kernels.
     arena_bytes
         Size of the arena; None: `generous_arena_bytes`.
+    int8_ends
+        Leave a final conversion from int8 out of the outputs. The interpreter still makes it, for nobody.
     watched
-        Whether the self-test watches the operators.
+        Whether somebody watches the operators: the self-test, or a measurement.
 
     Raises
     ------
     ModelError
-        If the file is malformed, has other ends than one int8 input and one int8 output, or uses an operator that the
-        resolver lacks.
+        If the file is malformed, has other ends than one input and one output of supported types, or uses an operator that
+        the resolver lacks.
     """
-    outline = read_outline(tflite)
+    outline = read_outline(tflite, int8_ends=int8_ends)
     refuse_missing((*outline.operators, *outline.called))
-    has_logits = outline.logits_tensor != outline.output_tensor
-    data = with_output(tflite, outline.logits_tensor) if has_logits else tflite
+    outputs = tuple(dict.fromkeys((outline.output_.index, outline.logits.index)))
+    data = tflite if outputs == (outline.file_output,) else with_outputs(tflite, outputs)
     arena = _aligned(arena_bytes) if arena_bytes is not None else generous_arena_bytes(outline)
     context = {
         "name": plain_text(name),
-        "input": outline.input_,
-        "output": outline.output_,
-        "logits": outline.logits,
+        "input": _end(outline.input_),
+        "output": _end(outline.output_),
+        "logits": _end(outline.logits),
         "arena_bytes": arena,
         "operators": [{"kind": kind, "method": add_method(kind)} for kind in outline.kinds],
         "variables": outline.variables,
-        "logits_output": 1 if has_logits else 0,
+        "states": outline.state_bytes > 0,
+        "logits_output": len(outputs) - 1,
         "watched": watched,
         "data": list(data),
     }
@@ -102,12 +109,35 @@ def render_tflm_model(tflite: bytes, *, name: str, kernel_library: str, arena_by
         name=name,
         files={f"generated/{file}": render_template(f"tflm/{file}.j2", context) for file in _FILES},
         operators_json=json.dumps(operators, indent=2) + "\n",
+        kernel_library=kernel_library,
         kinds=outline.kinds,
         arena_bytes=arena,
         weights_bytes=len(data),
+        state_bytes=outline.state_bytes,
+        macs=sum(use.macs for use in outline.operators),
         input_=outline.input_,
         output_=outline.output_,
         logits=outline.logits,
+        ops=tuple(_summary(use, kernel_library) for use in outline.operators),
+    )
+
+
+def _end(tensor: TensorSummary) -> dict[str, Any]:
+    c_type = "float" if tensor.dtype == "float32" else f"{tensor.dtype}_t"
+    return {"elements": tensor.elements, "shape": tensor.shape, "dtype": tensor.dtype, "c_type": c_type}
+
+
+def _summary(use: OperatorUse, kernel_library: str) -> OperationSummary:
+    return OperationSummary(
+        index=use.index,
+        kind=use.kind,
+        name=use.name,
+        kernel=kernel_library or "reference",
+        input_shape=use.input_shape,
+        output_shape=use.output_shape,
+        macs=use.macs,
+        weights_bytes=use.weights_bytes,
+        scratch_bytes=0,  # which the interpreter does not tell
     )
 
 

@@ -3,8 +3,9 @@
 A kernel is seldom wrong everywhere: it is wrong in the last row, in the last channels of an odd number, or where a value
 saturates. So of many candidate inputs those are taken under which most such places hold values that tell something:
 
-* each channel of each tensor once at its least, once at its greatest value, and once between them;
-* each border row and column (first and last) of each image with values that differ from its neighbour's.
+* each tensor saturated, at -128 and at 127, as far as any candidate drives it there;
+* each channel of each tensor once at its least, once at its greatest value, once between them, and once at -128 and at 127;
+* each channel of each border row and column (first and last) of each image with values that differ from its neighbour's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tinyaudio.learn.oracle.interpreter import Oracle, _graph, oracle_version
 
 #: Default bound of the vectors' size in an image.
 MOST_BYTES = 393_216
-_LEAST, _BETWEEN, _GREATEST = range(3)
+_ENDS = (-128, 127)  # of int8
 
 
 def candidate_inputs(shape: Sequence[int], *, patches: Int8Array | None = None, seed: int = 0) -> tuple[tuple[str, Int8Array], ...]:
@@ -58,7 +59,7 @@ def candidate_inputs(shape: Sequence[int], *, patches: Int8Array | None = None, 
 
 
 def golden_tensors(
-    tflite: bytes, candidates: Sequence[tuple[str, Int8Array]], *, most_vectors: int = 4, most_bytes: int = MOST_BYTES
+    tflite: bytes, candidates: Sequence[tuple[str, Int8Array]], *, most_vectors: int = 8, most_bytes: int = MOST_BYTES
 ) -> GoldenTensors:
     """Return all int8 activations of the model for the candidates that together show most.
 
@@ -69,7 +70,7 @@ def golden_tensors(
     candidates
         (name, int8 [input elements]) to choose from.
     most_vectors
-        How many to take at most.
+        How many to take at most; fewer if no other one shows anything new.
     most_bytes
         Bound of all values together; one vector is always taken.
 
@@ -85,7 +86,7 @@ def golden_tensors(
     runs = [_run(oracle, shapes, values) for _, values in candidates]
     vector_bytes = sum(int(np.prod(shape)) for shape in shapes.values())
     count = max(1, min(most_vectors, len(candidates), most_bytes // max(vector_bytes, 1)))
-    chosen = _choose([_facts(run, shapes) for run in runs], count)
+    chosen = _choose([_facts(run, shapes) for run in runs], _weights(shapes), count)
     values = np.concatenate([np.stack([runs[index][tensor] for index in chosen]) for tensor in shapes], axis=1)
     values.flags.writeable = False
     sizes = np.array([int(np.prod(shape)) for shape in shapes.values()], np.int64)
@@ -96,6 +97,7 @@ def golden_tensors(
         oracle=oracle_version(),
         inputs=tuple(candidates[index][0] for index in chosen),
         tensors=tuple(shapes),
+        shapes=tuple(shapes.values()),
         offsets=offsets,
         values=values,
     )
@@ -123,14 +125,28 @@ def _facts(run: dict[int, Int8Array], shapes: dict[int, tuple[int, ...]]) -> npt
     return np.concatenate([_tensor_facts(run[index].reshape(shape)) for index, shape in shapes.items()])
 
 
+def _weights(shapes: dict[int, tuple[int, ...]]) -> npt.NDArray[np.int64]:
+    """Return how much each fact counts: that a tensor saturates as much as one fact about all of its channels."""
+    weights = []
+    for shape in shapes.values():
+        facts = np.ones(_tensor_facts(np.zeros(shape, np.int8)).size, np.int64)
+        facts[: len(_ENDS)] = shape[-1] if shape else 1
+        weights.append(facts)
+    return np.concatenate(weights)
+
+
 def _tensor_facts(tensor: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return the facts about one tensor: whether it saturates at either end first, then those about its channels."""
     channels = tensor.reshape(-1, tensor.shape[-1] if tensor.ndim else 1)
     least, greatest = int(tensor.min()), int(tensor.max())
-    kinds = np.empty((3, channels.shape[1]), bool)
-    kinds[_LEAST] = (channels == least).any(axis=0)
-    kinds[_GREATEST] = (channels == greatest).any(axis=0)
-    kinds[_BETWEEN] = ((channels > least) & (channels < greatest)).any(axis=0)
-    facts = [kinds.ravel()]
+    saturated = [(channels == end).any(axis=0) for end in _ENDS]
+    facts = [
+        np.array([channel.any() for channel in saturated]),
+        *saturated,
+        (channels == least).any(axis=0),
+        (channels == greatest).any(axis=0),
+        ((channels > least) & (channels < greatest)).any(axis=0),
+    ]
     for axis in range(1, tensor.ndim - 1):
         for border, neighbour in ((0, 1), (-1, -2)):
             lines = tensor.take(border, axis=axis), tensor.take(neighbour if tensor.shape[axis] > 1 else border, axis=axis)
@@ -139,13 +155,15 @@ def _tensor_facts(tensor: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.concatenate(facts)
 
 
-def _choose(facts: Sequence[npt.NDArray[np.bool_]], count: int) -> list[int]:
-    """Return the indices of `count` runs: each time the one that shows most that was not shown yet, the first of equals."""
+def _choose(facts: Sequence[npt.NDArray[np.bool_]], weights: npt.NDArray[np.int64], count: int) -> list[int]:
+    """Return the indices of up to `count` runs: each time the one that shows most that was not shown yet, the first of equals."""
     shown = np.zeros_like(facts[0])
     chosen: list[int] = []
     for _ in range(count):
-        gains = [-1 if index in chosen else int((fact & ~shown).sum()) for index, fact in enumerate(facts)]
+        gains = [-1 if index in chosen else int(weights[fact & ~shown].sum()) for index, fact in enumerate(facts)]
         best = int(np.argmax(gains))
+        if chosen and gains[best] <= 0:
+            break
         chosen.append(best)
         shown |= facts[best]
     return chosen

@@ -23,10 +23,12 @@ void forget_run(ModelApplication& application, ModelPhase phase) {
     application.told = 0;
 }
 
-void refuse(ModelApplication& application, const char* text) {
+void refuse(ModelApplication& application, FaultCode code, const char* text) {
     forget_run(application, ModelPhase::kRefused);
-    tell_fault(application.link, FaultCode::kBadRequest, text);
+    tell_fault(application.link, code, text);
 }
+
+void refuse(ModelApplication& application, const char* text) { refuse(application, FaultCode::kBadRequest, text); }
 
 void open_session(ModelApplication& application, const MessageView& view) {
     wire::HelloRequest request;
@@ -48,10 +50,17 @@ void open_session(ModelApplication& application, const MessageView& view) {
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
-    hello.arena_used_bytes = config.model.arena_bytes;
+    const BareModel& model = config.model;
+    hello.arena_used_bytes = model.arena_used_bytes != nullptr ? model.arena_used_bytes() : model.arena_bytes;
+    if (model.kernels != nullptr) {
+        put_text(model.kernels(), wire::Hello::kMaxModelKernels, hello.model_kernels, &hello.model_kernels_count);
+    }
     hello.capabilities = wire::kCapabilityBareModel | wire::kCapabilityReset;
     wire::link_send_message(application.link, hello);
     tell_notes(application.link);
+    if (application.fault != nullptr) {
+        refuse(application, FaultCode::kSelfCheck, application.fault);
+    }
 }
 
 void take_input(ModelApplication& application, const MessageView& view) {
@@ -75,13 +84,37 @@ uint32_t run_whole(const ModelApplication& application) {
     return ticks_since(start, application.timing_ticks);
 }
 
+// The ticks of the steps under way, where they are told one by one.
+struct Watch {
+    ModelApplication* application;
+    uint32_t start;
+};
+
+void begin_step(void* context, uint32_t) { static_cast<Watch*>(context)->start = port_counter_start(); }
+
+void end_step(void* context, uint32_t step) {
+    const Watch& watch = *static_cast<const Watch*>(context);
+    if (step < watch.application->config->model.steps) {
+        watch.application->buffers.step_ticks[step] = ticks_since(watch.start, watch.application->timing_ticks);
+    }
+}
+
 uint32_t run_steps(ModelApplication& application) {
     const BareModel& model = application.config->model;
+    Watch watch = {&application, 0};
+    const StepObserver observer = {&watch, begin_step, end_step};
+    if (model.run_watched != nullptr) {
+        memset(application.buffers.step_ticks, 0, model.steps * sizeof(uint32_t));
+        model.run_watched(observer);
+    } else {
+        for (uint32_t step = 0; step < model.steps; ++step) {
+            begin_step(&watch, step);
+            model.run_step(step);
+            end_step(&watch, step);
+        }
+    }
     uint32_t sum = 0;
     for (uint32_t step = 0; step < model.steps; ++step) {
-        const uint32_t start = port_counter_start();
-        model.run_step(step);
-        application.buffers.step_ticks[step] = ticks_since(start, application.timing_ticks);
         sum += application.buffers.step_ticks[step];
     }
     return sum;
@@ -105,6 +138,11 @@ void run(ModelApplication& application, const MessageView& view) {
         model.reset();
     }
     result.counter_ticks = is_stepwise ? run_steps(application) : run_whole(application);
+    if (model.fault != nullptr && model.fault() != nullptr) {
+        application.fault = model.fault();
+        refuse(application, FaultCode::kSelfCheck, application.fault);
+        return;
+    }
     forget_run(application, ModelPhase::kOutput);
 }
 
@@ -197,6 +235,7 @@ void model_application_init(ModelApplication& application, const ModelConfig& co
     application.config = &config;
     application.buffers = buffers;
     application.timing_ticks = measure_timing();
+    application.fault = config.model.start != nullptr ? config.model.start() : nullptr;
     forget_run(application, ModelPhase::kIdle);
     if (!wire::link_init(application.link, buffers.link, output)) {
         port_exit(1);  // nobody could be told

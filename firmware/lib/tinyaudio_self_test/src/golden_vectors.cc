@@ -21,10 +21,22 @@ OperatorOutcome compare_with_golden(const GoldenVectors& golden, uint32_t vector
     return outcome;
 }
 
+namespace {
+
+// An output may share memory with an input that it replaces; the inputs are written behind this.
+void spoil(const GoldenOperator& which, const GoldenTensor& tensor, uint32_t vector) {
+    for (uint32_t element = 0; element < tensor.elements; ++element) {
+        which.output_memory[element] = static_cast<int8_t>(~tensor.golden[vector][element]);
+    }
+}
+
+}  // namespace
+
 void run_golden_steps(const GoldenVectors& golden, void (*run_step)(uint32_t step), uint32_t vector, uint32_t first,
                       uint32_t count, const OutcomeSink& sink) {
     for (uint32_t step = first; step < first + count && step < golden.operator_count; ++step) {
         const GoldenOperator& which = golden.operators[step];
+        spoil(which, golden.tensors[which.output], vector);
         for (uint32_t position = 0; position < which.input_count; ++position) {
             const OperatorInput& input = which.inputs[position];
             const GoldenTensor& tensor = golden.tensors[input.tensor];

@@ -13,6 +13,9 @@
 #include "tensorflow/lite/schema/schema_generated.h"
 #pragma GCC diagnostic pop
 #include "tinyaudio/tflm/log.h"
+#ifndef TINYAUDIO_TFLM_VERSION
+#include "generated/tflm_version.h"  // of a project whose build system takes no text with spaces as a definition
+#endif
 
 namespace tinyaudio {
 namespace tflm {
@@ -57,19 +60,30 @@ class Profiler final : public tflite::MicroProfilerInterface {
     uint32_t next_ = 0;
 };
 
-alignas(tflite::MicroInterpreter) uint8_t interpreter_memory[sizeof(tflite::MicroInterpreter)];
+// Its own GetTensor() knows a tensor only where all of them are kept to the end. Kernels ask its context, and so does this.
+class Interpreter final : public tflite::MicroInterpreter {
+ public:
+    using tflite::MicroInterpreter::MicroInterpreter;
+
+    const int8_t* tensor(uint32_t index) const {
+        return context().GetEvalTensor(&context(), static_cast<int>(index))->data.int8;
+    }
+};
+
+alignas(Interpreter) uint8_t interpreter_memory[sizeof(Interpreter)];
 alignas(Profiler) uint8_t profiler_memory[sizeof(Profiler)];
 
 struct State {
-    tflite::MicroInterpreter* interpreter;
+    Interpreter* interpreter;
     Profiler* profiler;  // null: nobody watches
-    int8_t* input;
-    const int8_t* output;
-    const int8_t* logits;
+    void* input;
+    const void* output;
+    const void* logits;
     const char* fault;
 };
 
 State state;
+Model started;
 char fault_text[kFaultBytes];
 
 __attribute__((format(printf, 1, 2))) const char* fail(const char* format, ...) {
@@ -91,11 +105,11 @@ const char* fail_to_allocate(const Model& model) {
 }
 
 // Without resource variables the interpreter makes its own allocator; with them, they need one to come from first.
-tflite::MicroInterpreter* make_interpreter(const Model& model) {
+Interpreter* make_interpreter(const Model& model) {
     const tflite::Model* const file = tflite::GetModel(model.data);
     if (model.variables == 0) {
-        return new (interpreter_memory) tflite::MicroInterpreter(file, *model.operators, model.arena, model.arena_bytes,
-                                                                 nullptr, state.profiler);
+        return new (interpreter_memory)
+            Interpreter(file, *model.operators, model.arena, model.arena_bytes, nullptr, state.profiler);
     }
     tflite::MicroAllocator* const allocator = tflite::MicroAllocator::Create(model.arena, model.arena_bytes);
     if (allocator == nullptr) {
@@ -106,14 +120,14 @@ tflite::MicroInterpreter* make_interpreter(const Model& model) {
     if (variables == nullptr) {
         return nullptr;
     }
-    return new (interpreter_memory)
-        tflite::MicroInterpreter(file, *model.operators, allocator, variables, state.profiler);
+    return new (interpreter_memory) Interpreter(file, *model.operators, allocator, variables, state.profiler);
 }
 
 }  // namespace
 
 const char* start(const Model& model) {
     state = {};
+    started = model;
     log_clear();
     if (reinterpret_cast<uintptr_t>(model.arena) % kArenaAlignmentBytes != 0 ||
         reinterpret_cast<uintptr_t>(model.data) % kArenaAlignmentBytes != 0) {
@@ -122,18 +136,26 @@ const char* start(const Model& model) {
     if (model.is_watched) {
         state.profiler = new (profiler_memory) Profiler();
     }
-    tflite::MicroInterpreter* const interpreter = make_interpreter(model);
+    Interpreter* const interpreter = make_interpreter(model);
     if (interpreter == nullptr || interpreter->AllocateTensors() != kTfLiteOk) {
         return fail_to_allocate(model);
     }
     state.interpreter = interpreter;
-    state.input = interpreter->input(0)->data.int8;
-    state.output = interpreter->output(0)->data.int8;
-    state.logits = interpreter->output(model.logits_output)->data.int8;
+    state.input = interpreter->input(0)->data.data;
+    state.output = interpreter->output(0)->data.data;
+    state.logits = interpreter->output(model.logits_output)->data.data;
     return nullptr;
 }
 
-int8_t* input() {
+void restart(void* kept_input, uint32_t input_bytes) {
+    memcpy(kept_input, state.input, input_bytes);
+    const Model model = started;
+    if (start(model) == nullptr) {
+        memcpy(state.input, kept_input, input_bytes);
+    }
+}
+
+void* input() {
     return state.input;
 }
 
@@ -147,16 +169,16 @@ void invoke() {
     }
 }
 
-const int8_t* output() {
+const void* output() {
     return state.output;
 }
 
-const int8_t* logits() {
+const void* logits() {
     return state.logits;
 }
 
 const int8_t* tensor(uint32_t tensor_index) {
-    return state.interpreter->GetTensor(static_cast<int>(tensor_index))->data.int8;
+    return state.interpreter->tensor(tensor_index);
 }
 
 const char* fault() {

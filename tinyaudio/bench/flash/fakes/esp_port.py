@@ -36,6 +36,8 @@ class FakeEspPort:
         The port goes away when so many bytes are written to flash, once.
     absent_seconds
         For how long; a reset by the watchdog takes it away as long, if `reenumerates`. Infinite: it does not come back.
+    replaced_by
+        The chip that hangs at the port when it comes back; None: the same.
     reenumerates
         Whether a reset of the chip takes the port away, as a USB port that is part of the chip is.
     """
@@ -48,6 +50,7 @@ class FakeEspPort:
         highest_baud_rate: int = 3_000_000,
         vanishes_after_bytes: int | None = None,
         absent_seconds: float = 0.3,
+        replaced_by: EspChip | None = None,
         reenumerates: bool = False,
     ) -> None:
         self.path = path
@@ -57,6 +60,7 @@ class FakeEspPort:
         self._highest_baud_rate = highest_baud_rate
         self._vanishes_after_bytes = vanishes_after_bytes
         self._absent_seconds = absent_seconds
+        self._replaced_by = replaced_by
         self._reenumerates = reenumerates
         self._stop = threading.Event()
         self._ready = threading.Event()
@@ -85,6 +89,7 @@ class FakeEspPort:
             finally:
                 self.path.unlink()
                 os.close(controller)
+            self.chip = self._replaced_by or self.chip
             self._stop.wait(None if self._absent_seconds == float("inf") else self._absent_seconds)
 
     def _converse(self, controller: int) -> None:

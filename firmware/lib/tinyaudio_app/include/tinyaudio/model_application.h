@@ -11,11 +11,18 @@
 
 namespace tinyaudio {
 
-// A compiled model, of tensors of any type: their bytes as they lie in memory.
+// Watches the steps of an inference.
+struct StepObserver {
+    void* context;
+    void (*begin)(void* context, uint32_t step);
+    void (*end)(void* context, uint32_t step);
+};
+
+// A model, of tensors of any type: their bytes as they lie in memory.
 struct BareModel {
     uint8_t* (*input)();             // [input_bytes], to be written before every inference
     void (*invoke)();                // one inference
-    void (*run_step)(uint32_t step);  // one step of it; all of them in order are an inference
+    void (*run_step)(uint32_t step);  // one step of it; all of them in order are an inference. Null: see run_watched
     void (*reset)();                 // forgets all inputs so far
     const uint8_t* (*output)();      // [output_bytes]
     const uint8_t* (*logits)();      // [logits_bytes], the tensor before a final softmax
@@ -24,6 +31,12 @@ struct BareModel {
     uint32_t logits_bytes;
     uint32_t steps;
     uint32_t arena_bytes;
+    // Of a runtime that has to be started, can fail, and runs its steps only together. Null where there is nothing of that.
+    const char* (*start)();                            // to be called once, first; null, or what is wrong
+    const char* (*fault)();                            // null while the model works, or what went wrong
+    void (*run_watched)(const StepObserver& observer);  // an inference whose steps are told
+    uint32_t (*arena_used_bytes)();                    // of arena_bytes; known behind start
+    const char* (*kernels)();                          // whose kernels compute, and which version of them
 };
 
 // What the firmware is. Generated; constant.
@@ -73,6 +86,7 @@ struct ModelApplication {
     uint32_t received_bytes;     // of the next input
     uint32_t told;               // bytes, or steps, of what is being told
     uint32_t timing_ticks;       // cost of measuring: two reads of the counter with nothing between
+    const char* fault;           // why the model cannot run; null if it can
 };
 
 // Sets up a static `application`.

@@ -26,7 +26,7 @@ struct GoldenOperator {
     uint16_t input_count;
     const OperatorInput* inputs;  // runtime `aot` only
     uint16_t output;              // of GoldenVectors.tensors
-    const int8_t* output_memory;  // runtime `aot` only
+    int8_t* output_memory;        // runtime `aot` only
     uint16_t output_tensor;       // position of the output in the .tflite file; runtime `tflm` only
 };
 
@@ -41,7 +41,8 @@ struct GoldenVectors {
 OperatorOutcome compare_with_golden(const GoldenVectors& golden, uint32_t vector, const GoldenOperator& which, const int8_t* actual,
                                     uint32_t counter_ticks);
 
-// Runs operators one by one, each on its golden inputs: a fault in one is not seen in another. `run_step` runs one.
+// Runs operators one by one, each on its golden inputs: a fault in one is not seen in another. `run_step` runs one. What it
+// does not write is wrong as well: before, no element of its output is what it should be.
 void run_golden_steps(const GoldenVectors& golden, void (*run_step)(uint32_t step), uint32_t vector, uint32_t first,
                       uint32_t count, const OutcomeSink& sink);
 

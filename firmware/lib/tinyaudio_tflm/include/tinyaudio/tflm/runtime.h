@@ -37,10 +37,16 @@ extern OperatorObserver observer;
 // that stays valid. To be called once, before the other functions.
 const char* start(const Model& model);
 
-int8_t* input();
+// Forgets all inputs so far but the one that waits for `invoke`: builds the interpreter anew, in the same memory. The
+// interpreter's own Reset() would not run again what a model runs once, the first values of its variables.
+// `kept_input` is as large as the input.
+void restart(void* kept_input, uint32_t input_bytes);
+
+// The tensors at the model's ends, of whatever type the file says; 16-byte aligned.
+void* input();
 void invoke();
-const int8_t* output();
-const int8_t* logits();
+const void* output();
+const void* logits();
 
 // A tensor of the file; valid while nothing else has been computed into its memory.
 const int8_t* tensor(uint32_t tensor_index);

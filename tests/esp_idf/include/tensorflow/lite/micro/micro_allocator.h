@@ -1,0 +1,16 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tflite {
+
+enum class MemoryPlannerType { kLinear, kGreedy };
+
+class MicroAllocator {
+ public:
+    static MicroAllocator* Create(uint8_t* tensor_arena, size_t arena_size,
+                                  MemoryPlannerType memory_planner_type = MemoryPlannerType::kGreedy);
+};
+
+}  // namespace tflite
