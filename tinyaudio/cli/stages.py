@@ -115,14 +115,24 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
         output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, threshold {value.detection_threshold} (int8)")
 
 
-def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+def evaluate(
+    project: ProjectOption = _HERE,
+    tracker: Annotated[str | None, typer.Option("--track", help="Tell a tracker as well: mlflow.")] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
     """Measure the float and the INT8 model on the test split, and write what there is to see into one page.
+
+    --track mlflow logs settings, figures, epochs and files to MLFLOW_TRACKING_URI, or to a database under runs/.
 
     Example: tinyaudio evaluate --project doorbell --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate
+        from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate, require_tracker, track
 
+        if tracker is not None:
+            require_tracker(tracker)
         line = open_line(project, output)
         result = evaluate_stage(line)
         metrics = evaluation_metrics(line)
@@ -137,11 +147,14 @@ def evaluate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Qu
                 _say_decisions(output, rule)
         gate = quantization_gate(line)
         facts = result.describe(**metrics, gate=gate)
-        if result.value.float is None:  # a finished model: the page shows the float model beside the INT8 one
-            output.result(facts)
-        else:
-            page = evaluation_page(line)
-            output.result({**facts, "report": str(page)}, text=f"report: {page}")
+        # Of a finished model there is no page: it shows the float model beside the INT8 one.
+        page = None if result.value.float is None else evaluation_page(line)
+        if page is not None:
+            facts["report"] = str(page)
+        if tracker is not None:
+            facts["tracked"] = track(line, metrics, page=page)
+            output.note(f"tracked: {facts['tracked']['uri']}")
+        output.result(facts, text="" if page is None else f"report: {page}")
         if not gate["ok"]:
             output.warning(f"INT8 loses {gate['loss']:.1%} of {metrics['judged_by']}; quantize.maximum_loss allows {gate['allowed']:.1%}")
             raise typer.Exit(EXIT_CHECK_FAILED)

@@ -28,6 +28,7 @@ from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
+from tinyaudio.pipeline.tracking import require_tracker, track
 from tinyaudio.pipeline.tuning import Tuned, line_with, tune_line, tuned_facts
 
 __all__ = [
@@ -75,12 +76,14 @@ __all__ = [
     "quantization_gate",
     "quantize_stage",
     "render_stage",
+    "require_tracker",
     "run_demo",
     "run_line",
     "sensitivity_facts",
     "self_test_stage",
     "show_frontend",
     "slot_line",
+    "track",
     "train_stage",
     "tune_line",
     "tuned_facts",
