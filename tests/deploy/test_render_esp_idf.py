@@ -17,7 +17,7 @@ from tinyaudio.core.board import Board, load_board, parse_board
 from tinyaudio.core.errors import BoardError, BuildError, ModelError
 from tinyaudio.core.resources import resource_root
 from tinyaudio.deploy.chip_config import port_files
-from tinyaudio.deploy.placement import Demand, Part, arena_is_in_psram, plan_esp_idf, unmeasured_arena_bytes
+from tinyaudio.deploy.placement import Demand, Part, arena_is_in_psram, plan_esp_idf, psram_warnings, unmeasured_arena_bytes
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project
 from tinyaudio.deploy.render.esp_idf import TFLITE_MICRO_VERSIONS, TFLM_VERSION_FILE, esp_idf_files
 from tinyaudio.dsp.frontend import design_frontend
@@ -107,6 +107,7 @@ def test_a_small_arena_lies_in_sram_also_where_there_is_psram() -> None:
     board = load_board("esp32s3_box_3")
     placement = plan_esp_idf(board, demand(60_000))
     assert not arena_is_in_psram(board, placement)
+    assert psram_warnings(board, placement) == []
     files = esp_idf_files(board, ["src/main.cc"], placement, None)
     assert "# CONFIG_SPIRAM is not set" in files["sdkconfig.defaults"]
     assert "TINYAUDIO_ARENA_IN_PSRAM" not in files["src/CMakeLists.txt"]
@@ -118,6 +119,7 @@ def test_a_large_arena_goes_to_psram_and_everything_says_so() -> None:
     assert arena_is_in_psram(board, placement)
     arena = next(item for item in placement.items if item.name == "arena of the model")
     assert re.fullmatch(r"dram lacks \d+ bytes for it; psram is slower, so inference takes longer than in dram", arena.reason)
+    assert psram_warnings(board, placement) == [f"arena of the model, 400,000 bytes, lies in psram: {arena.reason}"]
     files = esp_idf_files(board, ["src/main.cc"], placement, None)
     assert "CONFIG_SPIRAM_MODE_OCT=y" in files["sdkconfig.defaults"]
     assert "CONFIG_SPIRAM_ALLOW_BSS_SEG_EXTERNAL_MEMORY=y" in files["sdkconfig.defaults"]
@@ -136,28 +138,33 @@ def test_an_arena_that_fits_nowhere_says_by_how_much_and_why() -> None:
         plan_esp_idf(load_board("esp32s3_box_3"), demand(20_000_000))
 
 
+FREE_BYTES = 101_536  # 341,760 but for ESP-IDF, stack, port, and what `demand` has besides its arena
+
+
 @pytest.mark.parametrize(
-    ("board_id", "least_bytes", "generous_bytes", "place"),
+    ("board_id", "least_bytes", "likely_bytes", "generous_bytes", "arena_bytes", "place"),
     [
-        ("esp32s3", 20_000, 60_000, "all that is generous"),
-        ("esp32s3", 20_000, 900_000, "all that is free"),
-        ("esp32s3_box_3", 20_000, 900_000, "all that is free"),
-        ("esp32s3_box_3", 300_000, 900_000, "PSRAM"),
-        ("esp32s3", 300_000, 900_000, "nowhere"),
+        ("esp32s3", 20_000, 40_000, 60_000, 60_000, "dram"),
+        ("esp32s3", 20_000, 80_000, 900_000, FREE_BYTES, "dram"),
+        ("esp32s3", 20_000, 300_000, 900_000, FREE_BYTES, "dram"),
+        ("esp32s3", 300_000, 400_000, 900_000, 300_000, ""),
+        ("esp32s3_box_3", 20_000, 80_000, 900_000, FREE_BYTES, "dram"),
+        ("esp32s3_box_3", 20_000, 300_000, 900_000, 900_000, "psram"),
+        ("esp32s3_box_3", 300_000, 400_000, 900_000, 900_000, "psram"),
     ],
 )
-def test_an_arena_that_no_target_has_measured_is_as_large_as_it_may_be(board_id: str, least_bytes: int, generous_bytes: int, place: str) -> None:
-    board, free_bytes = load_board(board_id), 101_536  # 341,760 but for ESP-IDF, stack, port, and `demand`
-    arena_bytes = unmeasured_arena_bytes(board, demand(0), least_bytes=least_bytes, generous_bytes=generous_bytes)
-    assert (
-        arena_bytes
-        == {"all that is generous": generous_bytes, "all that is free": free_bytes, "PSRAM": generous_bytes, "nowhere": least_bytes}[place]
-    )
-    if place == "nowhere":
+def test_an_arena_that_no_target_has_measured_is_as_large_as_it_may_be(
+    board_id: str, least_bytes: int, likely_bytes: int, generous_bytes: int, arena_bytes: int, place: str
+) -> None:
+    board = load_board(board_id)
+    sizes = {"least_bytes": least_bytes, "likely_bytes": likely_bytes, "generous_bytes": generous_bytes}
+    assert unmeasured_arena_bytes(board, demand(0), **sizes) == arena_bytes
+    if place:
+        placed = {item.name: item.region for item in plan_esp_idf(board, demand(arena_bytes)).items}
+        assert placed["arena of the model"] == place
+    else:
         with pytest.raises(ModelError, match="dram lacks 198464 bytes for it, and there is no PSRAM"):
             plan_esp_idf(board, demand(arena_bytes))
-    else:
-        assert arena_is_in_psram(board, plan_esp_idf(board, demand(arena_bytes))) == (place == "PSRAM")
 
 
 def test_weights_and_buffers_that_do_not_fit_are_told() -> None:

@@ -40,21 +40,24 @@ def compile_host(
     return output
 
 
-def sanitized_program(project: FirmwareProject, folder: Path) -> Path:
-    """Compile the very files of a rendered project for the host, with the sanitizers."""
+def sanitized_program(
+    project: FirmwareProject, folder: Path, *, more_sources: Sequence[Path] = (), include_dirs: Sequence[Path] = (), flags: Sequence[str] = ()
+) -> Path:
+    """Compile the very files of a rendered project, and what they need beside them, for the host, with the sanitizers."""
     root = folder / "project"
     write_project(project, root)
     cmsis = ensure_cmsis_dsp()
     return compile_host(
         folder / "firmware",
-        sorted(path for place in ("src", "lib") for path in (root / place).rglob("*.cc")),
+        [*sorted(path for place in ("src", "lib") for path in (root / place).rglob("*.cc")), *more_sources],
         c_sources=sorted((root / "lib").rglob("*.c")),
         include_dirs=[
             root / "src",
             *sorted(path for library in (root / "lib").iterdir() for path in (library / "include", library / "src") if path.is_dir()),
             *(cmsis / name for name in ("Include", "PrivateInclude", "")),
+            *include_dirs,
         ],
-        flags=("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"),
+        flags=("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", *flags),
     )
 
 

@@ -225,6 +225,15 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredArena:
+    """How much memory a model needs on TFLite Micro, as a target has told."""
+
+    used_bytes: int  # as the interpreter says
+    arena_bytes: int  # what it is given
+    measured_on: str  # "mps2_an500, virtual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareProject:
     """A rendered PlatformIO project: text only, the same bytes for the same inputs."""
 
@@ -236,6 +245,7 @@ class FirmwareProject:
     model_sha256: str
     placement: Placement | None = None  # None: the host's linker places everything
     arena_bytes: int = 0  # of the model
+    arena_used_bytes: int | None = None  # of it; None: `arena_bytes` is an estimate that no target has measured yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +311,12 @@ class BuildArtifact:
     flags: tuple[str, ...] = ()  # of the C++ compiler
     model_kernels: str = ""  # whose kernels compute the model, and which version; "": those of tinyaudio
     arena_bytes: int = 0  # of the model
+    arena_used_bytes: int | None = None  # of it, as planned by the compiler or measured on a target; None: not measured yet
+
+    @property
+    def arena_measured(self) -> bool:
+        """Whether the arena has the size that the model needs; otherwise it is an estimate."""
+        return self.arena_used_bytes is not None
 
     @property
     def budget_ok(self) -> bool:

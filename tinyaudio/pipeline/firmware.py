@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject, GoldenTensors, KernelChoice, Runtime
+from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProject, GoldenTensors, KernelChoice, Runtime
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.errors import InputError
 from tinyaudio.deploy.build import build_project
+from tinyaudio.deploy.placement import psram_warnings
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
+from tinyaudio.pipeline.arena import keep_measured_arena, kept_arena, search_arena
 from tinyaudio.pipeline.learning import calibrate_stage, project_board, project_frontend, quantize_stage
 from tinyaudio.pipeline.line import Line
 
@@ -80,11 +82,18 @@ def golden_vectors(line: Line, board: Board) -> GoldenTensors:
 
 
 def render_stage(
-    line: Line, board_id: str, *, out: Path | None = None, request: FirmwareRequest = USUAL_FIRMWARE, arena_bytes: int | None = None
+    line: Line,
+    board_id: str,
+    *,
+    out: Path | None = None,
+    request: FirmwareRequest = USUAL_FIRMWARE,
+    arena_bytes: int | None = None,
+    arena_used_bytes: int | None = None,
 ) -> tuple[FirmwareProject, Path]:
     """Render the firmware project for `board_id` and write it; return it and its folder.
 
-    Only files whose text changed are touched, so that the next build is warm.
+    Only files whose text changed are touched, so that the next build is warm. On TFLite Micro the model gets an
+    arena of `arena_bytes`, else what was measured for it before, else an estimate.
 
     Raises
     ------
@@ -104,19 +113,54 @@ def render_stage(
         runtime=request.runtime or board.default_runtime,
         kernels=request.kernels,
         arena_bytes=arena_bytes,
+        arena_used_bytes=arena_used_bytes,
         golden=golden_vectors(line, board) if request.self_test else None,
     )
-    rendered = render_project(RenderInputs(board=board, tables=tables, quantized=quantized, calibration=calibration, choice=choice))
+    inputs = RenderInputs(board=board, tables=tables, quantized=quantized, calibration=calibration, choice=choice)
+    rendered = render_project(inputs)
+    kept = kept_arena(line.store, board, rendered, kernels=request.kernels) if rendered.runtime == "tflm" and arena_bytes is None else None
+    if kept is not None:
+        choice = replace(choice, arena_bytes=kept.arena_bytes, arena_used_bytes=kept.used_bytes)
+        rendered = render_project(replace(inputs, choice=choice))
     directory = out if out is not None else board_directory(line, board_id) / request.folder
     write_project(rendered, directory)
     return rendered, directory
 
 
 def build_stage(line: Line, board_id: str, *, offline: bool = False, request: FirmwareRequest = USUAL_FIRMWARE) -> BuildArtifact:
-    """Render and build; PlatformIO itself rebuilds only what changed."""
-    rendered, directory = render_stage(line, board_id, request=request)
-    with line.progress.task(f"building for {board_id} with PlatformIO"):
-        return build_project(directory, project_board(line.project, board_id), project=rendered, offline=offline, on_line=line.progress.detail)
+    """Render and build; PlatformIO itself rebuilds only what changed.
+
+    Where the arena of a model on TFLite Micro is not known yet and the board is emulated, it is measured, and the image is built
+    once more with it.
+    """
+    board = project_board(line.project, board_id)
+
+    def build(arena_bytes: int | None, used_bytes: int | None) -> tuple[FirmwareProject, BuildArtifact]:
+        rendered, directory = render_stage(line, board_id, request=request, arena_bytes=arena_bytes, arena_used_bytes=used_bytes)
+        for sentence in psram_warnings(board, rendered.placement):
+            line.progress.warning(sentence)
+        with line.progress.task(f"building for {board_id} with PlatformIO"):
+            return rendered, build_project(directory, board, project=rendered, offline=offline, on_line=line.progress.detail)
+
+    project, artifact = build(None, None)
+    if artifact.arena_measured:
+        return artifact
+    if board.emulator is None:
+        line.progress.note(f"the arena of {artifact.arena_bytes:,} bytes is an estimate; the first {board_id} that answers tells how much it needs")
+        return artifact
+    return search_arena(line, board, (project, artifact), kernels=request.kernels, build=build)
+
+
+def keep_arena(line: Line, build: BuildArtifact, identity: DeviceIdentity, *, request: FirmwareRequest) -> bool:
+    """Keep what a device says of an arena that was an estimate when `build` was made, for the next build; return whether it did."""
+    if build.runtime != "tflm" or build.arena_measured:
+        return False
+    project, _ = render_stage(line, build.board, request=request)
+    measured = keep_measured_arena(line.store, project_board(line.project, build.board), project, identity, kernels=request.kernels)
+    if measured is None:
+        return False
+    line.progress.note(f"the model uses {measured.used_bytes:,} bytes of its arena; from the next build on it gets {measured.arena_bytes:,}")
+    return True
 
 
 def build_facts(artifact: BuildArtifact) -> dict[str, Any]:
@@ -126,6 +170,8 @@ def build_facts(artifact: BuildArtifact) -> dict[str, Any]:
         "runtime": artifact.runtime,
         "model_kernels": artifact.model_kernels,
         "arena_bytes": artifact.arena_bytes,
+        "arena_used_bytes": artifact.arena_used_bytes,
+        "arena_measured": artifact.arena_measured,
         "elf": artifact.elf,
         "elf_sha256": artifact.elf_sha256,
         "firmware_fingerprint": artifact.firmware_fingerprint,

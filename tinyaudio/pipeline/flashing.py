@@ -29,7 +29,7 @@ from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity
 from tinyaudio.core.bench_file import Bench, Slot, load_bench
 from tinyaudio.core.board import PROJECT_BOARDS, Board, EsptoolProbe, board_ids
 from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError, ProbeError
-from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, build_stage
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, build_stage, keep_arena
 from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
 
@@ -107,6 +107,7 @@ def flash_stage(
 ) -> Flashed:
     """Build for the board, write the image to the one chip that was meant, and have the device say that it runs it.
 
+    Where the arena of a model on TFLite Micro was an estimate, the device has then told how much it needs: all is done once more.
     What cannot end well is refused before the build: no probe, no port, a slot of another board.
 
     Parameters
@@ -129,11 +130,21 @@ def flash_stage(
     IdentityError
         If what answers at the port is not what was written, or not the chip it was written to.
     """
+    flashed = _flash_once(line, request, choose_from, open_port or _open_serial)
+    if keep_arena(line, flashed.build, flashed.identity, request=request.firmware):
+        line.progress.note("building and flashing once more, so that what runs is what the next build makes")
+        flashed = _flash_once(line, request, choose_from, open_port or _open_serial)
+    return flashed
+
+
+def _flash_once(
+    line: Line, request: FlashRequest, choose_from: dict[str, Programmer] | None, open_port: Callable[[str, Board], Transport]
+) -> Flashed:
     bench = _load_bench(line)
     slot = _chosen_slot(bench, request)
     board = project_board(line.project, request.board_id or (slot.board if slot else line.project.board))
     if isinstance(board.probe, EsptoolProbe):
-        return _flash_through_loader(line, request, board, bench, slot, open_port or _open_serial)
+        return _flash_through_loader(line, request, board, bench, slot, open_port)
     require_probe_table(board)
     programmer = choose_programmer(choose_from or programmers(on_detail=line.progress.detail), request.programmer, on_note=line.progress.note)
     probe = choose_probe(programmer, slot.serial_number if slot else request.serial_number, name_slots=bench.slots_of)
@@ -154,14 +165,13 @@ def flash_stage(
         probe_is_bound=slot is not None,
     )
     line.progress.note(f"asking the device at {port} who it is")
-    transport = (open_port or _open_serial)(port, board)
-    return Flashed(result=result, build=build, identity=_who_answers(transport, port, board, build, result), port=port)
+    return Flashed(result=result, build=build, identity=_who_answers(open_port(port, board), port, board, build, result), port=port)
 
 
 def _flash_through_loader(
     line: Line, request: FlashRequest, board: Board, bench: Bench, slot: Slot | None, open_port: Callable[[str, Board], Transport]
 ) -> Flashed:
-    """As `flash_stage`, for a chip that is flashed through the very port that its firmware answers at."""
+    """As `_flash_once`, for a chip that is flashed through the very port that its firmware answers at."""
     if request.programmer not in (None, "esptool"):
         raise InputError(f"{board.id} is not flashed with {request.programmer}", hint="programmers: esptool", where="--programmer")
     if slot is not None:

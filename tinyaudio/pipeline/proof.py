@@ -19,7 +19,7 @@ from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
-from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, render_stage
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, keep_arena, render_stage
 from tinyaudio.pipeline.foreign import parameters_of
 from tinyaudio.pipeline.learning import (
     calibrate_stage,
@@ -110,6 +110,8 @@ def stream_clips(line: Line, board: Board, *, depth: Depth, port: str | None, re
             link=device_line.description,
             on_clip=take,
         )
+    if build is not None:
+        keep_arena(line, build, report.identity, request=request)
     return Streamed(board=board, request=request, build=build, expected=expected, clips=clips, report=report, runs=tuple(runs))
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 KERNELS = "tensorflow/lite/micro/kernels"
 RESOLVER = "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 _ENTRY = "tensorflow/lite/micro/micro_interpreter.h"
+_OURS = "tensorflow/lite/micro/debug_log.cc"  # the glue says where the log goes
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _ADD = re.compile(r"TfLiteStatus Add\w+\((.*?)\n  \}", re.DOTALL)
@@ -112,7 +113,7 @@ def _closure(root: Path, kernel_library: str, start: list[str]) -> tuple[str, ..
     left = list(start)
     while left:
         name = left.pop()
-        if name in seen or name == RESOLVER or name.startswith("signal/") or not (root / name).is_file():
+        if name in seen or name in (RESOLVER, _OURS) or name.startswith("signal/") or not (root / name).is_file():
             continue
         seen.add(name)
         left += _INCLUDE.findall((root / name).read_text(encoding="utf-8"))

@@ -23,6 +23,7 @@ from tinyaudio.wire.link import LinkStatistics
 from tinyaudio.wire.messages import (
     ClipBegin,
     DeviceFault,
+    FaultCode,
     Hello,
     LiveBegin,
     LiveEnd,
@@ -474,7 +475,7 @@ class Device:
                 if self._on_log is not None:
                     self._on_log(message)
             elif isinstance(message, DeviceFault):
-                raise DeviceError(f"{message.code.name.lower()}: {message.text}", hint="see the device's log", where=self._name)
+                raise DeviceError(f"{message.code.name.lower()}: {message.text}", hint=_fault_hint(message), where=self._name)
             elif collector is None:
                 raise ProtocolError(f"{type(message).__name__} came unasked for", hint="run `tinyaudio build` and flash again", where=self._name)
             else:
@@ -483,7 +484,14 @@ class Device:
                     on_message(message)
 
 
+_ARENA_HINT = "the model needs more memory than its image has for it: a smaller model, or a board with more memory; tinyaudio boards list"
 _SILENCE_HINT = "is the right firmware on it, and is this its port? run `tinyaudio build` and flash again"
+
+
+def _fault_hint(fault: DeviceFault) -> str:
+    if fault.code is not FaultCode.SELF_CHECK:
+        return "see the device's log"
+    return _ARENA_HINT if "arena" in fault.text else "the firmware cannot work as it was built; run `tinyaudio build` and flash again"
 
 
 def _lasting(hello: Hello) -> Hello:

@@ -5,7 +5,8 @@ How large it is, what lies where, how deep the stack gets, whose software is lin
 
 Public face
 -----------
-`build_project`, and what it prepares on its way: `prepare_platformio`, `ensure_cmsis_dsp`; `model_code_bytes` of what it built.
+`build_project`, and what it prepares on its way: `prepare_platformio`, `ensure_cmsis_dsp`; `model_code_bytes` of what it built;
+`tflite_micro_version` that a build would take.
 """
 
 from __future__ import annotations
@@ -14,5 +15,6 @@ from tinyaudio.deploy.build.cmsis_dsp import ensure_cmsis_dsp
 from tinyaudio.deploy.build.model_code import model_code_bytes
 from tinyaudio.deploy.build.platformio import prepare_platformio
 from tinyaudio.deploy.build.project import build_project
+from tinyaudio.deploy.build.tflite_micro import tflite_micro_version
 
-__all__ = ["build_project", "ensure_cmsis_dsp", "model_code_bytes", "prepare_platformio"]
+__all__ = ["build_project", "ensure_cmsis_dsp", "model_code_bytes", "prepare_platformio", "tflite_micro_version"]

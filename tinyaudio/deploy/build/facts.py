@@ -58,6 +58,7 @@ def describe_image(output: Path, board: Board, *, project: FirmwareProject, tool
         flags=_flags(output / _FLAGS_FILE),
         model_kernels=model_kernels,
         arena_bytes=project.arena_bytes,
+        arena_used_bytes=project.arena_used_bytes,
     )
 
 
@@ -68,7 +69,7 @@ def build_json(artifact: BuildArtifact) -> str:
     facts["elf"] = Path(artifact.elf).name
     for file in facts["files"].values():
         file["path"] = Path(file["path"]).name
-    return json.dumps({**facts, "budget_ok": artifact.budget_ok}, indent=2, sort_keys=True) + "\n"
+    return json.dumps({**facts, "arena_measured": artifact.arena_measured, "budget_ok": artifact.budget_ok}, indent=2, sort_keys=True) + "\n"
 
 
 def _output_file(path: Path) -> OutputFile:

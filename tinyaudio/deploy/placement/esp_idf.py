@@ -45,18 +45,31 @@ def plan_esp_idf(board: Board, demand: Demand) -> Placement:
     return Placement(items=(*fixed, _arena(board, demand, free_bytes), _weights(board, demand), _code(board.memory.code)))
 
 
-def unmeasured_arena_bytes(board: Board, demand: Demand, *, least_bytes: int, generous_bytes: int) -> int:
-    """Return how large the arena of a model is made that no target has measured yet; its ``arena_bytes`` in `demand` is of no interest.
+def unmeasured_arena_bytes(board: Board, demand: Demand, *, least_bytes: int, likely_bytes: int, generous_bytes: int) -> int:
+    """Return how large the arena of a model is made that no target has measured yet.
 
-    Generous where there is room for that, else all of SRAM that is free: the interpreter says at its start whether it is
-    enough. What cannot fit there gets a generous arena in PSRAM. Where there is none either it gets the least one, which
-    `plan_esp_idf` refuses with the bytes that are missing for sure.
+    Where the model probably fits SRAM: generous, at most all that is free there. Otherwise a generous one goes to PSRAM;
+    once a device has told what it needs, the next build may find room in SRAM. Without PSRAM it gets all that is free of
+    SRAM, and the interpreter says at its start what is missing.
+
+    Parameters
+    ----------
+    board
+        Of family esp32s3.
+    demand
+        Its arena is of no interest.
+    least_bytes
+        What the model needs for sure. Where not even that is free, the result is that, which `plan_esp_idf` refuses.
+    likely_bytes
+        What it probably needs.
+    generous_bytes
+        What is enough for sure.
     """
     free_bytes = _free_bytes(board, _fixed(board, demand)) // _ARENA_ALIGNMENT_BYTES * _ARENA_ALIGNMENT_BYTES
-    if least_bytes <= free_bytes:
-        return min(generous_bytes, free_bytes)
     has_psram = any(region.kind == "psram" for region in board.memory.regions.values())
-    return generous_bytes if has_psram else least_bytes
+    if has_psram and likely_bytes > free_bytes:
+        return generous_bytes
+    return min(generous_bytes, max(least_bytes, free_bytes))
 
 
 def _fixed(board: Board, demand: Demand) -> tuple[PlacedItem, ...]:
@@ -85,6 +98,13 @@ def arena_is_in_psram(board: Board, placement: Placement) -> bool:
     """Return whether the plan puts the arena into PSRAM."""
     arena = next((item for item in placement.items if item.name == ARENA), None)
     return arena is not None and board.memory.regions[arena.region].kind == "psram"
+
+
+def psram_warnings(board: Board, placement: Placement | None) -> list[str]:
+    """Return what the user must not overlook: a sentence for everything that lies in PSRAM."""
+    items = placement.items if placement is not None else ()
+    in_psram = [item for item in items if board.memory.regions[item.region].kind == "psram"]
+    return [f"{item.name}, {item.bytes:,} bytes, lies in {item.region}: {item.reason}" for item in in_psram]
 
 
 def _arena(board: Board, demand: Demand, free_bytes: int) -> PlacedItem:

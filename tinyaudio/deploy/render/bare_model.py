@@ -80,6 +80,7 @@ def render_model_project(inputs: ModelRenderInputs) -> FirmwareProject:
             model_sha256=inputs.model_sha256,
             placement=placement,
             arena_bytes=inputs.compiled.arena_bytes,
+            arena_used_bytes=model.arena_used_bytes,
         )
     )
 
@@ -95,7 +96,9 @@ def _parts(compiled: CompiledModel | TflmModel) -> ModelParts:
     if isinstance(compiled, TflmModel):
         return tflm_parts(compiled)
     files = {f"src/{path}": text for path, text in compiled.files.items()}
-    return ModelParts(runtime="aot", summary=compiled, files=files, kernels="", libraries=frozenset({"tinyaudio_nn"}))
+    return ModelParts(
+        runtime="aot", summary=compiled, files=files, kernels="", arena_used_bytes=compiled.arena_bytes, libraries=frozenset({"tinyaudio_nn"})
+    )
 
 
 def _main_context(inputs: ModelRenderInputs, runtime: Runtime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tinyaudio.core.resources import resource_root
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.render.model import ModelParts
 from tinyaudio.deploy.render.sources import files_below
-from tinyaudio.deploy.tflm import LOCAL_CONFIGURATION, Package, packages
+from tinyaudio.deploy.tflm import packages
 
 #: Core -> what the compiler is told of the machine.
 _MACHINE_FLAGS: dict[str, tuple[str, ...]] = {
@@ -49,29 +49,16 @@ def platform_files(board: Board, placement: Placement | None = None) -> dict[str
     }
 
 
-def project_configurations(board: Board, model: ModelParts | None) -> dict[str, str]:
-    """Return PlatformIO's configurations, by path in the project.
-
-    platformio.ini is the one that PlatformIO takes by itself. Where it names packages to fetch, `LOCAL_CONFIGURATION` is the
-    same without them, for a build from a local tree.
-    """
-    fetched = packages(model.kernel_library) if model is not None and model.runtime == "tflm" else ()
-    flags = model.build_flags if model is not None else ()
-    files = {"platformio.ini": _configuration(board, flags, fetched)}
-    if fetched:
-        files[LOCAL_CONFIGURATION] = _configuration(board, flags, ())
-    return files
-
-
-def _configuration(board: Board, flags: tuple[str, ...], fetched: tuple[Package, ...]) -> str:
+def project_configuration(board: Board, model: ModelParts | None) -> dict[str, str]:
+    """Return PlatformIO's configuration, by path in the project; it names the packages that lib/tinyaudio_tflm fetches."""
     context = {
-        "packages": fetched,
+        "packages": packages(model.kernel_library) if model is not None and model.runtime == "tflm" else (),
         "board_id": board.id,
         "platform": board.platformio.platform,
         "platformio_board": board.platformio.board,
-        "build_flags": [*board.platformio.build_flags, *flags],
+        "build_flags": [*board.platformio.build_flags, *(model.build_flags if model is not None else ())],
     }
-    return render_template("platformio.ini.j2", context)
+    return {"platformio.ini": render_template("platformio.ini.j2", context)}
 
 
 def _spills(board: Board, placement: Placement) -> bool:

@@ -16,9 +16,9 @@ from tinyaudio.deploy.render.esp_idf import esp_idf_files
 from tinyaudio.deploy.render.generated import Parts, generated_files
 from tinyaudio.deploy.render.linker import linker_script, memory_demand
 from tinyaudio.deploy.render.model import RuntimeChoice, model_parts
-from tinyaudio.deploy.render.platform import platform_files, project_configurations
+from tinyaudio.deploy.render.platform import platform_files, project_configuration
 from tinyaudio.deploy.render.sources import library_files, port_sources
-from tinyaudio.deploy.tflm import TflmModel, esp_nn_scratch_bytes, generous_arena_bytes, read_outline
+from tinyaudio.deploy.tflm import TflmModel, esp_nn_scratch_bytes, generous_arena_bytes, likely_arena_bytes, read_outline
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization
 
 FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
@@ -129,6 +129,7 @@ def _choice(inputs: RenderInputs) -> RuntimeChoice:
         inputs.board,
         memory_demand(inputs.tables, None, dma_bytes=0),
         least_bytes=outline.live_bytes + outline.sums_bytes + outline.state_bytes,
+        likely_bytes=likely_arena_bytes(outline),
         generous_bytes=generous_arena_bytes(outline) + esp_nn_scratch_bytes(outline),
     )
     return replace(choice, arena_bytes=arena_bytes)
@@ -149,7 +150,7 @@ def _render(parts: Parts) -> FirmwareProject:
         if board.core != "host":
             placement = plan_placement(board, memory_demand(parts.tables, summary, dma_bytes=PORT_DMA_BYTES))
             files["linker.ld"] = linker_script(board, placement, parts.tables, kernel_library=kernel_library)
-        files |= {**platform_files(board, placement), **project_configurations(board, model)}
+        files |= {**platform_files(board, placement), **project_configuration(board, model)}
     return finish_project(
         FirmwareProject(
             board=board.id,

@@ -7,10 +7,9 @@ firmware/lib/tinyaudio_tflm is what is hand-written; TFLite Micro itself is neve
 from __future__ import annotations
 
 from tinyaudio.deploy.tflm.defects import DEFECTS, Defect, known_defects, refuse_known_defects
-from tinyaudio.deploy.tflm.esp_nn import esp_nn_scratch_bytes
+from tinyaudio.deploy.tflm.esp_nn import esp_nn_scratch_bytes, likely_arena_bytes
 from tinyaudio.deploy.tflm.model import (
     HEADROOM_BYTES,
-    LOCAL_CONFIGURATION,
     OPERATORS_FILE,
     TflmModel,
     generous_arena_bytes,
@@ -25,9 +24,9 @@ __all__ = [
     "DEFECTS",
     "Defect",
     "known_defects",
+    "likely_arena_bytes",
     "refuse_known_defects",
     "HEADROOM_BYTES",
-    "LOCAL_CONFIGURATION",
     "OPERATORS_FILE",
     "ROOT_VARIABLE",
     "OperatorUse",

@@ -7,7 +7,7 @@
 namespace tinyaudio_generated {
 
 constexpr tinyaudio::esp32s3::ArenaSettings kArena = {
-    111568,  // bytes
+    67584,  // bytes
     false,  // is_in_psram
 };
 
