@@ -90,7 +90,7 @@ def test_labels_and_teacher_share_the_targets(teaching: SoftTargets) -> None:
 
 
 def test_a_student_learns_from_it(small_project: Project, teaching: SoftTargets) -> None:
-    table = small_project.train.model_copy(update={"epochs": 2, "distillation": TABLE})
+    table = small_project.train.model_copy(update={"epochs": 2, "batch_size": 64, "distillation": TABLE})
     student = train(teaching.features, small_project.model, table, teaching=teaching)
     assert student.labels == teaching.features.dataset.labels
     assert student.train_loss[1] < student.train_loss[0]

@@ -93,6 +93,22 @@ def test_values_of_the_split_column_are_folds(project: Path, trainings: list[Lin
         assert not {clip.group for clip in dataset.of_split("validation")} & set(item.groups)
 
 
+def test_each_fold_may_be_prepared_by_its_own_training_clips(project: Path, trainings: list[Line]) -> None:
+    prepared: list[Line] = []
+
+    def prepare(line: Line) -> Line:
+        prepared.append(line)
+        changed = dataclasses.replace(line.project, model=line.project.model.model_copy(update={"blocks": len(prepared)}))
+        return Line(project=changed, store=line.store, progress=line.progress)
+
+    outcome = cross_validate(open_line(project, Silent()), seeds=(1,), prepare=prepare)
+    assert [line.project.model.blocks for line in trainings] == [1, 2, 3, 4]
+    for line, item in zip(prepared, outcome.results, strict=True):
+        dataset = load_dataset(line.project)
+        assert {clip.group for clip in dataset.of_split("test")} == set(item.groups)
+        assert not {clip.group for clip in dataset.clips if clip.split != "test"} & set(item.groups)
+
+
 def test_what_cannot_be_folded_is_said(project: Path) -> None:
     toml = project / "tinyaudio.toml"
     with pytest.raises(InputError, match="name each seed once"):

@@ -30,7 +30,7 @@ head = "sigmoid"
 width_multiplier = 0.1
 blocks = 3
 [train]
-epochs = 4
+epochs = 2
 learning_rate = 0.01
 label_smoothing = 0.0
 [background]

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -168,8 +167,3 @@ def _quality(line: Line, settings: TrialSettings, features: FeatureSet, teaching
     plain = features_stage(line).value
     quantized = quantize(trained, plain, line.project.quantize)
     return headline_value(evaluate(QuickPredictor(quantized), "int8", plain, split="validation"))
-
-
-def study_path(line: Line) -> Path:
-    """Return the file that holds the search."""
-    return line.store.directory / STUDY_FILE
