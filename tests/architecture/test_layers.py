@@ -45,6 +45,9 @@ OWNERS = {
     "soundfile": ("dsp.audio",),
     "soxr": ("dsp.audio",),
     "audiomentations": ("dsp.audio",),
+    "mlflow": ("pipeline.tracking",),
+    "optuna": ("learn.tuning",),
+    "sqlalchemy": ("learn.tuning",),
     "cobs": ("wire",),
 }
 

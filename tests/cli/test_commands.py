@@ -23,6 +23,8 @@ COMMANDS = (
     ("quantize",),
     ("calibrate",),
     ("evaluate",),
+    ("cross-validate",),
+    ("tune",),
     ("render",),
     ("build",),
     ("flash",),

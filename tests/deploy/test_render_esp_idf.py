@@ -17,7 +17,7 @@ from tinyaudio.core.board import Board, load_board, parse_board
 from tinyaudio.core.errors import BoardError, BuildError, ModelError
 from tinyaudio.core.resources import resource_root
 from tinyaudio.deploy.chip_config import port_files
-from tinyaudio.deploy.placement import Demand, Part, arena_is_in_psram, plan_esp_idf, unmeasured_arena_bytes
+from tinyaudio.deploy.placement import Demand, Part, arena_is_in_psram, plan_esp_idf, psram_warnings, unmeasured_arena_bytes
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project
 from tinyaudio.deploy.render.esp_idf import TFLITE_MICRO_VERSIONS, TFLM_VERSION_FILE, esp_idf_files
 from tinyaudio.dsp.frontend import design_frontend
@@ -107,6 +107,7 @@ def test_a_small_arena_lies_in_sram_also_where_there_is_psram() -> None:
     board = load_board("esp32s3_box_3")
     placement = plan_esp_idf(board, demand(60_000))
     assert not arena_is_in_psram(board, placement)
+    assert psram_warnings(board, placement) == []
     files = esp_idf_files(board, ["src/main.cc"], placement, None)
     assert "# CONFIG_SPIRAM is not set" in files["sdkconfig.defaults"]
     assert "TINYAUDIO_ARENA_IN_PSRAM" not in files["src/CMakeLists.txt"]
@@ -118,6 +119,7 @@ def test_a_large_arena_goes_to_psram_and_everything_says_so() -> None:
     assert arena_is_in_psram(board, placement)
     arena = next(item for item in placement.items if item.name == "arena of the model")
     assert re.fullmatch(r"dram lacks \d+ bytes for it; psram is slower, so inference takes longer than in dram", arena.reason)
+    assert psram_warnings(board, placement) == [f"arena of the model, 400,000 bytes, lies in psram: {arena.reason}"]
     files = esp_idf_files(board, ["src/main.cc"], placement, None)
     assert "CONFIG_SPIRAM_MODE_OCT=y" in files["sdkconfig.defaults"]
     assert "CONFIG_SPIRAM_ALLOW_BSS_SEG_EXTERNAL_MEMORY=y" in files["sdkconfig.defaults"]

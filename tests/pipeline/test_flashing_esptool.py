@@ -18,10 +18,10 @@ from tinyaudio.bench.flash.fakes.esp_port import FakeEspPort
 from tinyaudio.bench.flash.fakes.esp_rom import ERASED, EspChip
 from tinyaudio.bench.transport import LoopbackTransport, Transport
 from tinyaudio.cli.app import app
-from tinyaudio.core.artifacts import BuildArtifact, OutputFile
+from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, OutputFile
 from tinyaudio.core.board import Board
 from tinyaudio.core.canonical import sha256_bytes
-from tinyaudio.pipeline import flashing
+from tinyaudio.pipeline import FirmwareRequest, flashing
 
 MERGED = b"\xe9" + bytes(range(256)) * 100
 
@@ -107,3 +107,22 @@ def test_another_programmer_is_refused(tmp_path: Path, chip: EspChip) -> None:
         code, answer, _ = run(port, "--programmer", "pyocd")
     assert code == 1
     assert "esptool" in answer["error"]["hint"]
+
+
+def test_a_device_that_has_measured_its_arena_is_flashed_once_more(tmp_path: Path, chip: EspChip, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def keep(_line: object, build: BuildArtifact, identity: DeviceIdentity, *, request: FirmwareRequest) -> bool:
+        measured.append(identity.chip_id)
+        assert build.runtime == "tflm"
+        assert request.runtime == "tflm"
+        return True
+
+    built = skip_building(monkeypatch, dataclasses.replace(built_in(tmp_path), runtime="tflm"))
+    monkeypatch.setattr(flashing, "keep_arena", keep)
+    with FakeEspPort(tmp_path / "port", chip) as port:
+        code, _, stderr = run(port, "--runtime", "tflm")
+    assert code == 0, stderr
+    assert measured == [chip.mac]
+    assert built == ["esp32s3", "esp32s3"]
+    assert any("building and flashing once more" in line for line in stderr)

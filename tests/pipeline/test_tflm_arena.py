@@ -12,10 +12,11 @@ from tests.golden_fixture import golden_vectors
 from tests.pipeline.small_project import line_of
 from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProject, KernelChoice, MeasuredArena
 from tinyaudio.core.board import Board, load_board
-from tinyaudio.core.errors import BuildError
+from tinyaudio.core.errors import BuildError, ToolError
 from tinyaudio.deploy.build.facts import build_json
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project
 from tinyaudio.deploy.tflm import ROOT_VARIABLE, tight_arena_bytes
+from tinyaudio.dsp.frontend import design_frontend
 from tinyaudio.pipeline import arena
 from tinyaudio.pipeline.line import Line
 
@@ -35,10 +36,13 @@ def line(tmp_path: Path) -> Line:
     return line_of(tmp_path)
 
 
-def firmware(board: Board = BOARD, measured: MeasuredArena | None = None, *, kernels: KernelChoice = "optimized") -> FirmwareProject:
-    arena_bytes, used_bytes = (measured.arena_bytes, measured.used_bytes) if measured is not None else (ESTIMATE_BYTES, None)
+def firmware(
+    board: Board = BOARD, arena_bytes: int | None = ESTIMATE_BYTES, used_bytes: int | None = None, *, kernels: KernelChoice = "optimized"
+) -> FirmwareProject:
     choice = RuntimeChoice(runtime="tflm", kernels=kernels, arena_bytes=arena_bytes, arena_used_bytes=used_bytes)
-    return render_project(RenderInputs(board=board, tables=golden_tables(), quantized=golden_vectors().model, calibration=CALIBRATION, choice=choice))
+    model = golden_vectors().model
+    tables = design_frontend(model.spec, kernel=board.fft_kernel)
+    return render_project(RenderInputs(board=board, tables=tables, quantized=model, calibration=CALIBRATION, choice=choice))
 
 
 def image(project: FirmwareProject) -> BuildArtifact:
@@ -66,8 +70,8 @@ class Target:
         self.least_bytes = least_bytes
         self.built: list[int] = []
 
-    def build(self, measured: MeasuredArena) -> tuple[FirmwareProject, BuildArtifact]:
-        project = firmware(measured=measured)
+    def build(self, arena_bytes: int | None, used_bytes: int | None) -> tuple[FirmwareProject, BuildArtifact]:
+        project = firmware(BOARD, arena_bytes, used_bytes)
         self.built.append(project.arena_bytes)
         return project, image(project)
 
@@ -79,7 +83,7 @@ class Target:
 
 def search(target: Target, line: Line, monkeypatch: pytest.MonkeyPatch) -> BuildArtifact:
     monkeypatch.setattr(arena, "_start", target.start)
-    return arena.search_arena(line, BOARD, image(firmware()), kernels="optimized", build=target.build)
+    return arena.search_arena(line, BOARD, (firmware(), image(firmware())), kernels="optimized", build=target.build)
 
 
 def test_the_image_gets_what_the_model_uses(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +106,42 @@ def test_an_arena_in_which_the_model_does_not_start_is_not_kept(least_bytes: int
     assert kept.arena_bytes == artifact.arena_bytes
 
 
+def test_an_estimate_that_is_too_small_gives_way_to_all_that_the_board_has(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(ESTIMATE_BYTES + 1)
+    artifact = search(target, line, monkeypatch)
+    placement = firmware().placement
+    assert placement is not None
+    others = sum(item.bytes for item in placement.items if item.region == "ssram23" and ".arena" not in item.sections)
+    largest = BOARD.memory.regions["ssram23"].length_bytes - others
+    assert target.built[0] == largest // 16 * 16
+    assert artifact.arena_bytes == target.built[-1]
+    assert artifact.arena_measured
+
+
 def test_a_model_that_fits_no_arena_is_an_error_and_nothing_is_kept(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BuildError, match="too small"):
-        search(Target(ESTIMATE_BYTES + 1), line, monkeypatch)
+        search(Target(1 << 30), line, monkeypatch)
     assert arena.kept_arena(line.store, BOARD, firmware(), kernels="optimized") is None
+
+
+def test_without_an_emulator_the_estimate_stays(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_emulator(*_: object) -> int:
+        raise ToolError("is not installed", where="qemu-system-arm")
+
+    target = Target(USED_BYTES)
+    monkeypatch.setattr(target, "start", no_emulator)
+    artifact = search(target, line, monkeypatch)
+    assert (artifact.arena_bytes, artifact.arena_measured, target.built) == (ESTIMATE_BYTES, False, [])
+
+
+def test_rendering_asks_for_sources_only_where_something_was_measured(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ROOT_VARIABLE, "/nowhere")
+    assert arena.kept_arena(line.store, BOARD, firmware(), kernels="optimized") is None
+    monkeypatch.delenv(ROOT_VARIABLE)
+    search(Target(USED_BYTES), line, monkeypatch)
+    monkeypatch.setenv(ROOT_VARIABLE, "/nowhere")
+    with pytest.raises(ToolError, match="is no tree of TFLite Micro"):
+        arena.kept_arena(line.store, BOARD, firmware(), kernels="optimized")
 
 
 def test_what_was_measured_holds_for_the_same_core_model_and_kernels_and_for_no_others(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,12 +187,23 @@ def test_the_first_device_that_answers_measures_what_no_emulator_could(line: Lin
     assert tight_arena_bytes(USED_BYTES) < measured.arena_bytes < ESTIMATE_BYTES  # nobody has tried yet that it starts in the tight one
     assert measured.measured_on == "stm32h747i_disco 0123"
     assert arena.kept_arena(line.store, board, firmware(board), kernels="optimized") == measured
-    next_project = firmware(board, measured)
+    next_project = firmware(board, measured.arena_bytes, measured.used_bytes)
     assert arena.keep_measured_arena(line.store, board, next_project, identity(next_project), kernels="optimized") is None  # known already
 
 
+def test_a_board_whose_components_another_program_fetches_knows_their_versions(line: Line) -> None:
+    board = load_board("esp32s3")
+    project = firmware(board, None)
+    assert arena.keep_measured_arena(line.store, board, project, identity(project), kernels="optimized") is not None
+    assert arena.kept_arena(line.store, board, firmware(board, None), kernels="optimized") is not None
+    version = "src/generated/tflm_version.h"
+    other = replace(project, files={**project.files, version: project.files[version].replace("ESP-NN 1.", "ESP-NN 9.")})
+    assert other.files != project.files
+    assert arena.kept_arena(line.store, board, other, kernels="optimized") is None
+
+
 def test_build_json_says_whether_the_arena_was_measured() -> None:
-    estimated, known = image(firmware()), image(firmware(measured=MeasuredArena(used_bytes=1, arena_bytes=272, measured_on="")))
+    estimated, known = image(firmware()), image(firmware(BOARD, 272, 1))
     assert '"arena_measured": false' in build_json(estimated)
     assert '"arena_used_bytes": null' in build_json(estimated)
     assert '"arena_measured": true' in build_json(known)

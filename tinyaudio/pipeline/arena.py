@@ -10,21 +10,25 @@ What was measured holds for every board with the same core: the interpreter's st
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.emulation import start_virtual
 from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProject, KernelChoice, MeasuredArena
 from tinyaudio.core.board import Board
 from tinyaudio.core.canonical import sha256_bytes
-from tinyaudio.core.errors import BuildError, DeviceError
+from tinyaudio.core.errors import BuildError, DeviceError, ToolError
 from tinyaudio.core.store import RunStore
 from tinyaudio.deploy.build import tflite_micro_version
 from tinyaudio.deploy.tflm import tight_arena_bytes
+from tinyaudio.deploy.tflm.model import ALIGNMENT_BYTES
 from tinyaudio.pipeline.line import Line
 
 _MODEL_DATA_FILE = "src/generated/model_weights.cc"  # the model as the interpreter reads it
+
+_ARENA_SECTION = ".arena"  # of the linker script
+_MOST_ON_A_HOST = 8  # times the estimate
 
 #: Beyond what is in use, where nobody has tried yet that the model starts in less: what planning needs for a moment.
 _UNTRIED_BYTES = 4_096
@@ -47,8 +51,10 @@ def kept_arena(store: RunStore, board: Board, project: FirmwareProject, *, kerne
     Raises
     ------
     ToolError
-        If ``TINYAUDIO_TFLM_ROOT`` names no tree with the kernels that the project wants.
+        If something was measured, and ``TINYAUDIO_TFLM_ROOT`` names nothing that the project could be built from.
     """
+    if store.load_any(_stage(board, kernels), MeasuredArena) is None:  # so rendering asks for no sources
+        return None
     stored = store.load(_stage(board, kernels), MeasuredArena, _inputs(board, project))
     return stored.value if stored is not None else None
 
@@ -65,15 +71,19 @@ def keep_measured_arena(
     return measured
 
 
+class BuildWithArena(Protocol):
+    """Renders and builds the image with an arena of `arena_bytes`, of which the model is known to use `used_bytes`."""
+
+    def __call__(self, arena_bytes: int | None, used_bytes: int | None) -> tuple[FirmwareProject, BuildArtifact]:
+        """Return both; `arena_bytes` None stands for what was kept, or an estimate."""
+
+
 def search_arena(
-    line: Line,
-    board: Board,
-    first: BuildArtifact,
-    *,
-    kernels: KernelChoice,
-    build: Callable[[MeasuredArena], tuple[FirmwareProject, BuildArtifact]],
+    line: Line, board: Board, first: tuple[FirmwareProject, BuildArtifact], *, kernels: KernelChoice, build: BuildWithArena
 ) -> BuildArtifact:
     """Let the emulated board measure the arena; return the image with the smallest one in which the model starts.
+
+    Where there is no emulator after all, the estimate stays.
 
     Parameters
     ----------
@@ -82,7 +92,7 @@ def search_arena(
     board
         A board with an emulator.
     first
-        An image with an estimated arena.
+        The image with an estimated arena.
     kernels
         Of the image.
     build
@@ -91,19 +101,49 @@ def search_arena(
     Raises
     ------
     BuildError
-        If the model does not even start in the estimated arena: says why, in the interpreter's words.
+        If the model does not even start in the largest arena that the board has room for: says why, in the interpreter's words.
     """
     started = time.monotonic()
-    used_bytes = _start(board, first)
+    try:
+        generous, used_bytes = _use_of_a_generous_arena(board, first, build)
+    except ToolError as error:
+        line.progress.warning(f"the arena of {first[1].arena_bytes:,} bytes stays an estimate: {error}")
+        return first[1]
     tight_bytes = tight_arena_bytes(used_bytes)
-    for arena_bytes in (tight_bytes, tight_bytes + _UNTRIED_BYTES, first.arena_bytes):
-        measured = MeasuredArena(used_bytes=used_bytes, arena_bytes=arena_bytes, measured_on=f"{board.id}, virtual")
-        project, artifact = build(measured)
-        if arena_bytes == first.arena_bytes or _starts(board, artifact):
+    for arena_bytes in (tight_bytes, tight_bytes + _UNTRIED_BYTES, generous.arena_bytes):
+        project, artifact = build(arena_bytes, used_bytes)
+        if arena_bytes == generous.arena_bytes or _starts(board, artifact):
             break
+    measured = MeasuredArena(used_bytes=used_bytes, arena_bytes=arena_bytes, measured_on=f"{board.id}, virtual")
     line.store.save(_stage(board, kernels), measured, _inputs(board, project), seconds=time.monotonic() - started)
     line.progress.note(f"the model uses {used_bytes:,} bytes of its arena on {board.id}, so it gets {arena_bytes:,}")
     return artifact
+
+
+def _use_of_a_generous_arena(board: Board, first: tuple[FirmwareProject, BuildArtifact], build: BuildWithArena) -> tuple[BuildArtifact, int]:
+    """Return an image in whose arena the model starts, and how much of it is in use."""
+    project, artifact = first
+    try:
+        return artifact, _start(board, artifact)
+    except BuildError:  # the estimate may be wrong
+        largest_bytes = _largest_arena_bytes(board, project)
+        if largest_bytes <= artifact.arena_bytes:
+            raise
+        _, artifact = build(largest_bytes, None)
+        return artifact, _start(board, artifact)
+
+
+def _largest_arena_bytes(board: Board, project: FirmwareProject) -> int:
+    """Return the largest arena that the board has room for beside everything else of `project`."""
+    if project.placement is None:
+        return _MOST_ON_A_HOST * project.arena_bytes
+    others = [item for item in project.placement.items if _ARENA_SECTION not in item.sections]
+    free_bytes = [
+        region.length_bytes - sum(item.bytes for item in others if item.region == name)
+        for name, region in board.memory.regions.items()
+        if region.kind in ("dtcm", "sram")
+    ]
+    return max(free_bytes) // ALIGNMENT_BYTES * ALIGNMENT_BYTES
 
 
 def _stage(board: Board, kernels: KernelChoice) -> str:

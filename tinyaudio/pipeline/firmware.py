@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProject, GoldenTensors, KernelChoice, MeasuredArena, Runtime
+from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProject, GoldenTensors, KernelChoice, Runtime
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.errors import InputError
 from tinyaudio.deploy.build import build_project
+from tinyaudio.deploy.placement import psram_warnings
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.pipeline.arena import keep_measured_arena, kept_arena, search_arena
@@ -81,12 +82,18 @@ def golden_vectors(line: Line, board: Board) -> GoldenTensors:
 
 
 def render_stage(
-    line: Line, board_id: str, *, out: Path | None = None, request: FirmwareRequest = USUAL_FIRMWARE, arena: MeasuredArena | None = None
+    line: Line,
+    board_id: str,
+    *,
+    out: Path | None = None,
+    request: FirmwareRequest = USUAL_FIRMWARE,
+    arena_bytes: int | None = None,
+    arena_used_bytes: int | None = None,
 ) -> tuple[FirmwareProject, Path]:
     """Render the firmware project for `board_id` and write it; return it and its folder.
 
-    Only files whose text changed are touched, so that the next build is warm. On TFLite Micro the model gets `arena`, else
-    what was measured for it before, else an estimate.
+    Only files whose text changed are touched, so that the next build is warm. On TFLite Micro the model gets an
+    arena of `arena_bytes`, else what was measured for it before, else an estimate.
 
     Raises
     ------
@@ -105,15 +112,16 @@ def render_stage(
     choice = RuntimeChoice(
         runtime=request.runtime or board.default_runtime,
         kernels=request.kernels,
+        arena_bytes=arena_bytes,
+        arena_used_bytes=arena_used_bytes,
         golden=golden_vectors(line, board) if request.self_test else None,
     )
     inputs = RenderInputs(board=board, tables=tables, quantized=quantized, calibration=calibration, choice=choice)
     rendered = render_project(inputs)
-    if rendered.runtime == "tflm":
-        arena = arena or kept_arena(line.store, board, rendered, kernels=request.kernels)
-        if arena is not None:
-            choice = replace(choice, arena_bytes=arena.arena_bytes, arena_used_bytes=arena.used_bytes)
-            rendered = render_project(replace(inputs, choice=choice))
+    kept = kept_arena(line.store, board, rendered, kernels=request.kernels) if rendered.runtime == "tflm" and arena_bytes is None else None
+    if kept is not None:
+        choice = replace(choice, arena_bytes=kept.arena_bytes, arena_used_bytes=kept.used_bytes)
+        rendered = render_project(replace(inputs, choice=choice))
     directory = out if out is not None else board_directory(line, board_id) / request.folder
     write_project(rendered, directory)
     return rendered, directory
@@ -127,18 +135,20 @@ def build_stage(line: Line, board_id: str, *, offline: bool = False, request: Fi
     """
     board = project_board(line.project, board_id)
 
-    def build(arena: MeasuredArena | None) -> tuple[FirmwareProject, BuildArtifact]:
-        rendered, directory = render_stage(line, board_id, request=request, arena=arena)
+    def build(arena_bytes: int | None, used_bytes: int | None) -> tuple[FirmwareProject, BuildArtifact]:
+        rendered, directory = render_stage(line, board_id, request=request, arena_bytes=arena_bytes, arena_used_bytes=used_bytes)
+        for sentence in psram_warnings(board, rendered.placement):
+            line.progress.warning(sentence)
         with line.progress.task(f"building for {board_id} with PlatformIO"):
             return rendered, build_project(directory, board, project=rendered, offline=offline, on_line=line.progress.detail)
 
-    _, artifact = build(None)
+    project, artifact = build(None, None)
     if artifact.arena_measured:
         return artifact
     if board.emulator is None:
         line.progress.note(f"the arena of {artifact.arena_bytes:,} bytes is an estimate; the first {board_id} that answers tells how much it needs")
         return artifact
-    return search_arena(line, board, artifact, kernels=request.kernels, build=build)
+    return search_arena(line, board, (project, artifact), kernels=request.kernels, build=build)
 
 
 def keep_arena(line: Line, build: BuildArtifact, identity: DeviceIdentity, *, request: FirmwareRequest) -> bool:

@@ -13,6 +13,7 @@ from tinyaudio.bench.device import ClipRun, Device
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
 from tinyaudio.core.artifacts import BuildArtifact, Evaluation, FirmwareProject, HilReport
 from tinyaudio.core.board import Board, Depth
+from tinyaudio.core.evaluation import decisions_of, is_right, named
 from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
@@ -174,8 +175,14 @@ def _open_line(
 
 def _hil_clips(line: Line) -> tuple[HilClip, ...]:
     dataset, read = features_stage(line).value.dataset, clip_reader(line.project)
-    truth = {label: 0 if line.project.is_anomaly else index for index, label in enumerate(dataset.labels)}  # an anomaly detector has one output
-    return tuple(HilClip(filename=clip.filename, label_index=truth[clip.label], pcm=read(clip)) for clip in dataset.of_split("test"))
+    clips = dataset.of_split("test")
+    if line.project.is_anomaly:  # a detector has one output
+        return tuple(HilClip(filename=clip.filename, label_index=0, pcm=read(clip)) for clip in clips)
+    truths = dataset.truth_of(clips) if dataset.is_multi_label else [None] * len(clips)
+    return tuple(
+        HilClip(filename=clip.filename, label_index=int(index), pcm=read(clip), truth=truth)
+        for clip, index, truth in zip(clips, dataset.label_indices_of(clips), truths, strict=True)
+    )
 
 
 def _report_inputs(
@@ -239,12 +246,11 @@ def _fingerprints(line: Line, report: HilReport, build: BuildArtifact | None) ->
 
 def _examples(line: Line, evaluation: Evaluation) -> tuple[ExampleClip, ...]:
     """Return the clip that the device was surest of and right, and the one it was surest of and wrong, if there is one."""
-    predicted = evaluation.scores.argmax(axis=1)
     surest_first = np.argsort(-evaluation.scores.max(axis=1), kind="stable")
-    is_right = predicted == evaluation.label_indices
+    right = is_right(evaluation)
     chosen = []
     for title, wanted in (("classified right", True), ("classified wrong", False)):
-        index = next((int(index) for index in surest_first if is_right[index] == wanted), None)
+        index = next((int(index) for index in surest_first if right[index] == wanted), None)
         if index is not None:
             chosen.append(_example(line, evaluation, index, title))
     return tuple(chosen)
@@ -258,7 +264,7 @@ def _example(line: Line, evaluation: Evaluation, index: int, title: str) -> Exam
         title=title,
         filename=clip.filename,
         label=clip.label,
-        predicted=evaluation.labels[int(evaluation.scores[index].argmax())],
+        predicted=named(evaluation, decisions_of(evaluation)[index]),
         pcm=clip_reader(line.project)(clip),
         log_mel=log_mel / (2.0**features.log_fraction_bits / features.spec.log_scale),
         scores=evaluation.scores[index],

@@ -7,6 +7,8 @@ from tinyaudio.report.evaluation_values import Condition, EvaluationPageInputs, 
 from tinyaudio.report.facts import comparison_facts, report_facts
 from tinyaudio.report.frontend_pictures import write_frontend_pictures
 from tinyaudio.report.page import write_report
+from tinyaudio.report.pareto import ParetoPoint, write_pareto_picture
+from tinyaudio.report.representatives import RepresentativeRow, write_representatives_picture
 from tinyaudio.report.self_test import describe_difference, render_self_test_page, self_test_facts, write_self_test_page
 from tinyaudio.report.values import ExampleClip, KernelDistance, ReportInputs
 
@@ -19,7 +21,9 @@ __all__ = [
     "EvaluationPageInputs",
     "ExampleClip",
     "KernelDistance",
+    "ParetoPoint",
     "ReportInputs",
+    "RepresentativeRow",
     "WorstClip",
     "alarm_facts",
     "anomaly_facts",
@@ -34,6 +38,8 @@ __all__ = [
     "write_arena_picture",
     "write_evaluation_page",
     "write_frontend_pictures",
+    "write_pareto_picture",
     "write_report",
+    "write_representatives_picture",
     "write_self_test_page",
 ]

@@ -60,7 +60,7 @@ def use_local_components(directory: Path, project: FirmwareProject) -> None:
     if not root or OPERATORS_FILE not in project.files:
         return
     wanted = json.loads(project.files[OPERATORS_FILE])
-    folders = {name: _folder(Path(root), name) for name in (_TFLITE_MICRO, _ESP_NN)}
+    folders = _local_folders(root)
     versions = {name: component_version(folder) for name, folder in folders.items()}
     for name, version in versions.items():
         refuse_known_defects(name, version, wanted["operators"])
@@ -70,11 +70,25 @@ def use_local_components(directory: Path, project: FirmwareProject) -> None:
             return pin[0]
         return f'  {pin["name"]}:\n    version: "*"\n    override_path: {json.dumps(str(folders[pin["name"]]))}'
 
-    kernels = "" if wanted["kernel_library"] else " in ANSI C"
-    version = describe(versions[_TFLITE_MICRO], "esp_nn", versions[_ESP_NN] + kernels)
+    version = _local_version(folders, wanted["kernel_library"])
     write_text_if_changed(directory / _MANIFEST_FILE, _PIN.sub(local, project.files[_MANIFEST_FILE]))
     write_text_if_changed(directory / _CMAKE_FILE, f"{project.files[_CMAKE_FILE]}# {ROOT_VARIABLE}: {version}\n")
     write_text_if_changed(directory / TFLM_VERSION_FILE, re.sub('"[^"]*"', json.dumps(version), project.files[TFLM_VERSION_FILE]))
+
+
+def components_version(project: FirmwareProject) -> str:
+    """Return what firmware made of `project`, which takes TFLite Micro as a component, would report of whose kernels compute.
+
+    Raises
+    ------
+    ToolError
+        If ``TINYAUDIO_TFLM_ROOT`` names a folder without the components.
+    """
+    root = os.environ.get(ROOT_VARIABLE)
+    if root:
+        return _local_version(_local_folders(root), json.loads(project.files[OPERATORS_FILE])["kernel_library"])
+    found = re.search('"([^"]*)"', project.files[TFLM_VERSION_FILE])
+    return found[1] if found else ""
 
 
 def linked_kernels(directory: Path, project: FirmwareProject) -> str:
@@ -83,6 +97,15 @@ def linked_kernels(directory: Path, project: FirmwareProject) -> str:
         return ""
     found = re.search('"([^"]*)"', (directory / TFLM_VERSION_FILE).read_text(encoding="utf-8"))
     return found[1] if found else ""
+
+
+def _local_folders(root: str) -> dict[str, Path]:
+    return {name: _folder(Path(root), name) for name in (_TFLITE_MICRO, _ESP_NN)}
+
+
+def _local_version(folders: dict[str, Path], kernel_library: str) -> str:
+    versions = {name: component_version(folder) for name, folder in folders.items()}
+    return describe(versions[_TFLITE_MICRO], "esp_nn", versions[_ESP_NN] + ("" if kernel_library else " in ANSI C"))
 
 
 def _folder(root: Path, name: str) -> Path:

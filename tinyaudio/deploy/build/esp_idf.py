@@ -23,10 +23,11 @@ from tinyaudio.deploy.build.failure import failure
 from tinyaudio.deploy.build.image import ImageSizes, budget_problems, read_section_sizes
 from tinyaudio.deploy.build.platformio import platformio_environment, prepare_platformio
 from tinyaudio.deploy.build.registry import registry_hosts, registry_refusal
+from tinyaudio.deploy.render.esp_idf import APPLICATION_OFFSET
 
 MERGED_IMAGE = "merged.bin"
-#: Where the parts lie in the flash of an ESP32-S3; render/esp_idf.py tells ESP-IDF of the last one.
-PARTS = ((0x0, "bootloader.bin"), (0x8000, "partitions.bin"), (0x1_0000, "firmware.bin"))
+#: Where the parts lie in the flash of an ESP32-S3: the first two where ESP-IDF puts them.
+PARTS = ((0x0, "bootloader.bin"), (0x8000, "partitions.bin"), (APPLICATION_OFFSET, "firmware.bin"))
 
 COMPONENT_REGISTRY = "https://components.espressif.com/api/"
 _COMPONENTS_SECONDS = 3.0
@@ -77,8 +78,6 @@ def build_esp_idf_project(
         seconds=time.monotonic() - started,
     )
     write_text_atomically(output / "build.json", build_json(artifact))
-    for line in _notes(artifact, board):
-        keep(line)
     return artifact
 
 
@@ -221,10 +220,3 @@ def _part(path: Path) -> bytes:
 def _output_file(path: Path) -> OutputFile:
     data = path.read_bytes()
     return OutputFile(path=str(path), bytes=len(data), sha256=sha256_bytes(data))
-
-
-def _notes(artifact: BuildArtifact, board: Board) -> list[str]:
-    """Return what the user should not overlook."""
-    items = artifact.placement.items if artifact.placement is not None else ()
-    in_psram = [item for item in items if board.memory.regions[item.region].kind == "psram"]
-    return [f"warning: {item.name}, {item.bytes} bytes, lies in {item.region}: {item.reason}" for item in in_psram]

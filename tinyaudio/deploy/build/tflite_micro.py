@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from tinyaudio.core.artifacts import FirmwareProject
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ToolError
 from tinyaudio.core.tools import cache_dir, find_tool
+from tinyaudio.deploy.build.esp_components import components_version
 from tinyaudio.deploy.build.registry import registry_refusal
+from tinyaudio.deploy.render.esp_idf import TFLM_VERSION_FILE
 from tinyaudio.deploy.tflm import (
     OPERATORS_FILE,
     ROOT_VARIABLE,
@@ -29,7 +31,6 @@ _VERSION_VARIABLE = "TINYAUDIO_TFLM_VERSION"  # what the firmware reports; build
 _PACKAGES_VARIABLE = "TINYAUDIO_TFLM_PACKAGES"  # folder of the packages
 _OBJECTS_VARIABLE = "TINYAUDIO_TFLM_OBJECTS"  # folder of what was compiled of these sources with this compiler
 _KEY_DIGITS = 16
-_COMPONENTS_FILE = "src/idf_component.yml"  # of a project for ESP-IDF, whose component manager brings TFLite Micro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +47,12 @@ def tflite_micro_version(project: FirmwareProject) -> str:
     Raises
     ------
     ToolError
-        If ``TINYAUDIO_TFLM_ROOT`` names no tree with the kernels that the project wants.
+        If ``TINYAUDIO_TFLM_ROOT`` names nothing that the project could be built from.
     """
     if OPERATORS_FILE not in project.files:
         return ""
-    if _COMPONENTS_FILE in project.files:
-        return project.files[_COMPONENTS_FILE]
+    if TFLM_VERSION_FILE in project.files:  # ESP-IDF's component manager brings it
+        return components_version(project)
     kernel_library = _wanted(project)["kernel_library"]
     folder = os.environ.get(ROOT_VARIABLE)
     return find_tree(Path(folder), kernel_library).version if folder else packages_version(kernel_library)
@@ -77,11 +78,11 @@ def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: s
     folder = os.environ.get(ROOT_VARIABLE)
     if folder:
         tree = find_tree(Path(folder), kernel_library)
-        for component, version in tree.components:
-            refuse_known_defects(component, version, operators)
+        _refuse_defects(tree.components, operators)
         variables = {ROOT_VARIABLE: str(tree.root), **_common_variables(tree.version, (str(tree.root), tree.fingerprint, toolchain))}
         return TfliteMicroSource(version=tree.version, variables=variables)
     wanted_packages = packages(kernel_library)
+    _refuse_defects([component for package in wanted_packages for component in package.components], operators)
     folder_of_packages = packages_dir(wanted_packages)
     missing = [package for package in wanted_packages if not (folder_of_packages / package.name).is_dir()]
     if missing:
@@ -89,6 +90,11 @@ def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: s
     version = packages_version(kernel_library)
     variables = {_PACKAGES_VARIABLE: str(folder_of_packages), **_common_variables(version, (folder_of_packages.name, toolchain))}
     return TfliteMicroSource(version=version, variables=variables)
+
+
+def _refuse_defects(components: Iterable[tuple[str, str]], operators: list[str]) -> None:
+    for component, component_version in components:
+        refuse_known_defects(component, component_version, operators)
 
 
 def packages_dir(wanted: Sequence[Package]) -> Path:

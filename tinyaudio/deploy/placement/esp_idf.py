@@ -100,6 +100,13 @@ def arena_is_in_psram(board: Board, placement: Placement) -> bool:
     return arena is not None and board.memory.regions[arena.region].kind == "psram"
 
 
+def psram_warnings(board: Board, placement: Placement | None) -> list[str]:
+    """Return what the user must not overlook: a sentence for everything that lies in PSRAM."""
+    items = placement.items if placement is not None else ()
+    in_psram = [item for item in items if board.memory.regions[item.region].kind == "psram"]
+    return [f"{item.name}, {item.bytes:,} bytes, lies in {item.region}: {item.reason}" for item in in_psram]
+
+
 def _arena(board: Board, demand: Demand, free_bytes: int) -> PlacedItem:
     sram = board.memory.data
     if demand.arena_bytes <= free_bytes:

@@ -43,7 +43,7 @@ TFLITE_MICRO_VERSIONS = {_ESP_NN: "1.4.2", _TFLITE_MICRO: "1.4.0"}
 #: quotes off a definition that has spaces in it.
 TFLM_VERSION_FILE = "src/generated/tflm_version.h"
 
-_APPLICATION_OFFSET = 0x1_0000  # of the flash: behind the boot loader and the table of partitions
+APPLICATION_OFFSET = 0x1_0000  # of the flash: behind the boot loader and the table of partitions
 _CORE_DUMP_BYTES = 0x1_0000
 _SECTOR_BYTES = 0x1000
 _WATCHDOG_S = 10
@@ -184,12 +184,12 @@ def _partitions(board: Board, module: Module) -> list[dict[str, str]]:
     application, settings = board.memory.regions[board.memory.code], settings_region(board)
     dump_offset = _end(settings)
     dump_offset += -dump_offset % _SECTOR_BYTES
-    if _APPLICATION_OFFSET + application.length_bytes > settings.origin:
-        raise _misfit(board, f"memory.regions.{board.memory.code} ends at 0x{_APPLICATION_OFFSET + application.length_bytes:x}, behind the settings")
+    if APPLICATION_OFFSET + application.length_bytes > settings.origin:
+        raise _misfit(board, f"memory.regions.{board.memory.code} ends at 0x{APPLICATION_OFFSET + application.length_bytes:x}, behind the settings")
     if dump_offset + _CORE_DUMP_BYTES > module.flash_size_kib * 1024:
         raise _misfit(board, f"settings and core dump end at 0x{dump_offset + _CORE_DUMP_BYTES:x}, behind the flash")
     return [
-        _partition("factory", "app", "factory", _APPLICATION_OFFSET, application.length_bytes),
+        _partition("factory", "app", "factory", APPLICATION_OFFSET, application.length_bytes),
         _partition(SETTINGS_LABEL, "data", "0x40", settings.origin, settings.length_bytes),
         _partition("coredump", "data", "coredump", dump_offset, _CORE_DUMP_BYTES),
     ]

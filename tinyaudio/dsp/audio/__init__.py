@@ -2,7 +2,7 @@
 
 The public face: `read_audio` and `read_pcm` (WAV or FLAC to int16 mono at the project's rate), `write_wav`,
 `AudioAugmenter` (random changes for training), `degrade` (noise, level, another microphone), `synthesize_set` with
-`SYNTHETIC_LABELS`, and `synthesize_machine_set` with `MACHINE_LABELS`.
+`SYNTHETIC_LABELS`, `synthesize_background` (hours without any of them), and `synthesize_machine_set` with `MACHINE_LABELS`.
 """
 
 from tinyaudio.dsp.audio.augmentation import AudioAugmenter, sound_files
@@ -12,11 +12,13 @@ from tinyaudio.dsp.audio.synthesis import (
     FAULTS,
     MACHINE_LABELS,
     NORMAL_LABEL,
+    SCENE_SECONDS,
     SYNTHETIC_LABELS,
     Difficulty,
     MachineDifficulty,
     MachineSet,
     SyntheticSet,
+    synthesize_background,
     synthesize_clip,
     synthesize_machine_clip,
     synthesize_machine_set,
@@ -27,6 +29,7 @@ __all__ = [
     "FAULTS",
     "MACHINE_LABELS",
     "NORMAL_LABEL",
+    "SCENE_SECONDS",
     "SYNTHETIC_LABELS",
     "USUAL_DEGRADATIONS",
     "Audio",
@@ -41,6 +44,7 @@ __all__ = [
     "read_audio",
     "read_pcm",
     "sound_files",
+    "synthesize_background",
     "synthesize_clip",
     "synthesize_machine_clip",
     "synthesize_machine_set",

@@ -12,12 +12,14 @@ from tinyaudio.learn.training.networks import build_network
 from tinyaudio.learn.training.predictor import FloatPredictor
 from tinyaudio.learn.training.runtime import import_tensorflow
 from tinyaudio.learn.training.storage import load_keras_model
+from tinyaudio.learn.training.teacher import ask_teacher
 
 __all__ = [
     "ANOMALY_LABELS",
     "ARCHITECTURES",
     "Backbone",
     "FloatAutoencoder",
+    "ask_teacher",
     "FloatPredictor",
     "build_autoencoder",
     "build_network",
