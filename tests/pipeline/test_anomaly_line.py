@@ -12,12 +12,23 @@ import pytest
 
 from tests.cli.test_commands import the_json, tinyaudio
 from tests.pipeline.small_project import line_of
-from tinyaudio.core.errors import StageError
+from tinyaudio.core.errors import InputError, StageError
 from tinyaudio.core.residual import residual_mean_squares, residual_scores
 from tinyaudio.dsp.audio import MachineSet, synthesize_machine_set
 from tinyaudio.learn.anomaly import residual_scale_of
 from tinyaudio.learn.dataset import patch_features, quantized_patches
-from tinyaudio.pipeline import anomaly_evaluate_stage, anomaly_gate, calibrate_stage, hil_stage, quantize_stage, render_stage, run_line
+from tinyaudio.pipeline import (
+    LiveRequest,
+    anomaly_evaluate_stage,
+    anomaly_gate,
+    calibrate_stage,
+    evaluate_stage,
+    hil_stage,
+    live_stage,
+    quantize_stage,
+    render_stage,
+    run_line,
+)
 from tinyaudio.pipeline.learning import expected_stage, features_stage, threshold_stage, train_stage
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
@@ -148,3 +159,16 @@ def test_the_fake_answers_like_the_firmware(pump: Path) -> None:
     real = json.loads((pump / "facts.json").read_text())
     assert facts["auc"] == real["auc"]
     assert facts["alarms"] == real["alarms"]
+
+
+def test_live_sound_is_scored_as_the_twin_scores_it(pump: Path) -> None:
+    fault = sorted((pump / "audio").glob("*bearing*.wav"))[0]
+    proof = live_stage(line_of(pump), LiveRequest(board_id="native", microphone=fault), on_detection=lambda _: None)
+    assert proof.passed
+    assert not any(proof.facts["mismatches"].values())
+    assert [item["label"] for item in proof.facts["detections"]][:1] == ["anomaly"]
+
+
+def test_what_needs_classes_says_so(pump: Path) -> None:
+    with pytest.raises(InputError, match="needs classes"):
+        evaluate_stage(line_of(pump))

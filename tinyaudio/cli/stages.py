@@ -136,12 +136,15 @@ def evaluate(
     Example: tinyaudio evaluate --project doorbell --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.core.errors import InputError
         from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate, require_tracker, track
 
         if tracker is not None:
             require_tracker(tracker)
         line = open_line(project, output)
         if line.project.is_anomaly:
+            if tracker is not None:
+                raise InputError("an anomaly detector is not tracked", hint="leave --track out; --json has all figures", where="--track")
             evaluate_anomaly(output, line)
             return
         result = evaluate_stage(line)

@@ -372,7 +372,17 @@ def expected_stage(line: Line) -> StageResult[ExpectedOutputs]:
 
 @once
 def evaluate_stage(line: Line) -> StageResult[Evaluations]:
-    """Measure the float model, where there is one, and the INT8 model on the test split."""
+    """Measure the float model, where there is one, and the INT8 model on the test split.
+
+    Raises
+    ------
+    InputError
+        If the project detects anomalies, which has an evaluation of its own.
+    """
+    if line.project.is_anomaly:
+        raise InputError(
+            "this needs classes, and the project detects anomalies", hint="`tinyaudio evaluate` and `tinyaudio run` serve both", where="project.task"
+        )
     features, quantized, expected = features_stage(line), quantize_stage(line), expected_stage(line)
     trained = train_stage(line) if line.project.model_path is None else None
 

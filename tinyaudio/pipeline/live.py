@@ -19,6 +19,7 @@ from tinyaudio.core.board import Board
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.audio import read_pcm, write_wav
+from tinyaudio.learn.anomaly import ScoreOracle
 from tinyaudio.learn.oracle import Oracle
 from tinyaudio.pipeline.device_line import choose_depth, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage
@@ -127,7 +128,7 @@ def _prove(
         tables=board_frontend(line, board),
         quantized=quantized,
         calibration=calibrate_stage(line).value,
-        predict=Oracle(quantized.tflite).run,
+        predict=(ScoreOracle(quantized) if quantized.is_autoencoder else Oracle(quantized.tflite)).run,
     )
     directory = board_directory(line, board.id)
     with ExitStack() as resources:

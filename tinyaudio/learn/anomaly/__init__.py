@@ -4,7 +4,7 @@ The public face: `expected_scores` (what the device must compute), `score_test_s
 and `set_threshold`.
 """
 
-from tinyaudio.learn.anomaly.scores import expected_scores, residual_scale_of, score_test_split
+from tinyaudio.learn.anomaly.scores import ScoreOracle, expected_scores, residual_scale_of, score_test_split
 from tinyaudio.learn.anomaly.threshold import (
     NormalScores,
     Tail,
@@ -18,6 +18,7 @@ from tinyaudio.learn.anomaly.threshold import (
 
 __all__ = [
     "NormalScores",
+    "ScoreOracle",
     "Tail",
     "cluster_peaks",
     "expected_scores",

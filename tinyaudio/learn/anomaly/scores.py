@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tinyaudio.core.anomaly import AnomalyEvaluations, PatchScores
-from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Float64Array, QuantizedModel, Split, TrainedModel
+from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Float64Array, Int8Array, QuantizedModel, Split, TrainedModel
 from tinyaudio.core.errors import StageError
 from tinyaudio.core.project import Project
 from tinyaudio.core.residual import STEPS_AN_OCTAVE, ResidualScale, design_residual, mean_square_bytes, residual_mean_squares, residual_scores
@@ -33,6 +33,25 @@ def residual_scale_of(quantized: QuantizedModel) -> ResidualScale:
     )
 
 
+class ScoreOracle:
+    """What the device must tell of one patch of `quantized`, an autoencoder, by the proven interpreter and the twin of its score.
+
+    Raises
+    ------
+    ToolError, ModelError
+        See `Oracle`.
+    """
+
+    def __init__(self, quantized: QuantizedModel) -> None:
+        self._oracle, self._scale = Oracle(quantized.tflite), residual_scale_of(quantized)
+
+    def run(self, features: Int8Array) -> tuple[Int8Array, Int8Array]:
+        """Return (mean square residual as bytes, int8[4]; score, int8[1]) of a patch, int8[*patch_shape]."""
+        reconstruction = self._oracle.run(features)[1]
+        mean_square = residual_mean_squares(features.reshape(1, -1), reconstruction.reshape(1, -1), self._scale)
+        return mean_square_bytes(mean_square)[0], residual_scores(mean_square)
+
+
 def expected_scores(
     quantized: QuantizedModel, features: FeatureSet, *, split: Split = "test", on_progress: Progress | None = None
 ) -> ExpectedOutputs:
@@ -47,21 +66,21 @@ def expected_scores(
     """
     if quantized.frontend_fingerprint != features.frontend_fingerprint:
         raise StageError("the model was made for another front end than these features", hint="train again with `tinyaudio train`", where="evaluate")
-    oracle, scale = Oracle(quantized.tflite), residual_scale_of(quantized)
+    oracle = ScoreOracle(quantized)
     patch_set = patch_features(features, split)
     patches = quantized_patches(quantized, patch_set)
-    reconstructions = np.zeros((len(patches), scale.elements), np.int8)
+    mean_squares, scores = np.zeros((len(patches), 4), np.int8), np.zeros((len(patches), 1), np.int8)
     for index, patch in enumerate(patches):
-        reconstructions[index] = oracle.run(patch)[1]
+        mean_squares[index], scores[index] = oracle.run(patch)
         if on_progress is not None:
             on_progress(index + 1, len(patches))
-    mean_squares = residual_mean_squares(patches.reshape(len(patches), -1), reconstructions, scale)
+    mean_squares.flags.writeable = scores.flags.writeable = False
     return ExpectedOutputs(
         model_sha256=quantized.sha256,
         oracle=oracle_version(),
         filenames=tuple(clip.filename for clip in patch_set.clips),
-        logits=mean_square_bytes(mean_squares),
-        outputs=residual_scores(mean_squares)[:, np.newaxis],
+        logits=mean_squares,
+        outputs=scores,
         patch_offsets=patch_set.patch_offsets,
     )
 
