@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.golden_fixture import SIGNALS, GoldenVectors, golden_vectors
+from tests.golden_fixture import SIGNALS, SPEC, GoldenVectors, golden_vectors_of
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.emulation import Link, VirtualBoard, start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, FakeMicrophone, PatchModel, TwinComputer
@@ -44,12 +44,13 @@ Wrap = Callable[[Transport], Transport]
 DeviceFactory = Callable[..., Device]
 
 
-def golden_tables() -> FrontendTables:
-    return design_frontend(golden_vectors().model.spec, kernel="cmsis_q31")
+def golden_tables(kernel: str = "cmsis_q31") -> FrontendTables:
+    return design_frontend(SPEC, kernel=kernel)
 
 
 def golden_project(board: Board) -> FirmwareProject:
-    return render_project(RenderInputs(board=board, tables=golden_tables(), quantized=golden_vectors().model, calibration=CALIBRATION))
+    tables, quantized = golden_tables(board.fft_kernel), golden_vectors_of(board.fft_kernel).model
+    return render_project(RenderInputs(board=board, tables=tables, quantized=quantized, calibration=CALIBRATION))
 
 
 def golden_outputs(golden: GoldenVectors, signals: tuple[str, ...] = SIGNALS) -> ExpectedOutputs:
@@ -92,6 +93,15 @@ class Rig:
     fake_settings: dict[Path, dict[int, bytes]] = field(default_factory=dict)  # what would be in the file
 
     @property
+    def golden(self) -> GoldenVectors:
+        """Behind the board's FFT kernel."""
+        return golden_vectors_of(self.board.fft_kernel)
+
+    @property
+    def tables(self) -> FrontendTables:
+        return golden_tables(self.board.fft_kernel)
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """What tests may need; "microphone": one that hears given samples."""
         if self.depth == "fake":
@@ -109,11 +119,11 @@ class Rig:
         firmware_fingerprint: str | None = None,
     ) -> HilExpectation:
         """Return what the golden project's firmware should be and compute."""
-        golden = golden_vectors()
+        golden = self.golden
         return HilExpectation(
             board=self.board,
             firmware_fingerprint=firmware_fingerprint or self.project.fingerprint,
-            tables=golden_tables(),
+            tables=self.tables,
             quantized=golden.model,
             calibration=calibration,
             outputs=outputs or golden_outputs(golden, signals),
@@ -145,7 +155,7 @@ class Rig:
             assert self.elf is not None
             wav = None if microphone is None else self.work_dir / f"microphone-{zlib.crc32(microphone.tobytes()):08x}.wav"
             if wav is not None and microphone is not None:
-                write_wav(wav, microphone, sample_rate_hz=golden_tables().spec.sample_rate_hz)
+                write_wav(wav, microphone, sample_rate_hz=self.tables.spec.sample_rate_hz)
             peripherals: dict[str, Any] = {"microphone": wav, "settings": settings, "power_loss_at": power_loss_at}
             with start_virtual(self.board, self.elf, link=link, work_dir=self.work_dir, **peripherals) as board:
                 yield Line(transport=board.transport, clock=None, board=board, description=board.describe())
@@ -178,7 +188,7 @@ class Rig:
         link: Link = "fifo",
     ) -> HilReport:
         """Run HIL over golden signals; every argument but `signals` spoils something."""
-        golden = golden_vectors()
+        golden = self.golden
         expected = self.expectation(signals=signals, outputs=outputs, calibration=calibration, firmware_fingerprint=firmware_fingerprint)
         with self.open_line(link=link) as line:
 
@@ -189,7 +199,7 @@ class Rig:
             return run_hil(open_device, golden_clips(golden, signals), expected=expected, depth=self.depth, link=line.description)
 
     def _fake_device(self, microphone: FakeMicrophone | None, settings: dict[int, bytes] | None) -> FakeDevice:
-        golden = golden_vectors()
+        golden = self.golden
         expected = self.expectation()
         computer = TwinComputer(
             expected.tables,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hil_tests.rigs import CALIBRATION, Line, Rig, golden_tables
+from hil_tests.rigs import CALIBRATION, Line, Rig
 from tests.golden_fixture import SPEC, golden_vectors
 from tinyaudio.bench.device import DETECTION_THRESHOLD_KEY, ClipRun, Device, LiveRun, encode_threshold
 from tinyaudio.bench.hil import LiveExpectation, LiveReport, Predict, run_live
@@ -51,8 +51,8 @@ def live_expectation(rig: Rig, predict: Predict) -> LiveExpectation:
     return LiveExpectation(
         board=rig.board,
         firmware_fingerprint=rig.project.fingerprint,
-        tables=golden_tables(),
-        quantized=golden_vectors().model,
+        tables=rig.tables,
+        quantized=rig.golden.model,
         calibration=CALIBRATION,
         predict=predict,
     )

@@ -40,12 +40,12 @@ def test_hello_says_what_was_rendered(rig: Rig, report: HilReport) -> None:
     assert identity.board == rig.board.id
     assert identity.firmware_fingerprint == rig.project.fingerprint
     assert identity.model_sha256 == golden_vectors().model.sha256
-    assert identity.frontend_fingerprint == golden_vectors().model.frontend_fingerprint
+    assert identity.frontend_fingerprint == rig.golden.model.frontend_fingerprint
     assert (identity.runtime, identity.kernel) == (rig.board.default_runtime, rig.board.fft_kernel)
 
 
-def test_the_device_decides_as_the_oracle_does(report: HilReport) -> None:
-    model, outputs = golden_vectors().model, golden_vectors().outputs
+def test_the_device_decides_as_the_oracle_does(rig: Rig, report: HilReport) -> None:
+    model, outputs = rig.golden.model, rig.golden.outputs
     means = np.array([(outputs[name].astype(float) - model.output_zero_point).mean(axis=0) for name in SIGNALS]) * model.output_scale
     np.testing.assert_array_equal(report.evaluation.scores, means)
     assert report.evaluation.confusion.sum() == len(SIGNALS)
@@ -109,7 +109,7 @@ def test_a_feature_that_is_off_by_one_is_found_in_every_patch_that_holds_it(rig:
 
 @pytest.mark.parametrize("tensor", ["logits", "outputs"])
 def test_an_output_that_is_off_by_one_is_found(rig: Rig, tensor: str) -> None:
-    outputs = golden_outputs(golden_vectors(), ("chirp", "tone"))
+    outputs = golden_outputs(rig.golden, ("chirp", "tone"))
     spoiled = getattr(outputs, tensor).copy()
     spoiled[3, 2] ^= 1
     # The fake device of every other test answers from the true outputs, and so does this one: only the expectation is spoiled.

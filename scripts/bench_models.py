@@ -1,6 +1,7 @@
 """Prove and measure the models of ``$TINYAUDIO_DATA/models``, beside TFLite Micro's figures; write them into docs/performance.md.
 
-Ends with 3 if anything differs from the reference interpreter, or a bound is broken.
+Where ``TINYAUDIO_TFLM_ROOT`` names a tree of TFLite Micro, the models run on that as well; without one, its figures on the page
+stay those of the last time. Ends with 3 if what the compiler makes differs from the reference interpreter, or a bound is broken.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from scipy.optimize import nnls
 
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.tools import run_tool
+from tinyaudio.deploy.tflm import ROOT_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 COSTS = ROOT / "tinyaudio" / "pipeline" / "model_costs.toml"
 TITLE = "## Models"
+TFLM_TITLE = "## The same models on TFLite Micro"
 BOARD = "mps2_an500"
 _LEAST_COST = 400.0  # instructions: errors below a tenth of it are within what the counter resolves
 
@@ -108,6 +111,7 @@ class Figures:
 
     reference: Reference
     facts: dict[str, Any]  # of `tinyaudio model bench`
+    tflm: dict[str, Any] | None = None  # the same of TFLite Micro; None: there is no tree
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -132,10 +136,17 @@ def measure(reference: Reference, *, inputs: int, board: str) -> Figures:
     folder = data_folder()
     command: list[str | Path] = [sys.executable, "-m", "tinyaudio", "model", "bench", folder / "models" / reference.path, "--board", board]
     command += ["--inputs", str(inputs), "--preset", reference.preset, "--audio", folder / reference.audio, "--offline", "--json", "--quiet"]
+    command += ["--runtime", "tflm" if has_tree() else "aot"]
     done = run_tool(command, cwd=ROOT, timeout_seconds=3_600, check=False)
     if done.returncode not in (0, 3):
         raise SystemExit(f"{reference.path}: {done.stderr.strip()}")
-    return Figures(reference=reference, facts=json.loads(done.stdout))
+    facts = json.loads(done.stdout)
+    return Figures(reference=reference, facts=facts["aot"], tflm=facts) if has_tree() else Figures(reference=reference, facts=facts)
+
+
+def has_tree() -> bool:
+    """Whether there is a tree of TFLite Micro to build from."""
+    return bool(os.environ.get(ROOT_VARIABLE))
 
 
 def section(figures: Sequence[Figures]) -> str:
@@ -166,9 +177,44 @@ def section(figures: Sequence[Figures]) -> str:
     )
 
 
+def tflm_section(figures: Sequence[Figures]) -> str:
+    """Return the section of docs/performance.md about the models on TFLite Micro."""
+    rows = []
+    kernels = sorted({item.tflm["model_kernels"] for item in figures if item.tflm is not None})
+    toolchains = sorted({item.tflm["toolchain"] for item in figures if item.tflm is not None})
+    for item in figures:
+        assert item.tflm is not None
+        facts, compiled, reference = item.tflm, item.facts, item.reference
+        ratio = facts["instructions_per_inference"] / compiled["instructions_per_inference"]
+        rows.append(
+            f"| {facts['model']} | {facts['inputs']} | {facts['mismatches']} "
+            f"| **{facts['instructions_per_inference']:,}** | {reference.instructions:,} "
+            f"| {compiled['instructions_per_inference']:,} | {ratio:.2f} | {facts['arena_bytes']:,} | {reference.arena_bytes:,} "
+            f"| {compiled['arena_bytes']:,} | {facts['code_bytes']:,} | {compiled['code_bytes']:,} |"
+        )
+    notes = sorted({note for item in figures if item.tflm is not None for note in item.tflm["known_differences"]})
+    return "\n".join(
+        (
+            TFLM_TITLE,
+            "",
+            f"Written by `./scripts/bench models` with `{ROOT_VARIABLE}`; not by hand. Measured with {', '.join(kernels)},",
+            f"{', '.join(toolchains)}, on `{BOARD}`, beside what the compiler made in the same run and the reference figures. Inputs and what is",
+            "compared as above: mismatches are against the PyPI interpreter. The arena is what the interpreter says it uses.",
+            "",
+            "| model | inputs | mismatches | instructions | reference | compiled | ratio | arena | reference | compiled | code | compiled |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+            *(line for note in notes for line in (f"* {note}",)),
+            *([""] if notes else []),
+        )
+    )
+
+
 def with_section(page: str, text: str) -> str:
-    """Return `page` with its section about models replaced, or added at its end."""
-    before, found, after = page.partition(TITLE + "\n")
+    """Return `page` with the section that `text` is replaced, or added at its end."""
+    title = text.partition("\n")[0]
+    before, found, after = page.partition(title + "\n")
     following = after.find("\n## ") if found else -1
     rest = after[following + 1 :] if following >= 0 else ""
     return before.rstrip("\n") + "\n\n" + text + (f"\n{rest}" if rest else "")
@@ -234,12 +280,19 @@ def main() -> int:
             file=sys.stderr,
             flush=True,
         )
+        if item.tflm is not None:
+            print(
+                f"  {item.tflm['model_kernels']}: {item.tflm['mismatches']} mismatches, {item.tflm['instructions_per_inference']:,} instructions",
+                file=sys.stderr,
+                flush=True,
+            )
     if arguments.fit:
         write_text_atomically(COSTS, fitted_costs(figures))
     if arguments.json:
-        print(json.dumps({"models": [{**item.facts, "broken": item.broken} for item in figures]}))
+        print(json.dumps({"models": [{**item.facts, "broken": item.broken, "tflm": item.tflm} for item in figures]}))
     elif not arguments.model:
-        write_text_atomically(PAGE, with_section(PAGE.read_text(encoding="utf-8"), section(figures)))
+        page = with_section(PAGE.read_text(encoding="utf-8"), section(figures))
+        write_text_atomically(PAGE, with_section(page, tflm_section(figures)) if has_tree() else page)
     return 3 if any(item.broken for item in figures) else 0
 
 

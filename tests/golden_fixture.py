@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from tinyaudio.core.artifacts import QuantizedModel
 from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.dsp.frontend import compute_stages, design_feature_quantization, design_frontend, patches, quantize_features
 
 GOLDEN = Path(__file__).parent / "golden"
 MODEL_FILE = GOLDEN / "tiny_mobilenet.tflite"
@@ -63,4 +65,27 @@ def golden_vectors() -> GoldenVectors:
         logits={name: arrays[f"logits_{name}"] for name in SIGNALS},
         outputs={name: arrays[f"outputs_{name}"] for name in SIGNALS},
         oracle=str(arrays["oracle"]),
+    )
+
+
+@cache
+def golden_vectors_of(kernel: str) -> GoldenVectors:
+    """Return the golden vectors behind another FFT kernel: the twin's features of it, and what the oracle computes of these."""
+    golden = golden_vectors()
+    if kernel == golden.model.kernel:
+        return golden
+    pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
+    from tinyaudio.learn.oracle import Oracle, oracle_version
+
+    tables, oracle = design_frontend(SPEC, kernel=kernel), Oracle(golden.model.tflite)
+    quantization = design_feature_quantization(golden.model.input_scale, golden.model.input_zero_point, log_fraction_bits=tables.log_fraction_bits)
+    features = {name: patches(quantize_features(compute_stages(tables, pcm).post, quantization), SPEC) for name, pcm in golden.pcm.items()}
+    answers = {name: [oracle.run(patch) for patch in of_signal] for name, of_signal in features.items()}
+    return replace(
+        golden,
+        model=replace(golden.model, kernel=kernel, frontend_fingerprint=tables.fingerprint),
+        features=features,
+        logits={name: np.array([logits for logits, _ in of_signal]) for name, of_signal in answers.items()},
+        outputs={name: np.array([outputs for _, outputs in of_signal]) for name, of_signal in answers.items()},
+        oracle=oracle_version(),
     )

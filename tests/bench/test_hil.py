@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -195,3 +196,10 @@ def test_another_smoothing_or_threshold_is_found(rig: Rig, changed: Calibration,
     assert mismatches["logits"] == mismatches["outputs"] == mismatches["clip_scores"] == 0
     assert report.model_mismatches == 0
     assert report.decision_mismatches > 0
+
+
+def test_the_suite_of_the_bench_also_runs_for_boards_with_another_fft(tmp_path: Path) -> None:
+    rig = make_rig("fake", board_id="esp32s3", port=None, work_dir=tmp_path)
+    report = rig.run(signals=("chirp", "noise"))
+    assert (report.frontend_mismatches, report.model_mismatches, report.decision_mismatches) == (0, 0, 0)
+    assert (report.identity.runtime, report.identity.kernel) == ("tflm", "esp_sc16")

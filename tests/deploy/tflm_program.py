@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 from tests.host_cpp.toolchain import FIRMWARE_LIB
+from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ToolError
+from tinyaudio.core.tools import cache_dir
 from tinyaudio.deploy.tflm import TflmModel, find_tree
 
 GLUE = FIRMWARE_LIB / "tinyaudio_tflm"
@@ -51,6 +53,9 @@ void run_cases() {{
     for (auto constructor = __init_array_start; constructor != __init_array_end; ++constructor) (*constructor)();
     const char* const fault = start();
     if (fault != nullptr) {{ print("fault: "); print(fault); print("\\n"); return; }}
+    for (const void* end : {{static_cast<const void*>(input()), static_cast<const void*>(output()), static_cast<const void*>(logits())}}) {{
+        if (reinterpret_cast<uintptr_t>(end) % 16 != 0) {{ print("fault: an end of the model is not 16-byte aligned\\n"); return; }}
+    }}
     print_number(arena_used_bytes());
     print(kernels());
     print("\\n");
@@ -107,6 +112,13 @@ def generated_inputs(elements: int, count: int, *, seed: int = 1) -> np.ndarray:
     return np.array(values, np.uint8).view(np.int8).reshape(count, elements)
 
 
+def kept_objects(root: Path, kernel_library: str) -> Path:
+    """Return the folder of the tree's objects in the cache: compiled once, for a minute or two, and found again by whoever tests next."""
+    compiler = _run([_tool("arm-none-eabi-gcc"), "--version"]).splitlines()[0]
+    key = fingerprint((str(root), find_tree(root, kernel_library).fingerprint, compiler, *MACHINE, *FLAGS, *CXX_FLAGS))
+    return cache_dir() / "tflm_objects" / f"tests-{key[:16]}"
+
+
 def build_and_run(model: TflmModel, *, root: Path, kernel_library: str, directory: Path, objects: Path, inputs: int, seed: int = 1) -> Outcome:
     """Build the program in `directory`, keep the tree's objects in `objects`, run it."""
     for path, text in {**model.files, "runner.cc": RUNNER.format(inputs=inputs, seed=seed)}.items():
@@ -154,7 +166,9 @@ def choose_sources() -> ModuleType:
 def _compile(source: Path, target: Path, flags: list[str], *, includes: list[str]) -> None:
     if not target.is_file():
         compiler = [_tool("arm-none-eabi-gcc"), "-std=gnu11"] if source.suffix == ".c" else [_tool("arm-none-eabi-g++"), *CXX_FLAGS]
-        _run([*compiler, *MACHINE, *FLAGS, *flags, *includes, "-c", str(source), "-o", str(target)])
+        new = target.with_name(f"{target.name}.{os.getpid()}")  # others may compile the same
+        _run([*compiler, *MACHINE, *FLAGS, *flags, *includes, "-c", str(source), "-o", str(new)])
+        new.replace(target)
 
 
 def _tool(name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hil_tests.rigs import CALIBRATION, Rig, golden_tables
@@ -15,12 +16,31 @@ from tests.golden_fixture import golden_vectors
 from tests.host_cpp.toolchain import sanitized_program
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.emulation import start_virtual
+from tinyaudio.core.artifacts import GoldenTensors
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import DeviceError
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project
+from tinyaudio.deploy.tflm import read_outline
 
 ARENA_BYTES = 4_096
 FAKE = Path(__file__).parent / "fake_tflm.cc"
+
+
+def _zeros() -> GoldenTensors:
+    """Golden vectors of what the fake computes: nothing."""
+    model = golden_vectors().model
+    outline = read_outline(model.tflite)
+    tensors = {outline.input_.index: outline.input_.shape, outline.output_.index: outline.output_.shape}
+    sizes = [int(np.prod(shape)) for shape in tensors.values()]
+    return GoldenTensors(
+        model_sha256=model.sha256,
+        oracle="none",
+        inputs=("zeros",),
+        tensors=tuple(tensors),
+        shapes=tuple(tensors.values()),
+        offsets=np.array([0, sizes[0], sum(sizes)], np.int64),
+        values=np.zeros((1, sum(sizes)), np.int8),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +52,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
             tables=golden_tables(),
             quantized=golden_vectors().model,
             calibration=CALIBRATION,
-            choice=RuntimeChoice(runtime="tflm", arena_bytes=ARENA_BYTES),
+            choice=RuntimeChoice(runtime="tflm", arena_bytes=ARENA_BYTES, golden=_zeros()),
         )
     )
     program = sanitized_program(
@@ -68,3 +88,14 @@ def test_a_model_that_fails_while_it_runs_says_why_and_gives_no_result(rig: Rig,
     monkeypatch.setenv("FAKE_TFLM_FAILS", "Node CONV_2D (number 0) failed to invoke with status 1")
     with pytest.raises(DeviceError, match=r"TFLite Micro cannot run the model: Node CONV_2D \(number 0\) failed"):
         rig.run()
+
+
+def test_a_model_that_fails_in_its_self_test_says_why(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_TFLM_FAILS", "Node CONV_2D (number 0) failed to invoke with status 1")
+    assert rig.elf is not None
+    with (
+        start_virtual(rig.board, rig.elf, work_dir=rig.work_dir) as virtual,
+        Device(virtual.transport, name="native", poll_seconds=0.1) as device,
+        pytest.raises(DeviceError, match=r"TFLite Micro cannot run the model: Node CONV_2D \(number 0\) failed"),
+    ):
+        device.run_self_test()

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tinyaudio.bench.device import Device
 from tinyaudio.bench.hil import ModelCase, ModelRunReport, run_model
-from tinyaudio.core.artifacts import BuildArtifact
+from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject, Runtime
 from tinyaudio.core.board import Board, load_board
+from tinyaudio.core.errors import ModelError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.deploy.build import build_project, model_code_bytes
 from tinyaudio.deploy.compiler import CompiledModel, read_graph
-from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, render_model_project, write_project
+from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, write_project
+from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_differences
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline.device_line import choose_depth, open_virtual_line
 from tinyaudio.pipeline.line import Advance, Progress
 from tinyaudio.pipeline.model_cost import cost_table
-from tinyaudio.pipeline.model_file import BudgetEstimate, ModelFile, check_runtime, estimate_budget, model_frontend, read_model, require_budget
+from tinyaudio.pipeline.model_file import (
+    COMPILER,
+    RUNTIMES,
+    BudgetEstimate,
+    InterpretedFile,
+    ModelFile,
+    check_runtime,
+    estimate_budget,
+    model_frontend,
+    read_interpreted,
+    read_model,
+    require_budget,
+)
 from tinyaudio.pipeline.model_inputs import ModelInput, make_inputs, real_inputs
 from tinyaudio.report import ArenaBuffer, ArenaTimeline, write_arena_picture
 
@@ -47,7 +62,7 @@ class ModelOutcome:
     """What came of it."""
 
     facts: dict[str, Any]  # as the command line's JSON shows it
-    compiled: CompiledModel
+    compiled: CompiledModel | TflmModel
     passed: bool  # the model fits the board, and nothing differs
 
 
@@ -103,7 +118,7 @@ def verify_model(request: ModelRequest, progress: Progress, *, per_operator: boo
     Parameters
     ----------
     request
-        What to do.
+        What to do. On TFLite Micro the model runs with the fastest kernels that it has for the board.
     progress
         Whom to tell how far the work is.
     per_operator
@@ -120,19 +135,39 @@ def verify_model(request: ModelRequest, progress: Progress, *, per_operator: boo
     DeviceError
         If the emulated board dies, hangs or breaks the protocol.
     """
-    file, board, runtime = _open(request)
+    board = load_board(request.board_id)
+    runtime = check_runtime(request.runtime, board, known=RUNTIMES)
     choose_depth(board, depth="virtual", port=None)
-    require_budget(_estimate(board, file), board, file.name)
+    file = _open_to_run(request, board, runtime)
     inputs = _inputs(request, file, board)
-    with progress.task("running the reference interpreter") as advance:
-        cases = _cases(file, inputs, measured=_MEASURED_INPUTS if per_operator else 0, advance=advance)
     with tempfile.TemporaryDirectory(prefix="tinyaudio-model-") as folder:
-        run = _run_on_board(file, board, cases, work_dir=Path(folder), offline=request.offline, progress=progress)
-    facts = _facts(file, board, runtime) | _run_facts(file, run)
+        work_dir = Path(folder)
+        project, build = _build(file, board, work_dir=work_dir, offline=request.offline, progress=progress)
+        with progress.task("running the reference interpreter") as advance:
+            cases = _cases(file, inputs, measured=_MEASURED_INPUTS if per_operator else 0, advance=advance)
+        run = _run_on_board(file, board, cases, project=project, build=build, work_dir=work_dir, progress=progress)
+    facts = _facts(file, board, runtime) | _run_facts(file, run) | {"known_differences": _known_differences(file)}
     if per_operator:
         facts["ops"] = [_measured(operation, cost, run.report.unit) for operation, cost in zip(facts["ops"], run.report.per_step, strict=True)]
     passed = facts["mismatches"] == 0 and run.build.budget_ok
     return ModelOutcome(facts=facts, compiled=file.compiled, passed=passed)
+
+
+def compare_runtimes(request: ModelRequest, progress: Progress) -> ModelOutcome:
+    """Measure a model on TFLite Micro and, where it can be compiled, compiled; the facts of the latter are ``facts["aot"]``, or None.
+
+    Raises
+    ------
+    TinyaudioError
+        See `verify_model`.
+    """
+    interpreted = verify_model(replace(request, runtime="tflm"), progress, per_operator=True)
+    try:
+        compiled = verify_model(replace(request, runtime="aot"), progress, per_operator=True)
+    except ModelError as error:
+        progress.warning(f"the model compiler does not take this model: {error}")
+        return replace(interpreted, facts=interpreted.facts | {"aot": None})
+    return replace(interpreted, facts=interpreted.facts | {"aot": compiled.facts}, passed=interpreted.passed and compiled.passed)
 
 
 def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> ArenaTimeline:
@@ -158,17 +193,27 @@ def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> Are
     )
 
 
-def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile, Board, str]:
+def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile, Board, Runtime]:
     board = load_board(request.board_id)
-    runtime = check_runtime(request.runtime, board)
+    runtime = check_runtime(request.runtime, board, known=COMPILER)
     return read_model(request.path, with_steps=with_steps), board, runtime
+
+
+def _open_to_run(request: ModelRequest, board: Board, runtime: Runtime) -> ModelFile | InterpretedFile:
+    if runtime == "tflm":
+        interpreted = read_interpreted(request.path, board)
+        plan_model(board, interpreted.compiled)
+        return interpreted
+    file = read_model(request.path, with_steps=True)
+    require_budget(_estimate(board, file), board, file.name)
+    return file
 
 
 def _estimate(board: Board, file: ModelFile) -> BudgetEstimate:
     return estimate_budget(board, file.compiled, code_bytes=cost_table().code_bytes(file.compiled))
 
 
-def _inputs(request: ModelRequest, file: ModelFile, board: Board) -> list[ModelInput]:
+def _inputs(request: ModelRequest, file: ModelFile | InterpretedFile, board: Board) -> list[ModelInput]:
     spec = model_frontend(file, request.preset)
     real = None
     if spec is not None:
@@ -183,7 +228,7 @@ def _inputs(request: ModelRequest, file: ModelFile, board: Board) -> list[ModelI
     return make_inputs(file.compiled.input_, request.inputs, seed=request.seed, real=real)
 
 
-def _cases(file: ModelFile, inputs: Sequence[ModelInput], *, measured: int, advance: Advance) -> list[ModelCase]:
+def _cases(file: ModelFile | InterpretedFile, inputs: Sequence[ModelInput], *, measured: int, advance: Advance) -> list[ModelCase]:
     """Return the inputs with what the reference makes of them; the last one is made `measured` times more, step by step."""
     reference = ReferenceModel(file.tflite)
     chosen = [(item, False) for item in inputs] + [(inputs[-1], True)] * measured
@@ -197,12 +242,26 @@ def _cases(file: ModelFile, inputs: Sequence[ModelInput], *, measured: int, adva
     return cases
 
 
-def _run_on_board(file: ModelFile, board: Board, cases: Sequence[ModelCase], *, work_dir: Path, offline: bool, progress: Progress) -> _Run:
+def _build(
+    file: ModelFile | InterpretedFile, board: Board, *, work_dir: Path, offline: bool, progress: Progress
+) -> tuple[FirmwareProject, BuildArtifact]:
     project = render_model_project(ModelRenderInputs(board=board, compiled=file.compiled, model_sha256=file.sha256))
     directory = work_dir / "firmware"
     write_project(project, directory)
     with progress.task(f"building for {board.id} with PlatformIO"):
-        build = build_project(directory, board, project=project, offline=offline, on_line=progress.detail)
+        return project, build_project(directory, board, project=project, offline=offline, on_line=progress.detail)
+
+
+def _run_on_board(
+    file: ModelFile | InterpretedFile,
+    board: Board,
+    cases: Sequence[ModelCase],
+    *,
+    project: FirmwareProject,
+    build: BuildArtifact,
+    work_dir: Path,
+    progress: Progress,
+) -> _Run:
     log: list[str] = []
     with (
         open_virtual_line(board, Path(build.elf), work_dir=work_dir) as line,
@@ -223,14 +282,15 @@ def _run_on_board(file: ModelFile, board: Board, cases: Sequence[ModelCase], *, 
     return _Run(report=report, build=build, code_bytes=build.flash_bytes - file.compiled.weights_bytes if own_code_bytes is None else own_code_bytes)
 
 
-def _facts(file: ModelFile, board: Board, runtime: str) -> dict[str, Any]:
-    """Return what is known of a model without running it; what only a run tells is None."""
-    compiled, costs = file.compiled, cost_table()
+def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) -> dict[str, Any]:
+    """Return what is known of a model without running it; what only a run tells is None. Only the compiler's kernels are predicted."""
+    compiled = file.compiled
+    costs = cost_table() if isinstance(compiled, CompiledModel) else None
     operations = []
     for operation in compiled.ops:
         row = asdict(operation)
         row["input_shape"], row["output_shape"] = list(operation.input_shape), list(operation.output_shape)
-        operations.append({**row, "predicted_instructions": costs.instructions(operation)})
+        operations.append({**row, "predicted_instructions": costs.instructions(operation) if costs is not None else None})
     return {
         "model": file.name,
         "model_sha256": file.sha256,
@@ -240,12 +300,12 @@ def _facts(file: ModelFile, board: Board, runtime: str) -> dict[str, Any]:
         "mismatches": None,
         "max_abs_diff": None,
         "instructions_per_inference": None,
-        "predicted_instructions": sum(operation["predicted_instructions"] for operation in operations),
+        "predicted_instructions": sum(operation["predicted_instructions"] for operation in operations) if costs is not None else None,
         "macs": compiled.macs,
-        "arena_bytes": compiled.arena_bytes,
+        "arena_bytes": compiled.arena_bytes if costs is not None else None,
         "state_bytes": compiled.state_bytes,
         "code_bytes": None,
-        "predicted_code_bytes": costs.code_bytes(compiled),
+        "predicted_code_bytes": costs.code_bytes(compiled) if isinstance(compiled, CompiledModel) and costs is not None else None,
         "weights_bytes": compiled.weights_bytes,
         "tflite_bytes": len(file.tflite),
         "input": _tensor_facts(compiled.input_),
@@ -256,6 +316,15 @@ def _facts(file: ModelFile, board: Board, runtime: str) -> dict[str, Any]:
     }
 
 
+def _known_differences(file: ModelFile | InterpretedFile) -> list[str]:
+    """Return why TFLite Micro may differ from the reference interpreter; of what the compiler makes nothing is known to."""
+    if not isinstance(file, InterpretedFile):
+        return []
+    folder = os.environ.get(ROOT_VARIABLE)
+    root = find_tree(Path(folder), file.compiled.kernel_library).root if folder else None
+    return list(known_differences(root, file.compiled.kinds))
+
+
 def _tensor_facts(tensor: Any) -> dict[str, Any]:
     return {**asdict(tensor), "shape": list(tensor.shape)}
 
@@ -264,7 +333,7 @@ def _budget_facts(estimate: BudgetEstimate) -> dict[str, Any]:
     return {"lines": [asdict(line) for line in estimate.lines], "problems": list(estimate.problems)}
 
 
-def _run_facts(file: ModelFile, run: _Run) -> dict[str, Any]:
+def _run_facts(file: ModelFile | InterpretedFile, run: _Run) -> dict[str, Any]:
     compiled, report, build = file.compiled, run.report, run.build
     has_logits = compiled.logits.index != compiled.output_.index
     mismatches = report.output_mismatches + (report.logits_mismatches if has_logits else 0)
@@ -280,6 +349,8 @@ def _run_facts(file: ModelFile, run: _Run) -> dict[str, Any]:
         "distinct_outputs": report.distinct_outputs,
         "first_mismatches": [asdict(mismatch) for mismatch in report.first_mismatches],
         **per_inference,
+        "arena_bytes": report.arena_used_bytes,
+        "model_kernels": report.model_kernels or f"tinyaudio {build.runtime}",
         "code_bytes": run.code_bytes,
         "image_code_bytes": build.flash_bytes - compiled.weights_bytes,
         "flash_bytes": build.flash_bytes,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyaudio.core.artifacts import Runtime
 from tinyaudio.core.board import Board
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import BuildError, ModelError, NotYetSupportedError
@@ -14,10 +15,12 @@ from tinyaudio.core.presets import load_preset
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.tflite_metadata import read_metadata
 from tinyaudio.deploy.compiler import CompiledModel, compile_model
-from tinyaudio.deploy.render import plan_model
+from tinyaudio.deploy.render import interpreted_model, plan_model
+from tinyaudio.deploy.tflm import TflmModel
 from tinyaudio.learn.quantize import FRONTEND_KEY
 
-_RUNTIMES = ("aot",)
+COMPILER: tuple[Runtime, ...] = ("aot",)  # what can be said of a model without running it, only the compiler knows
+RUNTIMES: tuple[Runtime, ...] = ("aot", "tflm")
 _SYSTEM_RAM_BYTES = 32_768  # link buffers and variables of firmware of a model alone, about; the stack comes on top
 
 
@@ -29,6 +32,16 @@ class ModelFile:
     tflite: bytes
     sha256: str
     compiled: CompiledModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterpretedFile:
+    """A ``.tflite`` file with the glue for TFLite Micro."""
+
+    name: str  # of the file, without its suffix
+    tflite: bytes
+    sha256: str
+    compiled: TflmModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +78,21 @@ def read_model(path: Path, *, with_steps: bool = True, int8_ends: bool = False) 
     )
 
 
+def read_interpreted(path: Path, board: Board) -> InterpretedFile:
+    """Read the model in `path`, to be run by TFLite Micro on `board`.
+
+    Its arena is as large as it may have to be: the target tells how much of it is needed.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is no model, or has an operator that TFLite Micro lacks.
+    """
+    tflite = model_bytes(path)
+    model = interpreted_model(tflite, name=path.stem, board=board)
+    return InterpretedFile(name=path.stem, tflite=tflite, sha256=sha256_bytes(tflite), compiled=model)
+
+
 def model_bytes(path: Path) -> bytes:
     """Return the bytes of a model file; raise `ModelError` if it cannot be read."""
     try:
@@ -73,21 +101,25 @@ def model_bytes(path: Path) -> bytes:
         raise ModelError(f"cannot be read: {error.strerror or error}", hint="give the path of a .tflite file", where=str(path)) from error
 
 
-def check_runtime(runtime: str | None, board: Board) -> str:
-    """Return the runtime to use; None stands for the board's own.
+def check_runtime(runtime: str | None, board: Board, *, known: tuple[Runtime, ...]) -> Runtime:
+    """Return the runtime to use; None stands for the board's own, or the model compiler if that is not among `known`.
 
     Raises
     ------
     NotYetSupportedError
-        If it is another one than the model compiler's.
+        If it is none of `known`.
     """
-    chosen = board.default_runtime if runtime is None else runtime
-    if chosen not in _RUNTIMES:
-        raise NotYetSupportedError(f"there is no runtime {chosen!r} for a model alone", hint=f"runtimes: {', '.join(_RUNTIMES)}", where="--runtime")
+    if runtime is None:
+        return board.default_runtime if board.default_runtime in known else "aot"
+    chosen = next((item for item in known if item == runtime), None)
+    if chosen is None:
+        what = "for a model alone" if runtime not in RUNTIMES else "here: what a model is compiled to, the compiler tells"
+        hint = f"runtimes: {', '.join(known)}" + ("; `verify` and `bench` run a model on TFLite Micro as well" if runtime in RUNTIMES else "")
+        raise NotYetSupportedError(f"there is no runtime {runtime!r} {what}", hint=hint, where="--runtime")
     return chosen
 
 
-def model_frontend(file: ModelFile, preset: str | None) -> FrontendSpec | None:
+def model_frontend(file: ModelFile | InterpretedFile, preset: str | None) -> FrontendSpec | None:
     """Return the front end of a model: the preset's, or the one that tinyaudio wrote into the file; None if there is neither.
 
     Raises

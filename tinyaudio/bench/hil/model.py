@@ -57,6 +57,8 @@ class ModelRunReport:
     per_inference: int  # median over the inferences that were not measured step by step, in `unit`
     per_step: tuple[int, ...]  # by operator, median over the inferences that were; empty if none was
     arena_bytes: int  # as the device says
+    arena_used_bytes: int  # of it
+    model_kernels: str  # whose kernels compute, and which version; "": those that tinyaudio compiled
     log: tuple[str, ...]
 
 
@@ -116,6 +118,8 @@ def run_model(
         per_inference=counter.units(float(np.median(whole))),
         per_step=tuple(counter.units(float(ticks)) for ticks in np.median(np.array(stepwise, np.float64), axis=0)) if stepwise else (),
         arena_bytes=identity.arena_bytes,
+        arena_used_bytes=identity.arena_used_bytes,
+        model_kernels=identity.model_kernels,
         log=tuple(log),
     )
 

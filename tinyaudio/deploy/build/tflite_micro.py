@@ -74,15 +74,15 @@ def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: s
     if OPERATORS_FILE not in project.files:
         return TfliteMicroSource()
     wanted = _wanted(project)
-    kernel_library, operators = wanted["kernel_library"], wanted["operators"]
+    kernel_library, exposed = wanted["kernel_library"], wanted["exposed"]
     folder = os.environ.get(ROOT_VARIABLE)
     if folder:
         tree = find_tree(Path(folder), kernel_library)
-        _refuse_defects(tree.components, operators)
+        _refuse_defects(tree.components, exposed)
         variables = {ROOT_VARIABLE: str(tree.root), **_common_variables(tree.version, (str(tree.root), tree.fingerprint, toolchain))}
         return TfliteMicroSource(version=tree.version, variables=variables)
     wanted_packages = packages(kernel_library)
-    _refuse_defects([component for package in wanted_packages for component in package.components], operators)
+    _refuse_defects([component for package in wanted_packages for component in package.components], exposed)
     folder_of_packages = packages_dir(wanted_packages)
     missing = [package for package in wanted_packages if not (folder_of_packages / package.name).is_dir()]
     if missing:

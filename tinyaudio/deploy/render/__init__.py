@@ -23,7 +23,7 @@ Public face
 
 from __future__ import annotations
 
-from tinyaudio.deploy.render.bare_model import ModelRenderInputs, model_source_files, plan_model, render_model_project
+from tinyaudio.deploy.render.bare_model import ModelRenderInputs, interpreted_model, model_source_files, plan_model, render_model_project
 from tinyaudio.deploy.render.model import RuntimeChoice, has_fast_kernels
 from tinyaudio.deploy.render.platform import platform_files
 from tinyaudio.deploy.render.project import (
@@ -42,6 +42,7 @@ __all__ = [
     "ModelRenderInputs",
     "RenderInputs",
     "has_fast_kernels",
+    "interpreted_model",
     "model_source_files",
     "plan_model",
     "RuntimeChoice",

@@ -16,11 +16,11 @@ from tinyaudio.deploy.compiler import CompiledModel, TensorSummary
 from tinyaudio.deploy.placement import plan_placement
 from tinyaudio.deploy.render.generated import COUNTER_UNIT_CONSTANTS
 from tinyaudio.deploy.render.linker import linker_script, model_demand
-from tinyaudio.deploy.render.model import ModelParts, tflm_parts
+from tinyaudio.deploy.render.model import KERNEL_LIBRARIES, ModelParts, estimated_arena_bytes, tflm_parts
 from tinyaudio.deploy.render.platform import platform_files, project_configuration
 from tinyaudio.deploy.render.project import NO_FRONTEND_FINGERPRINT, PORT_DMA_BYTES, finish_project
 from tinyaudio.deploy.render.sources import files_below, library_files, port_sources
-from tinyaudio.deploy.tflm import TflmModel
+from tinyaudio.deploy.tflm import TflmModel, read_outline, render_tflm_model
 
 _MODEL_LIBRARIES = ("tinyaudio_nn", "tinyaudio_placement")
 
@@ -32,6 +32,18 @@ class ModelRenderInputs:
     board: Board
     compiled: CompiledModel | TflmModel  # with_steps, watched
     model_sha256: str
+
+
+def interpreted_model(tflite: bytes, *, name: str, board: Board) -> TflmModel:
+    """Return a model on TFLite Micro, with the fastest kernels there are for `board`, its arena estimated, its operators watched.
+
+    Raises
+    ------
+    ModelError
+        If the file is no model that TFLite Micro can run: names the operator that it lacks.
+    """
+    arena_bytes = estimated_arena_bytes(board, read_outline(tflite))
+    return render_tflm_model(tflite, name=name, kernel_library=KERNEL_LIBRARIES[board.core], arena_bytes=arena_bytes, watched=True)
 
 
 def plan_model(board: Board, compiled: CompiledModel | TflmModel) -> Placement | None:

@@ -9,7 +9,7 @@ from tinyaudio.core.board import Board
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler import CompiledModel, compile_model
 from tinyaudio.deploy.render.self_test import self_test_files, step_operators, use_operators
-from tinyaudio.deploy.tflm import OPERATORS_FILE, TflmModel, generous_arena_bytes, read_outline, render_tflm_model
+from tinyaudio.deploy.tflm import OPERATORS_FILE, Outline, TflmModel, generous_arena_bytes, read_outline, render_tflm_model
 
 #: Core -> library of fast kernels that TFLite Micro has for it; "": none but its reference kernels.
 KERNEL_LIBRARIES = {"cortex-m7": "cmsis_nn", "xtensa-lx7": "esp_nn", "host": ""}
@@ -87,7 +87,7 @@ def _on_tflm(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) -> 
     golden = choice.golden
     outline = read_outline(quantized.tflite, int8_ends=True)
     kernel_library = KERNEL_LIBRARIES[board.core] if choice.kernels == "optimized" else ""
-    generous = min(generous_arena_bytes(outline), max(board.budget.ram_bytes - _OTHER_RAM_BYTES, 0))
+    generous = estimated_arena_bytes(board, outline)
     model = render_tflm_model(
         quantized.tflite,
         name="model",
@@ -100,6 +100,11 @@ def _on_tflm(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) -> 
     if golden is None:
         return parts
     return replace(parts, files=parts.files | self_test_files(golden, use_operators(golden, outline.operators), "tflm"), has_self_test=True)
+
+
+def estimated_arena_bytes(board: Board, outline: Outline) -> int:
+    """Return an arena that is large enough by an estimate, as far as the board has memory for it."""
+    return min(generous_arena_bytes(outline), max(board.budget.ram_bytes - _OTHER_RAM_BYTES, 0))
 
 
 def tflm_parts(model: TflmModel) -> ModelParts:

@@ -7,6 +7,7 @@ firmware/lib/tinyaudio_tflm is what is hand-written; TFLite Micro itself is neve
 from __future__ import annotations
 
 from tinyaudio.deploy.tflm.defects import DEFECTS, Defect, known_defects, refuse_known_defects
+from tinyaudio.deploy.tflm.differences import DIFFERENCES, Difference, known_differences
 from tinyaudio.deploy.tflm.esp_nn import esp_nn_scratch_bytes, likely_arena_bytes
 from tinyaudio.deploy.tflm.model import (
     HEADROOM_BYTES,
@@ -22,7 +23,10 @@ from tinyaudio.deploy.tflm.tree import ROOT_VARIABLE, Tree, describe, find_tree
 
 __all__ = [
     "DEFECTS",
+    "DIFFERENCES",
     "Defect",
+    "Difference",
+    "known_differences",
     "known_defects",
     "likely_arena_bytes",
     "refuse_known_defects",

@@ -24,9 +24,12 @@ class Defect:
     link: str
 
 
+#: A file with a version of its own, as V.2.0.0: CMSIS-NN as a whole stayed 19.1.0 when it was mended.
+TRANSPOSE_CONV_COMPONENT = "CMSIS-NN arm_transpose_conv_s8"
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(
-        component="CMSIS-NN arm_transpose_conv_s8",  # the version of that file, V.2.0.0; CMSIS-NN as a whole stayed 19.1.0
+        component=TRANSPOSE_CONV_COMPONENT,
         fixed_in="2.0.1",
         operators=frozenset({"TRANSPOSE_CONV"}),
         reason="transposed convolutions whose top padding is no multiple of the stride shift rows and leave one unwritten",

@@ -105,6 +105,7 @@ def render_tflm_model(
         "data": list(data),
     }
     operators = {"kernel_library": kernel_library, "model_sha256": sha256_bytes(tflite), "operators": list(outline.kinds)}
+    operators["exposed"] = list(outline.exposed)  # to known defects of the kernels
     return TflmModel(
         name=name,
         files={f"generated/{file}": render_template(f"tflm/{file}.j2", context) for file in _FILES},

@@ -46,6 +46,7 @@ class OperatorUse:
     output_shape: tuple[int, ...]
     macs: int  # multiply-accumulates of one inference
     weights_bytes: int  # of its constant inputs
+    is_plain: bool = False  # its numbers keep clear of what `defects` knows of its kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,11 @@ class Outline:
     def kinds(self) -> tuple[str, ...]:
         """The operators that the resolver needs, sorted."""
         return tuple(sorted({use.kind for use in (*self.operators, *self.called)}))
+
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """Those of `kinds` that may meet a known defect of their kernels."""
+        return tuple(sorted({use.kind for use in (*self.operators, *self.called) if not use.is_plain}))
 
 
 def read_outline(tflite_bytes: bytes, *, int8_ends: bool = False) -> Outline:
@@ -182,7 +188,20 @@ def _operator(model: Any, graph: Any, index: int) -> OperatorUse:
         output_shape=output_shape,
         macs=_macs(kind, max(constants, key=lambda tensor: math.prod(_sizes(tensor)), default=None), input_shape, output_shape),
         weights_bytes=sum(int(model.Buffers(tensor.Buffer()).DataLength()) for tensor in constants),
+        is_plain=kind == "TRANSPOSE_CONV" and _is_aligned_on_top(graph, source, input_shape, output_shape),
     )
+
+
+def _is_aligned_on_top(graph: Any, source: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> bool:
+    """Return whether the top padding of a transposed convolution is a multiple of its stride. Kernels compute it as here."""
+    table = source.BuiltinOptions()
+    if table is None or not len(input_shape) == len(output_shape) == 4:
+        return False
+    options = tflite.TransposeConvOptions()
+    options.Init(table.Bytes, table.Pos)
+    stride, kernel_rows = int(options.StrideH()), _sizes(_tensor(graph, int(source.Inputs(1))))[1]
+    padding_rows = max((input_shape[1] - 1) * stride + kernel_rows - output_shape[1], 0)
+    return stride > 0 and padding_rows // 2 % stride == 0
 
 
 def _macs(kind: str, weights: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:

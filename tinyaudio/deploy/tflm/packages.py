@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinyaudio.deploy.tflm.defects import TRANSPOSE_CONV_COMPONENT
 from tinyaudio.deploy.tflm.tree import describe
 
 _SHORT_DIGITS = 12
@@ -23,6 +24,7 @@ class Package:
     name: str  # the folder that it is put into; `choose_sources.py` knows it
     url: str
     commit: str
+    components: tuple[tuple[str, str], ...] = ()  # (name, version) of what `defects` may know of
 
     @property
     def pin(self) -> str:
@@ -37,7 +39,12 @@ FLATBUFFERS = Package(
 GEMMLOWP = Package(name="gemmlowp", url="https://github.com/google/gemmlowp.git", commit="719139ce755a0f31cbf1c37f7f98adcc7fc9f425")
 RUY = Package(name="ruy", url="https://github.com/google/ruy.git", commit="d37128311b445e758136b8602d1bbd2a755e115d")
 #: Later than the one that TFLite Micro fetches: with the transposed convolution mended (see `defects`).
-CMSIS_NN = Package(name="CMSIS-NN", url="https://github.com/ARM-software/CMSIS-NN.git", commit="99f736a63036613032f9b70de36b493bcd7802d4")
+CMSIS_NN = Package(
+    name="CMSIS-NN",
+    url="https://github.com/ARM-software/CMSIS-NN.git",
+    commit="99f736a63036613032f9b70de36b493bcd7802d4",
+    components=((TRANSPOSE_CONV_COMPONENT, "2.0.1"),),
+)
 
 
 def packages(kernel_library: str) -> tuple[Package, ...]:

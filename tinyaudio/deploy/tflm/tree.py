@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tinyaudio.core.errors import ToolError
 from tinyaudio.core.files import storage_error
+from tinyaudio.deploy.tflm.defects import TRANSPOSE_CONV_COMPONENT
 
 #: Environment variable that names a tree, or a folder of trees ("reference", "cmsis_nn").
 ROOT_VARIABLE = "TINYAUDIO_TFLM_ROOT"
@@ -100,7 +101,7 @@ def _how_to_make(kernel_library: str) -> str:
 def _components(root: Path, kernel_library: str) -> tuple[tuple[str, str], ...]:
     if kernel_library != "cmsis_nn":
         return ()
-    return (("CMSIS-NN arm_transpose_conv_s8", _revision(root / _CMSIS_NN_TRANSPOSE_CONV)),)
+    return ((TRANSPOSE_CONV_COMPONENT, _revision(root / _CMSIS_NN_TRANSPOSE_CONV)),)
 
 
 def _revision(source: Path) -> str:

@@ -75,6 +75,12 @@ bool run_self_test(Application& application) {
         return true;
     }
     test.run(progress.vector, progress.first_operator, kOperatorsAtOnce, {&application, tell_outcome});
+    const Model& model = application.config->model;
+    if (model.fault != nullptr && model.fault() != nullptr) {
+        application.fault = model.fault();
+        refuse(application, wire::FaultCode::kSelfCheck, application.fault);
+        return true;
+    }
     progress.first_operator += kOperatorsAtOnce;
     if (progress.first_operator >= test.operators) {
         progress.first_operator = 0;
