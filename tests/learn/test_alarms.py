@@ -10,6 +10,7 @@ import pytest
 
 from tests.learn.conftest import write_sound
 from tests.learn.test_evaluate import recorded
+from tinyaudio.core.alarms import DecisionFigures, LabelDecisions
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FeatureSet
 from tinyaudio.core.errors import InputError, ProjectError, StageError
 from tinyaudio.core.metrics import poisson_interval
@@ -47,7 +48,7 @@ def test_the_lowest_threshold_that_is_quiet_enough(per_hour: float, together: in
     assert calibration.class_thresholds[0] == each[0]
     quiet = decision_figures(calibration, NOISY, np.zeros((2, 2), np.bool_), labels=("a", "b"), is_exclusive=True, background=NOISY, hours=1.0)
     for figures in quiet:
-        assert (figures.false_alarms if figures.rule == "one threshold" else max(item.false_alarms for item in figures.labels)) <= per_hour
+        assert (sum(figures.alarms_by_scene) if figures.rule == "one threshold" else max(item.false_alarms for item in figures.labels)) <= per_hour
     longer = calibrate_for_alarms(NOISY, hours=2.0, per_hour=per_hour / 2, smoothing_patches=1, is_exclusive=True)
     assert longer == calibration
 
@@ -65,7 +66,7 @@ def test_labels_that_may_sound_at_once_are_decided_each_by_itself() -> None:
     one, each = decision_figures(calibration, tested, truth, labels=("a", "b"), is_exclusive=False)
     assert [(item.clips, item.found, item.mistaken) for item in one.labels] == [(2, 1, 1), (2, 1, 0)]
     assert [(item.clips, item.found, item.mistaken) for item in each.labels] == [(2, 1, 1), (2, 2, 0)]
-    assert (one.background_hours, one.false_alarms) == (0.0, 0)
+    assert (one.background_hours, one.alarms_by_scene) == (0.0, ())
 
 
 def test_with_two_wishes_the_higher_threshold_counts() -> None:
@@ -82,6 +83,19 @@ def test_the_interval_of_a_rate_matches_published_figures(events: int, lower: fl
     assert poisson_interval(events, exposure=4.0) == pytest.approx((lower / 4, upper / 4), abs=1e-3)
     with pytest.raises(InputError, match="in an exposure of 0"):
         poisson_interval(events, exposure=0.0)
+
+
+def test_alarms_that_come_in_flocks_make_the_interval_wider() -> None:
+    def interval(*alarms: int) -> tuple[float, float, float]:
+        item = LabelDecisions(label="a", threshold=0, clips=1, found=1, mistaken=0, alarms_by_scene=alarms)
+        figures = DecisionFigures(rule="one threshold", smoothing_patches=1, labels=(item,), background_hours=1.0)
+        return figures.per_hour(figures.alarms_by_scene)
+
+    spread, flock = interval(*[1] * 20, *[0] * 40), interval(20, *[0] * 59)
+    assert spread[0] == flock[0] == 20.0
+    assert flock[1] == 0.0 < spread[1]
+    assert flock[2] >= 40.0 > spread[2]
+    assert interval(*[0] * 60)[1:] == pytest.approx(poisson_interval(0, exposure=1.0))
 
 
 def test_a_scene_is_its_number_and_seed() -> None:

@@ -28,8 +28,8 @@ DECISIONS = DecisionFigures(
     rule="one threshold",
     smoothing_patches=3,
     labels=tuple(
-        LabelDecisions(label=label, threshold=12, clips=10, found=9, mistaken=3, false_alarms=alarms)
-        for label, alarms in zip(LABELS, (0, 2, 0), strict=True)
+        LabelDecisions(label=label, threshold=12, clips=10, found=9, mistaken=3, alarms_by_scene=alarms)
+        for label, alarms in zip(LABELS, ((0, 0, 0), (0, 1, 1), (0, 0, 0)), strict=True)
     ),
     background_hours=4.0,
 )
@@ -135,7 +135,7 @@ def test_a_page_without_wrong_clips_says_so(inputs: EvaluationPageInputs) -> Non
 def test_false_alarms_stand_with_their_interval(inputs: EvaluationPageInputs) -> None:
     page = render_evaluation_page(inputs)
     assert "4 h of background" in page
-    assert re.search(r"(?s)<td>rain &amp; wind</td>.*9 of 10.*0\.50</td>.*0\.06 to 1\.81", page)
+    assert re.search(r"(?s)<td>rain &amp; wind</td>.*9 of 10.*0\.50</td>.*0\.00 to 1\.81", page)
     unmeasured = dataclasses.replace(inputs, decisions=(dataclasses.replace(DECISIONS, background_hours=0.0),))
     assert "false alarms an hour" not in render_evaluation_page(unmeasured)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinyaudio.core.metrics import poisson_interval
+import numpy as np
+
+from tinyaudio.core.metrics import bootstrap_interval, poisson_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +19,12 @@ class LabelDecisions:
     clips: int  # of the test split that have it
     found: int  # of these, in which it is detected at least once
     mistaken: int  # detections in clips that lack it
-    false_alarms: int  # detections in the background
+    alarms_by_scene: tuple[int, ...] = ()  # detections in each scene of the background
+
+    @property
+    def false_alarms(self) -> int:
+        """Detections in the background."""
+        return sum(self.alarms_by_scene)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +37,17 @@ class DecisionFigures:
     background_hours: float  # 0: none was measured
 
     @property
-    def false_alarms(self) -> int:
-        """Detections in the background, of all labels."""
-        return sum(item.false_alarms for item in self.labels)
+    def alarms_by_scene(self) -> tuple[int, ...]:
+        """Detections in each scene of the background, of all labels."""
+        return tuple(sum(counts) for counts in zip(*(item.alarms_by_scene for item in self.labels), strict=True))
 
-    def per_hour(self, false_alarms: int) -> tuple[float, float, float]:
-        """Return (rate, lower, upper): so many false alarms as a rate an hour, with its exact 95 % interval.
+    def per_hour(self, alarms_by_scene: Sequence[int]) -> tuple[float, float, float]:
+        """Return (rate, lower, upper): so many false alarms as a rate an hour, with its 95 % interval.
 
-        Only where background was measured.
+        Only where background was measured. Alarms come in flocks, where one scene sounds like something: the interval is the
+        wider one of Poisson's, which knows of no flocks, and a bootstrap over scenes, which knows nothing of what was never heard.
         """
-        lower, upper = poisson_interval(false_alarms, exposure=self.background_hours)
-        return false_alarms / self.background_hours, lower, upper
+        counts = np.array(alarms_by_scene, np.float64)
+        lower, upper = poisson_interval(int(counts.sum()), exposure=self.background_hours)
+        drawn = bootstrap_interval(lambda chosen: float(counts[chosen].sum()) / self.background_hours, [str(scene) for scene in range(counts.size)])
+        return float(counts.sum()) / self.background_hours, min(lower, drawn[0]), max(upper, drawn[1])

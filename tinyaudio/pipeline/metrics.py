@@ -74,7 +74,7 @@ def decision_facts(figures: DecisionFigures) -> dict[str, Any]:
             "clips": item.clips,
             "found": item.found,
             "mistaken": item.mistaken,
-            **_rate_facts(figures, item.false_alarms),
+            **_rate_facts(figures, item.alarms_by_scene),
         }
         for item in figures.labels
     }
@@ -82,13 +82,13 @@ def decision_facts(figures: DecisionFigures) -> dict[str, Any]:
         "rule": figures.rule,
         "smoothing_patches": figures.smoothing_patches,
         "background_hours": figures.background_hours,
-        **_rate_facts(figures, figures.false_alarms),
+        **_rate_facts(figures, figures.alarms_by_scene),
         "labels": by_label,
     }
 
 
-def _rate_facts(figures: DecisionFigures, false_alarms: int) -> dict[str, Any]:
+def _rate_facts(figures: DecisionFigures, alarms_by_scene: tuple[int, ...]) -> dict[str, Any]:
     if not figures.background_hours:
         return {}
-    rate, lower, upper = figures.per_hour(false_alarms)
-    return {"false_alarms": false_alarms, "false_alarms_per_hour": {"value": rate, "lower": lower, "upper": upper}}
+    rate, lower, upper = figures.per_hour(alarms_by_scene)
+    return {"false_alarms": sum(alarms_by_scene), "false_alarms_per_hour": {"value": rate, "lower": lower, "upper": upper}}

@@ -59,7 +59,7 @@ def _predictor(figures: EvaluationFigures) -> dict[str, Any]:
 
 
 def _decisions(figures: DecisionFigures) -> dict[str, Any]:
-    rows = [(item.label, item, item.false_alarms) for item in figures.labels] + [("all", None, figures.false_alarms)]
+    rows = [(item.label, item, item.alarms_by_scene) for item in figures.labels] + [("all", None, figures.alarms_by_scene)]
     return {
         "rule": figures.rule,
         "smoothing_patches": figures.smoothing_patches,

@@ -124,7 +124,7 @@ def _label_decisions(
             clips=int(truth[:, index].sum()),
             found=int((tested[truth[:, index], index] > 0).sum()),
             mistaken=int(tested[~truth[:, index], index].sum()),
-            false_alarms=0 if background is None else int(background[:, index].sum()),
+            alarms_by_scene=() if background is None else tuple(int(count) for count in background[:, index]),
         )
         for index, label in enumerate(labels)
     )
