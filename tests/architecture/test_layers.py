@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "tinyaudio"
 
 #: Inside a wing a place imports itself and the places in front of it.
 WINGS = {
-    "learn": ("dataset", "training", "oracle", "quantize", "calibrate", "evaluate", "tuning"),
+    "learn": ("dataset", "training", "oracle", "quantize", "calibrate", "evaluate", "anomaly", "tuning"),
     "deploy": ("compiler", "tflm", "placement", "chip_config", "render", "build"),
     "bench": ("transport", "emulation", "flash", "instruments", "device", "fake_device", "hil", "power", "monitor"),
 }
@@ -45,6 +45,9 @@ OWNERS = {
     "soundfile": ("dsp.audio",),
     "soxr": ("dsp.audio",),
     "audiomentations": ("dsp.audio",),
+    "mlflow": ("pipeline.tracking",),
+    "optuna": ("learn.tuning",),
+    "sqlalchemy": ("learn.tuning",),
     "cobs": ("wire",),
 }
 

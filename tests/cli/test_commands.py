@@ -23,6 +23,8 @@ COMMANDS = (
     ("quantize",),
     ("calibrate",),
     ("evaluate",),
+    ("cross-validate",),
+    ("tune",),
     ("render",),
     ("build",),
     ("flash",),
@@ -168,8 +170,7 @@ def test_a_new_project_is_whole_and_never_overwrites(tmp_path: Path) -> None:
     assert (project / "tinyaudio.toml").read_bytes() == before
 
 
-def test_anomaly_is_refused_clearly(tmp_path: Path) -> None:
-    result = tinyaudio("new", str(tmp_path / "fan"), "--task", "anomaly", "--json")
-    assert result.returncode == 1
-    assert the_json(result)["error"]["type"] == "NotYetSupportedError"
-    assert not (tmp_path / "fan").exists()
+def test_an_anomaly_project_is_made(tmp_path: Path) -> None:
+    made = the_json(tinyaudio("new", str(tmp_path / "fan"), "--task", "anomaly", "--json"))
+    assert "tinyaudio.toml" in made["files"]
+    assert 'task = "anomaly"' in (tmp_path / "fan" / "tinyaudio.toml").read_text()

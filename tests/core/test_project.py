@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.canonical import fingerprint
-from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.new_project import new_project_files
-from tinyaudio.core.project import FrontendTable, load_project, parse_project, require_events
+from tinyaudio.core.project import FrontendTable, load_project, parse_project
 from tinyaudio.core.spec import FrontendSpec
 
 MINIMAL = '[project]\nname = "doorbell"\n'
@@ -30,7 +31,7 @@ def test_a_minimal_project_has_all_defaults(tmp_path: Path) -> None:
     assert project.frontend == FrontendSpec()
     assert project.manifest_path == tmp_path / "manifest.csv"
     assert project.model.width_multiplier == 0.25
-    require_events(project)
+    assert not project.is_anomaly
 
 
 def test_sections_are_frozen_and_have_a_fingerprint(tmp_path: Path) -> None:
@@ -118,12 +119,28 @@ def test_the_frontend_table_has_the_fields_and_defaults_of_the_spec() -> None:
     assert {name: field.default for name, field in FrontendTable.model_fields.items()} == {"preset": "yamnet", **defaults}
 
 
-def test_anomaly_is_known_but_not_there_yet() -> None:
-    project = parse_project('[project]\nname = "pump"\ntask = "anomaly"\n', directory=Path())
-    with pytest.raises(NotYetSupportedError, match="anomaly detection is not there yet"):
-        require_events(project)
-    with pytest.raises(NotYetSupportedError):
-        new_project_files("anomaly", "pump")
+def test_a_new_anomaly_project_loads_and_its_comments_hold_the_defaults(tmp_path: Path) -> None:
+    files = new_project_files("anomaly", "pump")
+    assert sorted(files) == ["README.md", "manifest.csv", "tinyaudio.toml"]
+    project = parse_project(files["tinyaudio.toml"], directory=tmp_path)
+    assert project.is_anomaly
+    assert project.anomaly == AnomalyTable()
+    uncommented = re.sub(r"(?m)^# (\w+ = )", r"\1", files["tinyaudio.toml"])
+    assert parse_project(uncommented, directory=tmp_path) == project
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("normal = []", "anomaly.normal"),
+        ("bottleneck = 100", "anomaly.bottleneck"),
+        ('architecture = "vae"', "anomaly.architecture"),
+        ("sigmas = 3", "anomaly.sigmas: unknown key; did you mean 'sigma'?"),
+    ],
+)
+def test_mistakes_in_the_anomaly_section_are_named(line: str, message: str) -> None:
+    with pytest.raises(ProjectError, match=re.escape(message)):
+        parse_project(f'[project]\nname = "pump"\ntask = "anomaly"\n[anomaly]\n{line}\n', directory=Path())
 
 
 def test_a_new_project_loads_with_the_defaults(tmp_path: Path) -> None:

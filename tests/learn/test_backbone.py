@@ -19,9 +19,10 @@ from tinyaudio.core.project import AugmentationTable, ModelTable, Project, Trans
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.quantize import convert_to_int8
 from tinyaudio.learn.training import build_network, load_keras_model, read_backbone, require_same_front_end, train
-from tinyaudio.learn.training.augmentation import cut_patches, training_patches, training_targets
+from tinyaudio.learn.training.augmentation import cut_patches, training_patches
 from tinyaudio.learn.training.backbone import network_layer_name, transfer_weights
 from tinyaudio.learn.training.phases import fit_classifier, last_blocks, logistic_regression
+from tinyaudio.learn.training.targets import training_targets
 
 SPEC = FrontendSpec(mel_bands=20, patch_frames=32, patch_hop_frames=16)
 TABLE = ModelTable(width_multiplier=0.1, blocks=3, dropout=0.0, activation="relu")
@@ -193,7 +194,7 @@ def test_the_standardization_is_folded_into_the_classifier(small_features: Featu
     source = training_patches(small_features)
     everything = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
     patches = cut_patches(source, np.arange(source.starts.size), everything, np.random.default_rng(0))
-    targets, weights = training_targets(source, classes=3), np.ones(len(patches), np.float32)
+    targets, weights = training_targets(source), np.ones(len(patches), np.float32)
     loss = fit_classifier(model, patches, targets, weights, l2=1e-5)
     inputs = np.concatenate([embedding(model, patch[np.newaxis]) for patch in patches]).astype(np.float64)
     standardized = (inputs - inputs.mean(axis=0)) / np.maximum(inputs.std(axis=0), 1e-3)

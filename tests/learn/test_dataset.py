@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tinyaudio.core.errors import ManifestError, NotYetSupportedError, StageError
-from tinyaudio.core.project import Project, SplitTable, load_project
+from tinyaudio.core.errors import ManifestError, StageError
+from tinyaudio.core.project import Project, SplitTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.audio import read_pcm
 from tinyaudio.dsp.frontend import compute_log_mel, design_frontend
@@ -261,14 +261,6 @@ def test_many_errors_are_shortened(make_project: Any) -> None:
         (project.directory / f"good_{index}.wav").unlink()
     with pytest.raises(ManifestError, match="and 2 more"):
         load_dataset(project)
-
-
-def test_anomaly_data_is_not_supported_yet(make_project: Any) -> None:
-    project = make_project(GOOD)
-    toml = project.directory / "tinyaudio.toml"
-    toml.write_text(toml.read_text(encoding="utf-8").replace('name = "x"', 'name = "x"\ntask = "anomaly"'), encoding="utf-8")
-    with pytest.raises(NotYetSupportedError):
-        check_data(load_project(project.directory))
 
 
 def rows_of(groups: int, clips_per_group: int, labels: int, split_value: str | None = None) -> list[Row]:

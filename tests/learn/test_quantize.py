@@ -16,6 +16,7 @@ from tinyaudio.core.errors import ModelError, ProjectError, StageError
 from tinyaudio.core.project import FirmwareTable, ModelTable, Project, QuantizeTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.tflite_metadata import read_metadata
+from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.learn.calibrate import calibrate
 from tinyaudio.learn.dataset import dequantized_log_mel, patch_features
 from tinyaudio.learn.quantize import (
@@ -108,19 +109,19 @@ def test_a_model_of_other_features_is_refused(trained: TrainedModel, small_featu
 
 
 def test_unsupported_operators_are_named() -> None:
-    refuse_unsupported(("CONV_2D", "SOFTMAX"))
-    with pytest.raises(ModelError, match="no ADD, TANH") as caught:
-        refuse_unsupported(("CONV_2D", "TANH", "ADD"))
-    assert caught.value.where == "operator 1 (TANH)"
+    refuse_unsupported(("CONV_2D", "TANH", "ADD", "LOGISTIC"), OPERATIONS)
+    with pytest.raises(ModelError, match="no ABS, CUMSUM") as caught:
+        refuse_unsupported(("CONV_2D", "CUMSUM", "ABS"), OPERATIONS)
+    assert caught.value.where == "operator 1 (CUMSUM)"
 
 
 def test_an_unsupported_layer_is_found_in_a_real_conversion() -> None:
     import keras
 
-    model = keras.Sequential([keras.Input((4, 4, 1), batch_size=1), keras.layers.Conv2D(2, 3), keras.layers.Activation("tanh")])
+    model = keras.Sequential([keras.Input((4, 4, 1), batch_size=1), keras.layers.Conv2D(2, 3), keras.layers.Activation("elu")])
     ops = describe_model(convert_to_int8(model, np.random.default_rng(1).normal(size=(4, 4, 4, 1)).astype(np.float32))).ops
-    with pytest.raises(ModelError, match="TANH"):
-        refuse_unsupported(ops)
+    with pytest.raises(ModelError, match="ELU"):
+        refuse_unsupported(ops, OPERATIONS)
 
 
 @pytest.mark.parametrize(

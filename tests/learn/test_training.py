@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install 'tinyaudio[train]'")
 
 from tinyaudio.core.artifacts import Dataset, FeatureSet, QuantizedModel, TrainedModel
-from tinyaudio.core.errors import StageError
+from tinyaudio.core.errors import ProjectError, StageError
 from tinyaudio.core.presets import load_preset, preset_names
-from tinyaudio.core.project import AugmentationTable, ModelTable, Project
+from tinyaudio.core.project import AugmentationTable, ModelTable, Project, parse_project
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.frontend import design_frontend
 from tinyaudio.learn.dataset import clip_reader, compute_features, patch_features, quantized_patches
@@ -22,9 +22,12 @@ from tinyaudio.learn.evaluate import evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs
 from tinyaudio.learn.quantize import quantize
 from tinyaudio.learn.training import build_network, load_keras_model, train
-from tinyaudio.learn.training.augmentation import change_gain, cut_patches, mix_up, training_patches, training_targets
+from tinyaudio.learn.training.augmentation import change_gain, cut_patches, mix_up, training_patches, validation_patches
 from tinyaudio.learn.training.checkpoint import Checkpoint, History, Progressed
 from tinyaudio.learn.training.loop import _not_a_number
+from tinyaudio.learn.training.predictor import dynamic_batch
+from tinyaudio.learn.training.targets import balanced_classes, training_targets
+from tinyaudio.learn.training.temperature import fit_temperature, scale_temperature
 
 
 @pytest.fixture(scope="module")
@@ -205,14 +208,10 @@ def test_silent_stretches_are_not_trained_on(small_features: FeatureSet) -> None
     assert 0 < lost < small_features.spec.patches_of(int(stop - start))
 
 
-def test_rare_classes_weigh_more(small_project: Project) -> None:
-    from tinyaudio.learn.training.loop import patch_weights
-
-    labels = np.array([0, 0, 0, 1])
-    balanced = patch_weights(labels, classes=2, is_balanced=True)
+def test_rare_classes_weigh_more() -> None:
+    balanced = balanced_classes(np.eye(2, dtype=np.bool_)[[0, 0, 0, 1]])
     assert balanced[:3].sum() == pytest.approx(balanced[3])
     assert balanced.mean() == pytest.approx(1.0)
-    assert patch_weights(labels, classes=2, is_balanced=False).tolist() == [1, 1, 1, 1]
 
 
 def test_the_validation_split_may_be_trained_on_to_the_last_epoch(small_project: Project, small_features: FeatureSet) -> None:
@@ -230,10 +229,10 @@ def test_silence_is_taught_to_say_nothing(small_features: FeatureSet) -> None:
     log_mel[start + 10 : stop] = floor
     source = training_patches(dataclasses.replace(small_features, log_mel=log_mel), silence="uniform")
     assert source.starts.size == training_patches(small_features, silence="uniform").starts.size
-    targets = training_targets(source, classes=3)
+    targets = training_targets(source)
     assert 0 < (~source.is_heard).sum() < source.starts.size
     np.testing.assert_allclose(targets[~source.is_heard], 1 / 3)
-    assert (targets[source.is_heard].argmax(axis=1) == source.label_indices[source.is_heard]).all()
+    assert (targets[source.is_heard] == source.truth[source.is_heard]).all()
 
 
 def test_mixed_patches_stay_mainly_what_they_are() -> None:
@@ -290,3 +289,32 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(tmp_path:
     assert Checkpoint(tmp_path / "x", "that").load() is None
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:100])
     assert kept.load() is None
+
+
+@pytest.mark.parametrize("is_exclusive", [True, False])
+def test_the_temperature_that_was_put_in_is_found(is_exclusive: bool) -> None:
+    rng = np.random.default_rng(1)
+    honest = rng.normal(0.0, 2.0, size=(20_000, 3))
+    if is_exclusive:
+        shares = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
+        truth = np.eye(3, dtype=np.bool_)[(shares.cumsum(axis=1) < rng.uniform(size=(20_000, 1))).sum(axis=1)]
+    else:
+        truth = rng.uniform(size=honest.shape) < 1.0 / (1.0 + np.exp(-honest))
+    assert fit_temperature(honest * 2.5, truth, is_exclusive=is_exclusive) == pytest.approx(2.5, rel=0.05)
+    assert fit_temperature(honest * 0.4, truth, is_exclusive=is_exclusive) == pytest.approx(0.4, rel=0.05)
+
+
+def test_scores_become_honest_and_no_verdict_changes(small_features: FeatureSet, trained: TrainedModel) -> None:
+    model = dynamic_batch(load_keras_model(trained.keras))
+    patches, truth = validation_patches(small_features)
+    before = model.predict_on_batch(patches)
+    temperature = scale_temperature(model, patches, truth, is_exclusive=True)
+    after = model.predict_on_batch(patches)
+    assert trained.temperature == 1.0 != temperature
+    np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
+    assert -np.log(after[truth]).mean() < -np.log(before[truth]).mean()
+
+
+def test_a_temperature_needs_patches_that_were_not_trained_on(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"train\.temperature_scaling: is fitted to the validation split"):
+        parse_project('[project]\nname = "x"\n[train]\nvalidation = "include"\ntemperature_scaling = true\n', directory=tmp_path)

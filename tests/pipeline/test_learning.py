@@ -8,12 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.pipeline.small_project import PROJECT, SMALL_SET, Silent
-from tinyaudio.core.errors import ModelError, ProjectError
-from tinyaudio.dsp.audio import synthesize_set
-from tinyaudio.pipeline import calibrate_stage, evaluate_stage, evaluation_page, open_line, quantization_gate, train_stage
+from tinyaudio.core.errors import InputError, ModelError, ProjectError
+from tinyaudio.dsp.audio import synthesize_set, write_wav
+from tinyaudio.pipeline import (
+    calibrate_stage,
+    dataset_stage,
+    evaluate_stage,
+    evaluation_page,
+    open_line,
+    quantization_gate,
+    quantize_stage,
+    train_stage,
+)
 from tinyaudio.pipeline.line import Advance, Line
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
@@ -104,3 +114,27 @@ def test_a_threshold_needs_a_split_that_was_not_trained_on(project: Path) -> Non
     toml.write_text(toml.read_text().replace('"select"', '"include"'))
     with pytest.raises(ProjectError, match="was trained on"):
         calibrate_stage(open_line(project, Silent()))
+
+
+def test_a_student_is_taught_also_without_labels(project: Path) -> None:
+    (project / "teacher.keras").write_bytes(train_stage(open_line(project, Silent())).value.keras)
+    (project / "unlabelled").mkdir()
+    tested = next(clip for clip in dataset_stage(open_line(project, Silent())).value.clips if clip.split == "test")
+    shutil.copy(project / tested.filename, project / "unlabelled" / "a.wav")
+    settings = (
+        '[train.distillation]\nteacher = "teacher.keras"\nunlabelled = "unlabelled"\nwidth_multiplier = 0.1\nblocks = 2\nactivation = "relu6"\n'
+        '[train.distillation.frontend]\npreset = "yamnet"\n'
+    )
+    with pytest.raises(InputError, match=f"is the same sound as {tested.filename}, of the split 'test'"):
+        train_stage(with_settings(project, settings))
+    pcm = np.random.default_rng(1).integers(-3_000, 3_000, size=40_000).astype(np.int16)
+    write_wav(project / "unlabelled" / "a.wav", pcm, sample_rate_hz=16_000)
+    line = with_settings(project, settings)
+    result = train_stage(line)
+    assert "taught" in result.inputs
+    assert quantize_stage(line).value.labels == ("alarm", "engine", "siren")
+    again = with_settings(project, settings)
+    assert train_stage(again).reused
+    other_rate = settings.replace('preset = "yamnet"', 'preset = "yamnet"\nsample_rate_hz = 8000\nmel_high_hz = 3800.0')
+    with pytest.raises(ProjectError, match="the teacher hears at 8000 Hz, the project at 16000 Hz"):
+        train_stage(with_settings(project, other_rate))

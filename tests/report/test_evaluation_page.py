@@ -13,14 +13,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinyaudio.core.alarms import DecisionFigures, LabelDecisions
 from tinyaudio.core.artifacts import Evaluation, LayerError
-from tinyaudio.core.evaluation import evaluation_figures
+from tinyaudio.core.evaluation import evaluation_figures, multi_label_evaluation
 from tinyaudio.core.metrics import accuracy, confusion_matrix
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.report import Condition, EvaluationPageInputs, WorstClip, render_evaluation_page, write_evaluation_page
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 LABELS = ("dog", "rain & wind", "<siren>")
+
+#: Two false alarms in four hours, of one label.
+DECISIONS = DecisionFigures(
+    rule="one threshold",
+    smoothing_patches=3,
+    labels=tuple(
+        LabelDecisions(label=label, threshold=12, clips=10, found=9, mistaken=3, alarms_by_scene=alarms)
+        for label, alarms in zip(LABELS, ((0, 0, 0), (0, 1, 1), (0, 0, 0)), strict=True)
+    ),
+    background_hours=4.0,
+)
 
 #: Run by the browser on a copy of the page: what a reader would see.
 LOOK = """
@@ -67,7 +79,9 @@ def inputs() -> EvaluationPageInputs:
     clip = WorstClip(
         filename="audio/3.wav",
         label="dog",
+        true_labels=("dog",),
         predicted="<siren>",
+        explained="<siren>",
         pcm=(1_000 * np.sin(np.arange(32_000) / 7)).astype(np.int16),
         log_mel=rng.normal(size=(198, 64)),
         scores=np.array([0.2, 0.1, 0.7]),
@@ -82,6 +96,7 @@ def inputs() -> EvaluationPageInputs:
         layers=(LayerError(operator="CONV_2D", name="stem", signal_to_error_db=31.25, largest_error=0.125),),
         maximum_loss=0.01,
         worst=(clip,),
+        decisions=(DECISIONS,),
     )
 
 
@@ -115,6 +130,31 @@ def test_a_page_without_wrong_clips_says_so(inputs: EvaluationPageInputs) -> Non
     page = render_evaluation_page(dataclasses.replace(inputs, worst=(), conditions=()))
     assert "No clip of the test split is classified wrong" in page
     assert "worse conditions" not in page
+
+
+def test_false_alarms_stand_with_their_interval(inputs: EvaluationPageInputs) -> None:
+    page = render_evaluation_page(inputs)
+    assert "4 h of background" in page
+    assert re.search(r"(?s)<td>rain &amp; wind</td>.*9 of 10.*0\.50</td>.*0\.00 to 1\.81", page)
+    unmeasured = dataclasses.replace(inputs, decisions=(dataclasses.replace(DECISIONS, background_hours=0.0),))
+    assert "false alarms an hour" not in render_evaluation_page(unmeasured)
+
+
+def test_several_labels_are_found_missed_and_mistaken(inputs: EvaluationPageInputs) -> None:
+    rng = np.random.default_rng(2)
+    truth, scores = rng.uniform(size=(2, 30, 3)) < 0.4, rng.uniform(size=(2, 30, 3))
+    names = tuple(f"{index}.wav" for index in range(30))
+    predictors = tuple(
+        evaluation_figures(
+            multi_label_evaluation(name, split="test", labels=LABELS, filenames=names, truth=truth[0], scores=scores[index]),  # type: ignore[arg-type]
+            names,
+            draws=20,
+        )
+        for index, name in enumerate(("float", "int8"))
+    )
+    page = render_evaluation_page(dataclasses.replace(inputs, predictors=predictors))
+    assert "Found, missed, mistaken" in page
+    assert "points of mAP; the project allows 1.0." in page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt install chromium")

@@ -11,6 +11,8 @@ from tinyaudio.cli import boards, data, frontend, model, stages, start
 from tinyaudio.cli.doctor import doctor
 from tinyaudio.cli.flash import flash
 from tinyaudio.cli.live import live
+from tinyaudio.cli.tuning import tune
+from tinyaudio.cli.validation import cross_validate
 
 app = typer.Typer(
     name="tinyaudio",
@@ -30,6 +32,8 @@ app.command(rich_help_panel=_STAGES)(stages.train)
 app.command(rich_help_panel=_STAGES)(stages.quantize)
 app.command(rich_help_panel=_STAGES)(stages.calibrate)
 app.command(rich_help_panel=_STAGES)(stages.evaluate)
+app.command(rich_help_panel=_STAGES)(cross_validate)
+app.command(rich_help_panel=_STAGES)(tune)
 app.command(rich_help_panel=_DEVICE)(stages.render)
 app.command(rich_help_panel=_DEVICE)(stages.build)
 app.command(rich_help_panel=_DEVICE)(flash)

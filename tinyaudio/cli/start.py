@@ -51,7 +51,7 @@ def new(
 def demo(
     board: Annotated[str, typer.Option("--board", help="Board type; see `tinyaudio boards list`.")] = "mps2_an500",
     task: TaskOption = "events",
-    directory: Annotated[Path, typer.Option("--directory", help="Where the demo's project is kept.", file_okay=False)] = Path("demo_project"),
+    directory: Annotated[Path | None, typer.Option("--directory", help="Where the demo's project is kept.", file_okay=False)] = None,
     runtime: RuntimeOption = None,
     kernels: KernelsOption = None,
     optimize: OptimizeOption = None,
@@ -61,10 +61,13 @@ def demo(
 ) -> None:
     """Go the whole way on built-in synthetic sounds: train, quantize, build, run on the board, compare, report.
 
+    The project is kept in demo_project, with --task anomaly in demo_anomaly.
+
     Example: tinyaudio demo --board mps2_an500
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import parse_request, run_demo
 
         request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize)
-        say_proof(output, run_demo(directory, board=board, task=task, progress=output, request=request))
+        kept = directory or Path("demo_anomaly" if task == "anomaly" else "demo_project")
+        say_proof(output, run_demo(kept, board=board, task=task, progress=output, request=request))

@@ -6,12 +6,14 @@ BuildArtifact -> DeviceIdentity -> HilReport``. `core.store` writes and reads th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tinyaudio.core.residual import STEPS_AN_OCTAVE
 from tinyaudio.core.spec import FrontendSpec, KernelId
 
 Split = Literal["train", "validation", "test"]
@@ -24,6 +26,7 @@ Runtime = Literal["aot", "tflm"]
 #: Kernels of a runtime: the fast ones (Armv7E-M assembly, CMSIS-NN, ESP-NN) or the plain ones they are compared with.
 KernelChoice = Literal["optimized", "reference"]
 
+BoolArray = npt.NDArray[np.bool_]
 Int8Array = npt.NDArray[np.int8]
 Int16Array = npt.NDArray[np.int16]
 Int32Array = npt.NDArray[np.int32]
@@ -31,12 +34,17 @@ Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
 
+def split_labels(text: str, separator: str) -> tuple[str, ...]:
+    """Return the labels that `text` names: itself without a `separator`, else any number of them."""
+    return (text,) if not separator else tuple(label for label in text.split(separator) if label)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """One labelled recording of the manifest."""
 
     filename: str  # as in the manifest, relative to it
-    label: str
+    label: str  # where the data set has a separator: any number of labels, sorted, with it in between
     group: str  # clips of one source share it; a group is never in two splits
     split: Split
     samples: int  # at the project's sample rate
@@ -50,6 +58,24 @@ class Dataset:
     labels: tuple[str, ...]  # class order of the model, sorted
     sample_rate_hz: int
     clips: tuple[Clip, ...]  # in the manifest's order
+    label_separator: str = ""  # between the labels of a clip; "": each clip has exactly one
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a clip may have several labels, or none."""
+        return bool(self.label_separator)
+
+    def labels_of(self, clip: Clip) -> tuple[str, ...]:
+        """Return the labels of `clip`."""
+        return split_labels(clip.label, self.label_separator)
+
+    def truth_of(self, clips: Sequence[Clip]) -> BoolArray:
+        """Return which labels each clip has, bool[clips, labels]."""
+        return np.array([[label in self.labels_of(clip) for label in self.labels] for clip in clips], np.bool_).reshape(len(clips), len(self.labels))
+
+    def label_indices_of(self, clips: Sequence[Clip]) -> Int64Array:
+        """Return the label of each clip as a position in `labels`, int64[clips]; -1 where clips may have several."""
+        return np.array([-1 if self.is_multi_label else self.labels.index(clip.label) for clip in clips], np.int64)
 
     def of_split(self, split: Split) -> tuple[Clip, ...]:
         """Return the clips of `split`, in order."""
@@ -93,6 +119,7 @@ class TrainedModel:
     train_loss: tuple[float, ...]  # by epoch
     validation_loss: tuple[float, ...]
     validation_accuracy: tuple[float, ...]  # of patches, by epoch
+    temperature: float = 1.0  # that the classifier's weights were divided by after training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +137,17 @@ class QuantizedModel:
     output_scale: float
     output_zero_point: int
     ops: tuple[str, ...]  # builtin operator names in execution order
+    is_autoencoder: bool = False  # the output is the input again; the device makes one score of how far they are apart
+
+    @property
+    def score_scale(self) -> float:
+        """What an int8 step of the device's scores stands for: a probability; for an autoencoder octaves of the mean square residual."""
+        return 1.0 / STEPS_AN_OCTAVE if self.is_autoencoder else self.output_scale
+
+    @property
+    def score_zero_point(self) -> int:
+        """The int8 score that stands for 0."""
+        return 0 if self.is_autoencoder else self.output_zero_point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +198,11 @@ class Evaluation:
     split: Split
     labels: tuple[str, ...]
     filenames: tuple[str, ...]
-    label_indices: Int64Array  # [clips], the truth
+    label_indices: Int64Array  # [clips], the truth; -1 where `truth` tells it
     scores: Float64Array  # [clips, labels], dequantized
-    accuracy: float
-    confusion: Int64Array  # [labels (truth), labels (predicted)]
+    accuracy: float  # with several labels a clip: share of the clips of which every label is decided right
+    confusion: Int64Array  # [labels (truth), labels (predicted)]; with several labels a clip [labels, 2 (has it), 2 (decided)]
+    truth: BoolArray | None = None  # [clips, labels], where a clip may have several labels, or none; None: exactly one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

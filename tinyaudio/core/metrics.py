@@ -75,6 +75,46 @@ def class_metrics(confusion: NDArray[Any], *, labels: Sequence[str]) -> tuple[Cl
     return tuple(_one_class(confusion, index, label) for index, label in enumerate(labels))
 
 
+def label_confusion(truth: NDArray[Any], decided: NDArray[Any]) -> NDArray[np.int64]:
+    """Count for each label by itself how often it was there, and how often it was decided to be.
+
+    Parameters
+    ----------
+    truth, decided
+        bool[items, labels].
+
+    Returns
+    -------
+    int64[labels, 2, 2]
+        Row: whether the item has the label. Column: whether that was decided.
+
+    Raises
+    ------
+    InputError
+        If the two differ in shape.
+    """
+    if truth.shape != decided.shape:
+        raise InputError(f"a truth of shape {truth.shape} but decisions of shape {decided.shape}", hint="one decision for each item and label")
+    pairs = ((~truth & ~decided, ~truth & decided), (truth & ~decided, truth & decided))
+    return np.array([[cell.sum(axis=0) for cell in row] for row in pairs], np.int64).transpose(2, 0, 1)
+
+
+def label_metrics(confusion: NDArray[Any], *, labels: Sequence[str]) -> tuple[ClassMetrics, ...]:
+    """Return precision, recall and F1 of every label from `label_confusion`, in the order of `labels`.
+
+    Raises
+    ------
+    InputError
+        If `confusion` is not ``[len(labels), 2, 2]``.
+    """
+    if confusion.shape != (len(labels), 2, 2):
+        raise InputError(f"counts of shape {confusion.shape} do not fit {len(labels)} labels", hint="two rows and two columns a label")
+    return tuple(
+        _class_metrics(label, hits=int(table[1, 1]), support=int(table[1].sum()), predicted=int(table[:, 1].sum()))
+        for table, label in zip(confusion, labels, strict=True)
+    )
+
+
 def macro_f1(metrics: Sequence[ClassMetrics]) -> float:
     """Return the plain mean of F1 over the classes that occur (0.0 if none does)."""
     present = [item.f1 for item in metrics if item.support]
@@ -121,10 +161,46 @@ def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) ->
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
 
 
+def poisson_interval(events: int, *, exposure: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the exact interval of a rate from the number of events in some exposure, such as hours.
+
+    Parameters
+    ----------
+    events
+        0 or more.
+    exposure
+        Above 0.
+    confidence
+        Two-sided coverage, between 0 and 1 exclusive.
+
+    Returns
+    -------
+    (lower, upper)
+        Events a unit of exposure; from no events, the upper end is 3.7 over the exposure.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+
+    References
+    ----------
+    F. Garwood, "Fiducial limits for the Poisson distribution", Biometrika 28 (1936), 437-442.
+    """
+    if events < 0 or exposure <= 0.0 or not 0.0 < confidence < 1.0:
+        raise InputError(f"{events} events in an exposure of {exposure:g}, confidence {confidence:g}", hint="counts from 0, exposures above 0")
+    from scipy.special import gammaincinv  # slow to import
+
+    tail = (1.0 - confidence) / 2.0
+    lower = float(gammaincinv(events, tail)) if events else 0.0
+    return lower / exposure, float(gammaincinv(events + 1, 1.0 - tail)) / exposure
+
+
 def _one_class(confusion: NDArray[Any], index: int, label: str) -> ClassMetrics:
-    hits = int(confusion[index, index])
-    support = int(confusion[index].sum())
-    predicted = int(confusion[:, index].sum())
+    return _class_metrics(label, hits=int(confusion[index, index]), support=int(confusion[index].sum()), predicted=int(confusion[:, index].sum()))
+
+
+def _class_metrics(label: str, *, hits: int, support: int, predicted: int) -> ClassMetrics:
     return ClassMetrics(
         label=label,
         support=support,
@@ -160,6 +236,40 @@ def roc_curve(is_positive: NDArray[Any], scores: NDArray[Any]) -> Curve:
     x, y = alarms / max(negatives, 1), hits / max(positives, 1)
     area = float(np.sum(np.diff(x) * (y[1:] + y[:-1]))) / 2.0 if positives and negatives else math.nan
     return Curve(x=x, y=y, thresholds=thresholds, area=area)
+
+
+def partial_roc_area(is_positive: NDArray[Any], scores: NDArray[Any], *, greatest_rate: float) -> float:
+    """Return the area under the ROC curve up to a false positive rate, on McClish's scale: 0.5 is chance, 1 is perfect.
+
+    Parameters
+    ----------
+    is_positive
+        bool[items].
+    scores
+        float[items].
+    greatest_rate
+        Greatest false positive rate, above 0 and up to 1.
+
+    Returns
+    -------
+    float
+        NaN without any positive or any negative.
+
+    References
+    ----------
+    D. K. McClish, "Analyzing a portion of the ROC curve", Medical Decision Making 9 (1989), 190-195.
+    """
+    if not 0.0 < greatest_rate <= 1.0:
+        raise InputError(f"greatest_rate is {greatest_rate}", hint="a rate lies above 0 and up to 1, as 0.1")
+    curve = roc_curve(is_positive, scores)
+    if math.isnan(curve.area):
+        return math.nan
+    inside = curve.x <= greatest_rate
+    x = np.append(curve.x[inside], greatest_rate)
+    y = np.append(curve.y[inside], np.interp(greatest_rate, curve.x, curve.y))
+    area = float(np.sum(np.diff(x) * (y[1:] + y[:-1]))) / 2.0
+    chance = greatest_rate * greatest_rate / 2.0
+    return 0.5 * (1.0 + (area - chance) / (greatest_rate - chance))
 
 
 def precision_recall_curve(is_positive: NDArray[Any], scores: NDArray[Any]) -> Curve:
@@ -205,7 +315,11 @@ def calibration_bins(scores: NDArray[Any], true_classes: NDArray[Any], *, bins: 
     bins
         Number of ranges.
     """
-    sure, right = scores.max(axis=1), scores.argmax(axis=1) == true_classes
+    return reliability_bins(scores.max(axis=1), scores.argmax(axis=1) == true_classes, bins=bins)
+
+
+def reliability_bins(sure: NDArray[Any], right: NDArray[Any], *, bins: int = 10) -> tuple[CalibrationBin, ...]:
+    """Compare scores, float[items] of 0 to 1, with whether each is right, bool[items], in `bins` equal ranges of the score."""
     number = np.clip((sure * bins).astype(np.int64), 0, bins - 1)
     chosen = [number == index for index in range(bins)]
     return tuple(

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinyaudio.core.errors import ProjectError
+from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.new_anomaly_project import ANOMALY_MANIFEST, ANOMALY_README, ANOMALY_TOML
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_names
-from tinyaudio.core.project import PROJECT_FILE, Task, anomaly_not_yet
+from tinyaudio.core.project import PROJECT_FILE, Task
 
 _TOML = """\
 # A tinyaudio project. Every key may be left out: what stands here behind "#" is the default.
@@ -24,6 +25,7 @@ task = "{task}"
 [data]
 manifest = "{manifest}"          # CSV; the files it lists are relative to its folder
 # labels = ["dog", "rain"]       # labels that must occur; default: those of the manifest
+# label_separator = ""           # "|": a clip may have several labels ("dog|rain"), or none; needs model.head = "sigmoid"
 # minimum_clips_per_class = 4
 # channels = "mix"               # files with several channels: "mix" averages them, "refuse" calls them an error
 # resample = true                # files of another rate: resample them, or (false) call them an error
@@ -89,6 +91,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # label_smoothing = 0.05
 # loss = "cross_entropy"         # or "focal"
 # focal_gamma = 2.0
+# temperature_scaling = false    # true: scores are made honest by the validation split, within the classifier's weights
 # silence = "drop"               # of training patches: leave them out, or "uniform": teach that they say nothing of the class
 # validation = "select"          # the validation split picks the epoch; "include": it is trained on as well, for all epochs
 
@@ -116,15 +119,44 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # trainable_blocks = 0           # then it and the backbone's last blocks are trained for train.epochs (0: not at all),
 # learning_rate = 0.0001         # at this rate
 
+[train.distillation]             # learn what a larger network says, also of recordings without labels
+# teacher = ""                   # backbone file, such as YAMNet's; its front end goes into [train.distillation.frontend]
+# width_multiplier = 1.0         # of the teacher, a mobilenet_v1
+# blocks = 13
+# activation = "relu"
+# classifier_l2 = 0.001          # its classifier is fitted to the training split
+# share = 0.7                    # of the teacher in the targets of labelled clips
+# unlabelled = ""                # folder of recordings without labels
+
 [quantize]
-# representative_clips = 120
+# representative_clips = 120     # `tinyaudio quantize --sensitivity` says how the result moves with their number and choice
+# choice = "classes"             # spread over the classes, drawn by seed; or "coverage": over the sounds, the least alike first
 # maximum_loss = 1.0             # 0.01: `tinyaudio evaluate` fails if INT8 loses more than one point of clip accuracy
 # seed = 1
+
+[tune]                           # what `tinyaudio tune` searches; ranges are [lowest, highest]. Needs pip install "tinyaudio[tune]"
+# trials = 30                    # in all, over all runs
+# seed = 1
+# architectures = ["mobilenet_v1", "mobilenet_v2", "ds_cnn"]
+# width_multiplier = [0.1, 0.5]
+# blocks = [3, 13]
+# dropout = [0.0, 0.4]
+# learning_rate = [0.001, 0.02]
+# mixup = [0.0, 0.4]
+# maximum_ram_bytes = 0          # of the model's arena; 0: any
+# maximum_flash_bytes = 0        # of its constants and code, as predicted
+# maximum_instructions = 0       # of one inference, as predicted
 
 [firmware]
 # smoothing_patches = 3          # decisions are made on the mean over this many patches
 # detection_threshold = 0.5
 # wanted_precision = 0.0         # 0.95: the threshold is set so that this share of the decisions on the validation split is right
+# false_alarms_per_hour = 0.0    # 1.0: the threshold is raised until [background] gives no more than this
+
+[background]                     # sound in which nothing is to be detected
+# hours = 0.0                    # 1.0: an hour to choose thresholds by, and another to test them with
+# folder = ""                    # recordings without events, every second one for each purpose; synthetic scenes fill the rest
+# seed = 1                       # of the scenes
 """
 
 _README = """\
@@ -181,7 +213,7 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
     Parameters
     ----------
     task
-        ``"events"``; ``"anomaly"`` is refused so far.
+        ``"events"`` or ``"anomaly"``.
     name
         Of the project; characters that a name may not have become ``_``.
     manifest
@@ -197,12 +229,14 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
     Raises
     ------
     NotYetSupportedError
-        For the task ``"anomaly"``.
+        For the task ``"anomaly"`` around a finished model.
     ProjectError
         If nothing usable remains of `name`, or `manifest` cannot stand in a TOML string.
     """
-    if task != "events":
-        raise anomaly_not_yet()
+    if task == "anomaly" and model is not None:
+        raise NotYetSupportedError(
+            "a finished model serves as a classifier only", hint="leave --from-model out: an autoencoder is trained", where="--from-model"
+        )
     clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-")[:64]
     if not clean_name:
         raise ProjectError(f"{name!r} is no name for a project", hint="use letters, digits, '_', '-' and '.'", where="project.name")
@@ -212,6 +246,9 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
         )
     names = {"name": clean_name, "task": task, "manifest": manifest or "manifest.csv", "project_file": PROJECT_FILE, "frontend": "", "model": ""}
     names["presets"] = ", ".join(f'"{preset}"' for preset in preset_names() if preset != DEFAULT_PRESET)
+    if task == "anomaly":
+        files = {PROJECT_FILE: ANOMALY_TOML.format(**names), "README.md": ANOMALY_README.format(**names)}
+        return files if manifest else {**files, "manifest.csv": ANOMALY_MANIFEST}
     readme, example = _README, _MANIFEST
     if model is not None:
         names["frontend"] = "".join(f"{key} = {_toml(value)}\n" for key, value in model.frontend.items())

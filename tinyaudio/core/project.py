@@ -5,21 +5,22 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from tinyaudio.core.errors import NotYetSupportedError, ProjectError
+from tinyaudio.core.anomaly_section import AnomalyTable
+from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_fields, preset_names
 from tinyaudio.core.spec import FrontendSpec, KernelId, spec_problems
+from tinyaudio.core.tune_section import Architecture, TuneTable, tune_problems
 
 PROJECT_FILE = "tinyaudio.toml"
 
 Task = Literal["events", "anomaly"]
-Architecture = Literal["mobilenet_v1", "mobilenet_v2", "ds_cnn", "tcn"]
 
 _Texts = Annotated[
     tuple[Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value)], ...],
@@ -69,6 +70,7 @@ class DataTable(_Section):
 
     manifest: str = Field(default="manifest.csv", min_length=1)  # relative to the project's folder
     labels: _Texts = ()  # the labels that must occur; empty: those of the manifest
+    label_separator: str = Field(default="", pattern=r"^[^\w\s]{0,2}$")  # between the labels of a clip that may have several, or none; "": one each
     minimum_clips_per_class: int = Field(default=4, ge=1)
     channels: Literal["mix", "refuse"] = "mix"  # of a file with several channels: average them, or call it an error
     resample: bool = True  # files of another rate are resampled; false: they are an error
@@ -126,6 +128,20 @@ class TransferTable(_Section):
     learning_rate: float = Field(default=1e-4, gt=0.0, le=1.0)  # in place of train.learning_rate
 
 
+class DistillationTable(_Section):
+    """``[train.distillation]``: learn what a larger network says, also of recordings without labels."""
+
+    teacher: str = ""  # backbone file of a mobilenet_v1 such as YAMNet, relative to the project's folder; "": none
+    # The type is made above, which mypy cannot follow.
+    frontend: Annotated[FrontendTable | None, BeforeValidator(_with_preset)] = None  # type: ignore[valid-type] # what the teacher hears by
+    width_multiplier: float = Field(default=1.0, ge=0.05, le=1.0)  # of the teacher, as in [model]
+    blocks: int = Field(default=13, ge=1, le=13)
+    activation: Literal["relu6", "relu"] = "relu"
+    classifier_l2: float = Field(default=1e-3, gt=0.0, le=10.0)  # its classifier is fitted to the training split, with this penalty
+    share: float = Field(default=0.7, ge=0.0, le=1.0)  # of the teacher in the targets of labelled clips; the rest are the labels
+    unlabelled: str = ""  # folder of recordings without labels, relative to the project's folder
+
+
 class AugmentationTable(_Section):
     """``[train.augmentation]``: random changes of the training patches; 0 switches one off."""
 
@@ -164,7 +180,9 @@ class TrainTable(_Section):
     focal_gamma: float = Field(default=2.0, ge=0.0, le=10.0)
     silence: Literal["drop", "uniform"] = "drop"  # patches in which next to nothing is heard: left out, or all classes alike
     validation: Literal["select", "include"] = "select"  # the validation split picks the epoch, or is trained on as well and the last epoch is kept
+    temperature_scaling: bool = False  # divide the classifier's weights by the number that makes the validation split's scores honest
     transfer: TransferTable = TransferTable()
+    distillation: DistillationTable = DistillationTable()
     audio: AudioTable = AudioTable()
     augmentation: AugmentationTable = AugmentationTable()
 
@@ -172,9 +190,18 @@ class TrainTable(_Section):
 class QuantizeTable(_Section):
     """``[quantize]``: the way to INT8."""
 
-    representative_clips: int = Field(default=120, ge=1)  # of the training split, spread over the classes
+    representative_clips: int = Field(default=120, ge=1)  # of the training split
+    choice: Literal["classes", "coverage"] = "classes"  # spread over the classes, drawn by seed; or over the sounds: the least alike
     maximum_loss: float = Field(default=1.0, ge=0.0, le=1.0)  # of clip accuracy, float less INT8; more fails the evaluation; 1: whatever it is
     seed: int = Field(default=1, ge=0, lt=2**32)
+
+
+class BackgroundTable(_Section):
+    """``[background]``: sound in which nothing is to be detected, for counting false alarms."""
+
+    hours: float = Field(default=0.0, ge=0.0, le=24.0)  # so long to choose thresholds by, and as long again to test them with; 0: none
+    folder: str = ""  # of recordings without events, relative to the project's folder; synthetic scenes fill the rest
+    seed: int = Field(default=1, ge=0, lt=2**32)  # of the scenes
 
 
 class FirmwareTable(_Section):
@@ -185,6 +212,7 @@ class FirmwareTable(_Section):
     wanted_precision: float = Field(
         default=0.0, ge=0.0, le=1.0
     )  # share of decisions that are right: sets the threshold by the validation split; 0: no
+    false_alarms_per_hour: float = Field(default=0.0, ge=0.0, le=3_600.0)  # raises the threshold until [background] gives no more; 0: no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +230,14 @@ class Project:
     train: TrainTable
     quantize: QuantizeTable
     firmware: FirmwareTable
+    anomaly: AnomalyTable
+    background: BackgroundTable
+    tune: TuneTable
+
+    @property
+    def is_anomaly(self) -> bool:
+        """Whether the project asks if a machine sounds as usual, not what is heard."""
+        return self.task == "anomaly"
 
     @property
     def manifest_path(self) -> Path:
@@ -252,6 +288,7 @@ def parse_project(text: str, *, directory: Path) -> Project:
     for rule, section in _RULES.items():
         if section in sections:
             problems += [f"{section}.{problem}" for problem in rule(sections[section])]
+    problems = problems or list(_rules_across(sections))
     if problems:
         raise ProjectError(
             "; ".join(problems), hint=f"mend {PROJECT_FILE}; `tinyaudio new DIR --task events` writes a commented one", where=PROJECT_FILE
@@ -259,24 +296,7 @@ def parse_project(text: str, *, directory: Path) -> Project:
     return _assemble(directory, cast(Any, sections))
 
 
-def require_events(project: Project) -> None:
-    """Raise unless the project's task is supported.
-
-    Raises
-    ------
-    NotYetSupportedError
-        For ``task = "anomaly"``.
-    """
-    if project.task != "events":
-        raise anomaly_not_yet()
-
-
-def anomaly_not_yet() -> NotYetSupportedError:
-    """Return the error for ``anomaly``."""
-    return NotYetSupportedError("anomaly detection is not there yet", hint='use task = "events"', where="project.task")
-
-
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[BaseModel]] = {
     "project": ProjectTable,
     "data": DataTable,
     "frontend": FrontendTable,
@@ -284,6 +304,9 @@ _SECTIONS: dict[str, type[_Section]] = {
     "train": TrainTable,
     "quantize": QuantizeTable,
     "firmware": FirmwareTable,
+    "anomaly": AnomalyTable,
+    "background": BackgroundTable,
+    "tune": TuneTable,
 }
 
 
@@ -301,7 +324,7 @@ def _assemble(directory: Path, sections: dict[str, Any]) -> Project:
         board=about.board,
         fft_kernel=about.fft_kernel,
         frontend=frontend_spec(sections["frontend"]),
-        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware")},
+        **{name: sections[name] for name in ("data", "model", "train", "quantize", "firmware", "anomaly", "background", "tune")},
     )
 
 
@@ -338,8 +361,16 @@ def _data_rules(section: Any) -> Iterator[str]:
 
 
 def _train_rules(section: Any) -> Iterator[str]:
+    if section.temperature_scaling and section.validation == "include":
+        yield 'temperature_scaling: is fitted to the validation split, which validation = "include" trains on; one of the two must go'
     if section.transfer.frontend is not None:
         yield from (f"transfer.frontend.{problem}" for problem in _frontend_rules(section.transfer.frontend))
+    if section.distillation.frontend is not None:
+        yield from (f"distillation.frontend.{problem}" for problem in _frontend_rules(section.distillation.frontend))
+    if section.distillation.teacher and section.distillation.frontend is None:
+        yield 'distillation.frontend: must say what front end the teacher was trained on, as preset = "yamnet"'
+    if section.distillation.unlabelled and not section.distillation.teacher:
+        yield "distillation.unlabelled: says nothing without train.distillation.teacher"
 
 
 def _model_rules(section: Any) -> Iterator[str]:
@@ -352,7 +383,21 @@ def _model_rules(section: Any) -> Iterator[str]:
         yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
 
 
-_RULES = {_frontend_rules: "frontend", _data_rules: "data", _model_rules: "model", _train_rules: "train"}
+def _rules_across(sections: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is right in each section and wrong in both together."""
+    if sections["data"].label_separator and not sections["model"].file and sections["model"].head != "sigmoid":
+        yield 'model.head: must be "sigmoid" where data.label_separator lets a clip have several labels: the scores of a softmax exclude each other'
+    if sections["firmware"].false_alarms_per_hour and not sections["background"].hours:
+        yield "background.hours: is 0, so firmware.false_alarms_per_hour has nothing to be measured on; 1.0 is an hour"
+
+
+_RULES: dict[Callable[[Any], Iterator[str]], str] = {
+    _frontend_rules: "frontend",
+    _data_rules: "data",
+    _model_rules: "model",
+    _train_rules: "train",
+    tune_problems: "tune",
+}
 
 
 def _sentence(section: str, model: type[BaseModel], item: Mapping[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """The straight line as readable functions: the only place that knows all three wings."""
 
 from tinyaudio.pipeline.ab import ab_stage
+from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_figures, anomaly_gate, anomaly_metrics, threshold_facts
 from tinyaudio.pipeline.boards import check_board
+from tinyaudio.pipeline.cross_validation import cross_validate, cross_validation_facts
 from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
@@ -13,7 +15,6 @@ from tinyaudio.pipeline.learning import (
     data_facts,
     dataset_stage,
     evaluate_stage,
-    evaluation_metrics,
     expected_stage,
     features_stage,
     quantization_gate,
@@ -22,10 +23,14 @@ from tinyaudio.pipeline.learning import (
 )
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
+from tinyaudio.pipeline.metrics import evaluation_metrics
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compare_runtimes, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
+from tinyaudio.pipeline.sensitivity import sensitivity_facts
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
+from tinyaudio.pipeline.tracking import require_tracker, track
+from tinyaudio.pipeline.tuning import Tuned, line_with, tune_line, tuned_facts
 
 __all__ = [
     "FlashRequest",
@@ -43,7 +48,12 @@ __all__ = [
     "Proof",
     "SelfTest",
     "StageResult",
+    "Tuned",
     "ab_stage",
+    "anomaly_evaluate_stage",
+    "anomaly_figures",
+    "anomaly_gate",
+    "anomaly_metrics",
     "bench_frontend",
     "build_facts",
     "build_stage",
@@ -53,6 +63,8 @@ __all__ = [
     "choose_spec",
     "compare_runtimes",
     "compile_to_folder",
+    "cross_validate",
+    "cross_validation_facts",
     "data_facts",
     "dataset_stage",
     "evaluate_stage",
@@ -63,17 +75,24 @@ __all__ = [
     "flash_stage",
     "hil_stage",
     "inspect_model",
+    "line_with",
     "live_stage",
     "new_project",
     "open_line",
     "quantization_gate",
     "quantize_stage",
     "render_stage",
+    "require_tracker",
     "run_demo",
     "run_line",
+    "sensitivity_facts",
     "self_test_stage",
     "show_frontend",
     "slot_line",
+    "threshold_facts",
+    "track",
     "train_stage",
+    "tune_line",
+    "tuned_facts",
     "verify_model",
 ]

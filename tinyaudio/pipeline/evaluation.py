@@ -6,7 +6,16 @@ from pathlib import Path
 
 from tinyaudio.core.artifacts import Evaluation, LayerError
 from tinyaudio.core.errors import InputError
-from tinyaudio.core.evaluation import EvaluationFigures, evaluation_figures, worst_clips
+from tinyaudio.core.evaluation import (
+    EvaluationFigures,
+    class_in_question,
+    decisions_of,
+    evaluation_figures,
+    headline_value,
+    named,
+    truth_of,
+    worst_clips,
+)
 from tinyaudio.dsp.audio import USUAL_DEGRADATIONS
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.learn.evaluate import explain_clip, measure_robustness
@@ -14,6 +23,7 @@ from tinyaudio.learn.quantize import layer_errors, representative_patches
 from tinyaudio.learn.training import FloatPredictor
 from tinyaudio.pipeline.learning import evaluate_stage, features_stage, project_frontend, quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line
+from tinyaudio.pipeline.metrics import decisions, test_groups
 from tinyaudio.report import Condition, EvaluationPageInputs, WorstClip, write_evaluation_page
 
 _WORST_CLIPS = 6
@@ -36,7 +46,7 @@ def evaluation_page(line: Line) -> Path:
             hint="`tinyaudio evaluate` prints its figures",
             where="model.file",
         )
-    groups = [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
+    groups = test_groups(line)
     predictor = FloatPredictor(train_stage(line).value)
     with line.progress.task("computing intervals") as advance:
         predictors: list[EvaluationFigures] = []
@@ -51,6 +61,7 @@ def evaluation_page(line: Line) -> Path:
         layers=_layers(line),
         maximum_loss=line.project.quantize.maximum_loss,
         worst=_worst(line, predictor, evaluations.int8),
+        decisions=decisions(line),
     )
     return write_evaluation_page(inputs, line.store.directory)
 
@@ -66,7 +77,10 @@ def _conditions(line: Line, predictor: FloatPredictor, evaluation: Evaluation) -
             degradations=USUAL_DEGRADATIONS,
             on_progress=advance,
         )
-    return (Condition(name="as recorded", accuracy=evaluation.accuracy), *(Condition(name=item.condition, accuracy=item.accuracy) for item in points))
+    return (
+        Condition(name="as recorded", accuracy=headline_value(evaluation)),
+        *(Condition(name=item.condition, accuracy=item.accuracy) for item in points),
+    )
 
 
 def _layers(line: Line) -> tuple[LayerError, ...]:
@@ -90,12 +104,14 @@ def _worst_clip(line: Line, predictor: FloatPredictor, evaluation: Evaluation, i
     features = features_stage(line).value
     clip = features.dataset.of_split("test")[index]
     place = features.dataset.clips.index(clip)
-    predicted = int(evaluation.scores[index].argmax())
-    explanation = explain_clip(predictor, features, place, class_index=predicted)
+    questioned = class_in_question(evaluation, index)
+    explanation = explain_clip(predictor, features, place, class_index=questioned)
     return WorstClip(
         filename=clip.filename,
-        label=clip.label,
-        predicted=evaluation.labels[predicted],
+        label=named(evaluation, truth_of(evaluation)[index]),
+        true_labels=features.dataset.labels_of(clip),
+        predicted=named(evaluation, decisions_of(evaluation)[index]),
+        explained=evaluation.labels[questioned],
         pcm=clip_reader(line.project)(clip),
         log_mel=clip_features(features, place) / (2.0**features.log_fraction_bits / features.spec.log_scale),
         scores=evaluation.scores[index],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyaudio.core.anomaly import AnomalyThreshold
 from tinyaudio.core.artifacts import (
     AugmentedFeatures,
     Calibration,
@@ -20,17 +21,21 @@ from tinyaudio.core.artifacts import (
 from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import InputError, ProjectError, ToolError
-from tinyaudio.core.metrics import class_metrics, macro_f1, wilson_interval
+from tinyaudio.core.evaluation import headline_value
 from tinyaudio.core.project import Project
+from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
-from tinyaudio.learn.calibrate import calibrate, calibrate_for_precision
+from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, threshold_warnings
+from tinyaudio.learn.calibrate import calibrate, calibrate_for_alarms, calibrate_for_precision, stricter
 from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate, evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
-from tinyaudio.learn.quantize import quantize
-from tinyaudio.learn.training import Backbone, read_backbone, train
+from tinyaudio.learn.quantize import quantize, quantize_autoencoder, refuse_unsupported
+from tinyaudio.learn.training import Backbone, read_backbone, train, train_autoencoder
+from tinyaudio.pipeline.background import background_stage
+from tinyaudio.pipeline.distillation import taught_stage
 from tinyaudio.pipeline.foreign import finished_model
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 from tinyaudio.pipeline.model_file import model_bytes
@@ -72,7 +77,7 @@ def data_facts(check: DataCheck) -> dict[str, Any]:
         "clips": check.clips,
         "labels": {label: sum(counts[label] for counts in splits.values()) for label in check.labels},
         "groups": check.groups,
-        "splits": {split: sum(counts.values()) for split, counts in splits.items()},
+        "splits": check.clips_of_split,
         "errors": sum(problem.severity == "error" for problem in check.problems),
         "warnings": sum(problem.severity == "warning" for problem in check.problems),
         "problems": [
@@ -173,11 +178,15 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
     project = line.project
     if project.model_path is not None:
         raise InputError("there is nothing to train: the model is finished", hint="take file out of [model] to train one", where="model.file")
+    if project.is_anomaly:
+        return _autoencoder_stage(line)
     augmented = augmented_stage(line) if project.train.audio.versions else None
     features = features_stage(line) if augmented is None else augmented
     feature_set = features_stage(line).value if augmented is None else augmented.value.features
+    taught = taught_stage(line, features, project_frontend(project)) if project.train.distillation.teacher else None
     backbone = _backbone(project)
     inputs = {"features": features.stored.fingerprint, "model": project.model.model_dump(), "train": project.train.model_dump()}
+    inputs |= {} if taught is None else {"taught": taught.stored.fingerprint}
     checkpoint_file = line.store.directory / "train.checkpoint"
     if checkpoint_file.exists():
         line.progress.note("an interrupted training is here; if nothing changed, it goes on from its last epoch")
@@ -188,9 +197,32 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
         inputs=inputs if backbone is None else {**inputs, "backbone": backbone.sha256},
         description="training",
         make=lambda advance: train(
-            feature_set, project.model, project.train, backbone=backbone, checkpoint_file=checkpoint_file, on_progress=advance
+            feature_set if taught is None else taught.value.features,
+            project.model,
+            project.train,
+            backbone=backbone,
+            teaching=None if taught is None else taught.value,
+            checkpoint_file=checkpoint_file,
+            on_progress=advance,
         ),
     )
+
+
+def _autoencoder_stage(line: Line) -> StageResult[TrainedModel]:
+    features, project = features_stage(line), line.project
+    return reuse_or_make(
+        line,
+        "train",
+        TrainedModel,
+        inputs={"features": features.stored.fingerprint, "anomaly": _network_settings(project), "train": project.train.model_dump()},
+        description="training on normal sound",
+        make=lambda advance: train_autoencoder(features.value, project.anomaly, project.train, on_progress=advance),
+    )
+
+
+def _network_settings(project: Project) -> dict[str, Any]:
+    """Return what of ``[anomaly]`` the network depends on: another threshold is no reason to train again."""
+    return project.anomaly.model_dump(include={"normal", "architecture", "stages", "channels", "bottleneck", "upsampling"})
 
 
 def _backbone(project: Project) -> Backbone | None:
@@ -205,6 +237,12 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
     if line.project.model_path is not None:
         return _finished_stage(line, line.project.model_path)
     features, trained = features_stage(line), train_stage(line)
+
+    def make(advance: Advance) -> QuantizedModel:
+        quantized = _quantized(line.project, trained.value, features.value, advance)
+        refuse_unsupported(quantized.ops, OPERATIONS)
+        return quantized
+
     return reuse_or_make(
         line,
         "quantize",
@@ -215,8 +253,14 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
             "quantize": line.project.quantize.model_dump(),
         },
         description="quantizing to INT8",
-        make=lambda advance: quantize(trained.value, features.value, line.project.quantize, on_progress=advance),
+        make=make,
     )
+
+
+def _quantized(project: Project, trained: TrainedModel, features: FeatureSet, advance: Advance) -> QuantizedModel:
+    if project.is_anomaly:
+        return quantize_autoencoder(trained, features, project.anomaly, project.quantize, on_progress=advance)
+    return quantize(trained, features, project.quantize, on_progress=advance)
 
 
 def _finished_stage(line: Line, path: Path) -> StageResult[QuantizedModel]:
@@ -233,7 +277,9 @@ def _finished_stage(line: Line, path: Path) -> StageResult[QuantizedModel]:
 
 @once
 def calibrate_stage(line: Line) -> StageResult[Calibration]:
-    """Turn smoothing and threshold into the device's integers, or choose the threshold by the validation split."""
+    """Turn smoothing and threshold into the device's integers, or choose the threshold by the validation split, by background, or by both."""
+    if line.project.is_anomaly:
+        return _alarm_stage(line)
     quantized = quantize_stage(line)
     firmware = line.project.firmware
     inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump()}
@@ -244,27 +290,85 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
             where="firmware.wanted_precision",
         )
 
+    background = None
+    if firmware.false_alarms_per_hour:
+        background = background_stage(line, quantized, project_frontend(line.project), "calibrate")
+        inputs["background"] = background.stored.fingerprint
+
     def make(advance: Advance) -> Calibration:
-        if not firmware.wanted_precision:
-            return calibrate(quantized.value, firmware)
-        features = features_stage(line).value
-        outputs = expected_outputs(quantized.value, features, split="validation", on_progress=advance)
-        return calibrate_for_precision(quantized.value, outputs, features, firmware)
+        if firmware.wanted_precision:
+            features = features_stage(line).value
+            outputs = expected_outputs(quantized.value, features, split="validation", on_progress=advance)
+            chosen = calibrate_for_precision(quantized.value, outputs, features, firmware)
+        else:
+            chosen = calibrate(quantized.value, firmware)
+        if background is None:
+            return chosen
+        quiet = calibrate_for_alarms(
+            background.value,
+            hours=line.project.background.hours,
+            per_hour=firmware.false_alarms_per_hour,
+            smoothing_patches=firmware.smoothing_patches,
+            is_exclusive=not line.project.data.label_separator,
+        )
+        return stricter(chosen, quiet)
 
     return reuse_or_make(line, "calibrate", Calibration, inputs=inputs, description="calibrating", make=make)
+
+
+@once
+def threshold_stage(line: Line) -> StageResult[AnomalyThreshold]:
+    """Set the threshold of an anomaly detector by the normal clips of the validation split."""
+    features, quantized, project = features_stage(line), quantize_stage(line), line.project
+
+    def make(advance: Advance) -> AnomalyThreshold:
+        validation = expected_scores(quantized.value, features.value, split="validation", on_progress=advance)
+        training = expected_scores(quantized.value, features.value, split="train")
+        held_out, trained = (normal_scores(outputs, features.value, project.anomaly) for outputs in (validation, training))
+        return set_threshold(held_out, trained, project.anomaly, smoothing_patches=project.firmware.smoothing_patches)
+
+    result = reuse_or_make(
+        line,
+        "threshold",
+        AnomalyThreshold,
+        inputs={
+            "features": features.stored.fingerprint,
+            "quantize": quantized.stored.fingerprint,
+            "anomaly": project.anomaly.model_dump(exclude={"maximum_auc_loss", "machine_column"}),
+            "smoothing_patches": project.firmware.smoothing_patches,
+        },
+        description="setting the threshold by normal sound",
+        make=make,
+    )
+    for sentence in threshold_warnings(result.value):
+        line.progress.warning(sentence)
+    return result
+
+
+def _alarm_stage(line: Line) -> StageResult[Calibration]:
+    threshold = threshold_stage(line)
+    return reuse_or_make(
+        line,
+        "calibrate",
+        Calibration,
+        inputs={"threshold": threshold.stored.fingerprint},
+        description="calibrating",
+        make=lambda _: Calibration(smoothing_patches=threshold.value.smoothing_patches, detection_threshold=threshold.value.threshold),
+    )
 
 
 @once
 def expected_stage(line: Line) -> StageResult[ExpectedOutputs]:
     """Run the reference interpreter over the test split."""
     features, quantized = features_stage(line), quantize_stage(line)
+    expect = expected_scores if line.project.is_anomaly else expected_outputs
     return reuse_or_make(
         line,
         "expected",
         ExpectedOutputs,
         inputs={"features": features.stored.fingerprint, "model": quantized.value.sha256, "oracle": oracle_version()},
         description="running the reference interpreter over the test split",
-        make=lambda advance: expected_outputs(quantized.value, features.value, on_progress=advance),
+        make=lambda advance: expect(quantized.value, features.value, on_progress=advance),
     )
 
 
@@ -274,7 +378,16 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
 
     The INT8 model is the compiled C++, compared with the reference interpreter on some patches; without a C++ compiler it is
     the interpreter on all of them. Both compute the same.
+
+    Raises
+    ------
+    InputError
+        If the project detects anomalies, which has an evaluation of its own.
     """
+    if line.project.is_anomaly:
+        raise InputError(
+            "this needs classes, and the project detects anomalies", hint="`tinyaudio evaluate` and `tinyaudio run` serve both", where="project.task"
+        )
     features, quantized = features_stage(line), quantize_stage(line)
     trained = train_stage(line) if line.project.model_path is None else None
 
@@ -304,26 +417,12 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
 
 
 def quantization_gate(line: Line) -> dict[str, Any]:
-    """Return whether INT8 loses no more clip accuracy than ``quantize.maximum_loss``, and how much it loses."""
+    """Return whether INT8 loses no more than ``quantize.maximum_loss``, and how much: clip accuracy, or mAP where clips may have several labels."""
     evaluations = evaluate_stage(line).value
     if evaluations.float is None:  # a finished model: there is nothing to lose against
         return {"loss": 0.0, "allowed": line.project.quantize.maximum_loss, "ok": True}
-    loss, allowed = evaluations.float.accuracy - evaluations.int8.accuracy, line.project.quantize.maximum_loss
+    loss, allowed = headline_value(evaluations.float) - headline_value(evaluations.int8), line.project.quantize.maximum_loss
     return {"loss": loss, "allowed": allowed, "ok": loss <= allowed + 1e-9}
-
-
-def evaluation_metrics(evaluations: Evaluations) -> dict[str, Any]:
-    """Return accuracy, its 95 % Wilson interval, macro F1 and per-class figures of the models there are."""
-    both = {name: item for name, item in (("float", evaluations.float), ("int8", evaluations.int8)) if item is not None}
-    by_class = {name: class_metrics(item.confusion, labels=item.labels) for name, item in both.items()}
-    return {
-        "clips": len(evaluations.int8.filenames),
-        "int8_by": evaluations.int8_by,
-        "accuracy": {name: item.accuracy for name, item in both.items()},
-        "interval": {name: list(_interval(item)) for name, item in both.items()},
-        "macro_f1": {name: macro_f1(metrics) for name, metrics in by_class.items()},
-        "f1": {name: {metric.label: metric.f1 for metric in metrics} for name, metrics in by_class.items()},
-    }
 
 
 def _warn_by_kind(line: Line, check: DataCheck) -> None:
@@ -333,10 +432,6 @@ def _warn_by_kind(line: Line, check: DataCheck) -> None:
         cases = [problem for problem in check.warnings if problem.kind == kind]
         more = f" ({len(cases)} such; `tinyaudio data check` lists them)" if len(cases) > 1 else ""
         line.progress.warning(f"{cases[0]}{more}")
-
-
-def _interval(evaluation: Evaluation) -> tuple[float, float]:
-    return wilson_interval(int(evaluation.confusion.trace()), int(evaluation.confusion.sum()))
 
 
 def _file_state(path: Path) -> list[int]:

@@ -19,6 +19,7 @@ from tinyaudio.core.board import Board
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.audio import read_pcm, write_wav
+from tinyaudio.learn.anomaly import ScoreOracle
 from tinyaudio.learn.oracle import Oracle
 from tinyaudio.pipeline.device_line import choose_depth, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage
@@ -121,7 +122,7 @@ def _prove(
     spec = line.project.frontend
     total_samples = _total_samples(pcm, seconds, spec)
     quantized = quantize_stage(line).value
-    oracle = Oracle(quantized.tflite)
+    oracle = ScoreOracle(quantized) if quantized.is_autoencoder else Oracle(quantized.tflite)
     expected = LiveExpectation(
         board=board,
         firmware_fingerprint=build.firmware_fingerprint,

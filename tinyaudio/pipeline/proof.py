@@ -13,10 +13,12 @@ from tinyaudio.bench.device import ClipRun, Device
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
 from tinyaudio.core.artifacts import BuildArtifact, Evaluation, FirmwareProject, HilReport
 from tinyaudio.core.board import Board, Depth
+from tinyaudio.core.evaluation import decisions_of, is_right, named
 from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
+from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_page_inputs
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, keep_arena, render_stage
 from tinyaudio.pipeline.foreign import parameters_of
@@ -32,7 +34,16 @@ from tinyaudio.pipeline.learning import (
 )
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.model import arena_timeline
-from tinyaudio.report import ExampleClip, KernelDistance, ReportInputs, report_facts, write_report
+from tinyaudio.report import (
+    ExampleClip,
+    KernelDistance,
+    ReportInputs,
+    anomaly_facts,
+    comparison_facts,
+    report_facts,
+    write_anomaly_page,
+    write_report,
+)
 
 _BLOB_GRACE_SECONDS = 3_600.0  # longer than any stage takes to write its record
 _DISTANCE_CLIPS = 64  # enough for a histogram, and a matter of seconds
@@ -64,7 +75,10 @@ class Streamed:
 def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Run every stage for `board_id`; stages whose inputs did not change are reused."""
     choose_depth(project_board(line.project, board_id), depth=depth, port=port)  # what cannot end well should not train for minutes first
-    evaluate_stage(line)
+    if line.project.is_anomaly:
+        anomaly_evaluate_stage(line)
+    else:
+        evaluate_stage(line)
     proof = hil_stage(line, board_id, depth=depth, port=port, request=request)
     line.store.remove_unused_blobs(older_than_seconds=_BLOB_GRACE_SECONDS)
     return proof
@@ -117,12 +131,25 @@ def stream_clips(line: Line, board: Board, *, depth: Depth, port: str | None, re
 def write_proof(line: Line, streamed: Streamed, *, kernel_comparison: KernelComparison | None = None) -> Proof:
     """Write ``report.html`` and ``report.json`` about `streamed`, with a comparison of its kernels to others where there is one."""
     board, build = streamed.board, streamed.build
+    if line.project.is_anomaly:
+        return _anomaly_proof(line, streamed, kernel_comparison)
     distances = _kernel_distances(line, streamed.expected, streamed.clips)
     inputs = _report_inputs(line, streamed, kernel_distances=distances, kernel_comparison=kernel_comparison)
     page = write_report(inputs, board_directory(line, board.id) / streamed.request.report_folder)
     is_equal = kernel_comparison is None or kernel_comparison.mismatches == kernel_comparison.reference.mismatches == 0
     passed = streamed.report.mismatches == 0 and is_equal and (build is None or build.budget_ok)
     return Proof(report=streamed.report, facts={**report_facts(inputs), "report": str(page)}, page=page, passed=passed)
+
+
+def _anomaly_proof(line: Line, streamed: Streamed, kernel_comparison: KernelComparison | None) -> Proof:
+    inputs = anomaly_page_inputs(line, streamed.board, streamed.report, build=streamed.build, runs=streamed.runs)
+    page = write_anomaly_page(inputs, board_directory(line, streamed.board.id) / streamed.request.report_folder)
+    facts = {**anomaly_facts(inputs), "report": str(page)}
+    if kernel_comparison is not None:
+        facts["ab"] = comparison_facts(kernel_comparison)
+    is_equal = kernel_comparison is None or kernel_comparison.mismatches == kernel_comparison.reference.mismatches == 0
+    passed = streamed.report.mismatches == 0 and is_equal and inputs.gate["ok"] and (streamed.build is None or streamed.build.budget_ok)
+    return Proof(report=streamed.report, facts=facts, page=page, passed=passed)
 
 
 def _expectation(line: Line, board: Board, project: FirmwareProject) -> HilExpectation:
@@ -148,7 +175,14 @@ def _open_line(
 
 def _hil_clips(line: Line) -> tuple[HilClip, ...]:
     dataset, read = features_stage(line).value.dataset, clip_reader(line.project)
-    return tuple(HilClip(filename=clip.filename, label_index=dataset.labels.index(clip.label), pcm=read(clip)) for clip in dataset.of_split("test"))
+    clips = dataset.of_split("test")
+    if line.project.is_anomaly:  # a detector has one output
+        return tuple(HilClip(filename=clip.filename, label_index=0, pcm=read(clip)) for clip in clips)
+    truths = dataset.truth_of(clips) if dataset.is_multi_label else [None] * len(clips)
+    return tuple(
+        HilClip(filename=clip.filename, label_index=int(index), pcm=read(clip), truth=truth)
+        for clip, index, truth in zip(clips, dataset.label_indices_of(clips), truths, strict=True)
+    )
 
 
 def _report_inputs(
@@ -212,12 +246,11 @@ def _fingerprints(line: Line, report: HilReport, build: BuildArtifact | None) ->
 
 def _examples(line: Line, evaluation: Evaluation) -> tuple[ExampleClip, ...]:
     """Return the clip that the device was surest of and right, and the one it was surest of and wrong, if there is one."""
-    predicted = evaluation.scores.argmax(axis=1)
     surest_first = np.argsort(-evaluation.scores.max(axis=1), kind="stable")
-    is_right = predicted == evaluation.label_indices
+    right = is_right(evaluation)
     chosen = []
     for title, wanted in (("classified right", True), ("classified wrong", False)):
-        index = next((int(index) for index in surest_first if is_right[index] == wanted), None)
+        index = next((int(index) for index in surest_first if right[index] == wanted), None)
         if index is not None:
             chosen.append(_example(line, evaluation, index, title))
     return tuple(chosen)
@@ -231,7 +264,7 @@ def _example(line: Line, evaluation: Evaluation, index: int, title: str) -> Exam
         title=title,
         filename=clip.filename,
         label=clip.label,
-        predicted=evaluation.labels[int(evaluation.scores[index].argmax())],
+        predicted=named(evaluation, decisions_of(evaluation)[index]),
         pcm=clip_reader(line.project)(clip),
         log_mel=log_mel / (2.0**features.log_fraction_bits / features.spec.log_scale),
         scores=evaluation.scores[index],

@@ -11,15 +11,15 @@ from tinyaudio.core.errors import InputError
 from tinyaudio.core.files import write_bytes_atomically, write_text_atomically, write_text_if_changed
 from tinyaudio.core.new_project import FinishedModel, new_project_files
 from tinyaudio.core.presets import DEFAULT_PRESET, load_preset, preset_names
-from tinyaudio.core.project import PROJECT_FILE, anomaly_not_yet
-from tinyaudio.dsp.audio import SyntheticSet, synthesize_set
+from tinyaudio.core.project import PROJECT_FILE, Task
+from tinyaudio.dsp.audio import MachineSet, SyntheticSet, synthesize_machine_set, synthesize_set
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest
 from tinyaudio.pipeline.foreign import check_frontend, checked_labels, step_frames
 from tinyaudio.pipeline.line import Progress, open_line
 from tinyaudio.pipeline.model_file import model_bytes, model_frontend, read_model
 from tinyaudio.pipeline.proof import Proof, run_line
 
-_TASKS = ("events", "anomaly")
+_TASKS: tuple[Task, ...] = ("events", "anomaly")
 MODEL_FILE = "model.tflite"  # where a project keeps a finished model
 
 #: Everything else is at its default. The synthetic set is small, so fewer epochs do.
@@ -50,7 +50,7 @@ def new_project(directory: Path, *, task: str, manifest: Path | None = None, mod
     directory
         New, or empty.
     task
-        ``events``.
+        ``events`` or ``anomaly``.
     manifest
         An existing list of recordings; None: an example is written.
     model
@@ -61,11 +61,11 @@ def new_project(directory: Path, *, task: str, manifest: Path | None = None, mod
     InputError
         If the folder exists and is not empty, the task is unknown, or a file cannot be read.
     NotYetSupportedError
-        For ``anomaly``.
+        For ``anomaly`` around a finished model.
     ModelError
         If the model is no classifier of these labels on this front end.
     """
-    _check_task(task)
+    wanted = _task(task)
     if directory.exists() and any(directory.iterdir()):
         raise InputError("the folder is not empty", hint="choose another name; tinyaudio never overwrites", where=str(directory))
     if manifest is not None and not manifest.is_file():
@@ -73,7 +73,7 @@ def new_project(directory: Path, *, task: str, manifest: Path | None = None, mod
     existed = directory.exists()
     finished = None if model is None else _finished(model)
     listed = "" if manifest is None else manifest.resolve().as_posix()
-    files = new_project_files("events", directory.resolve().name, manifest=listed, model=finished)
+    files = new_project_files(wanted, directory.resolve().name, manifest=listed, model=finished)
     try:
         for name, text in files.items():
             write_text_atomically(directory / name, text)
@@ -117,15 +117,18 @@ def _read_labels(path: Path) -> tuple[str, ...]:
 
 def run_demo(directory: Path, *, board: str, task: str, progress: Progress, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Go the whole way on the built-in synthetic set, kept in `directory`; stages that are there already are reused."""
-    _check_task(task)
+    is_anomaly = _task(task) == "anomaly"
     with progress.task("synthesizing the recordings") as advance:
-        synthesize_set(directory, SyntheticSet(), on_progress=advance)
-    write_text_if_changed(directory / PROJECT_FILE, _DEMO_PROJECT)
+        if is_anomaly:
+            synthesize_machine_set(directory, MachineSet(), on_progress=advance)
+        else:
+            synthesize_set(directory, SyntheticSet(), on_progress=advance)
+    write_text_if_changed(directory / PROJECT_FILE, new_project_files("anomaly", "demo")[PROJECT_FILE] if is_anomaly else _DEMO_PROJECT)
     return run_line(open_line(directory, progress), board, request=request)
 
 
-def _check_task(task: str) -> None:
-    if task not in _TASKS:
+def _task(task: str) -> Task:
+    chosen = next((known for known in _TASKS if known == task), None)
+    if chosen is None:
         raise InputError(f"there is no task {task!r}", hint=f"tasks: {', '.join(_TASKS)}", where="--task")
-    if task == "anomaly":
-        raise anomaly_not_yet()
+    return chosen

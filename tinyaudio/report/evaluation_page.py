@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tinyaudio.core.alarms import DecisionFigures
 from tinyaudio.core.evaluation import EvaluationFigures
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.templating import render_template
@@ -12,6 +13,8 @@ from tinyaudio.report.evaluation_pictures import calibration_figure, conditions_
 from tinyaudio.report.evaluation_values import EvaluationPageInputs, WorstClip
 from tinyaudio.report.figures import confusion_figure, scores_figure
 from tinyaudio.report.page import wav_data_uri
+
+_IN_WORDS = {"accuracy": "clip accuracy"}
 
 
 def write_evaluation_page(inputs: EvaluationPageInputs, directory: Path) -> Path:
@@ -32,15 +35,20 @@ def render_evaluation_page(inputs: EvaluationPageInputs) -> str:
         "headline_names": [item.name for item in shown.headlines],
         "classes": shown.classes,
         "confusions": [
-            confusion_figure(item.evaluation, f"{item.evaluation.predictor}: {item.evaluation.accuracy:.3f}") for item in inputs.predictors
+            confusion_figure(item.evaluation, f"{item.evaluation.predictor}: accuracy {item.evaluation.accuracy:.3f}") for item in inputs.predictors
         ],
         "roc": curves_figure(shown, "roc"),
         "precision_recall": curves_figure(shown, "precision_recall"),
-        "calibration": calibration_figure(inputs.predictors),
-        "conditions": conditions_figure(inputs.conditions) if inputs.conditions else "",
+        "calibration": calibration_figure(inputs.predictors, several_labels=shown.evaluation.truth is not None),
+        "conditions": conditions_figure(inputs.conditions, judged_by=_IN_WORDS.get(shown.headlines[0].name, shown.headlines[0].name))
+        if inputs.conditions
+        else "",
         "layers": inputs.layers,
         "maximum_loss": inputs.maximum_loss,
-        "loss": inputs.predictors[0].evaluation.accuracy - inputs.predictors[1].evaluation.accuracy,
+        "judged_by": _IN_WORDS.get(shown.headlines[0].name, shown.headlines[0].name),
+        "loss": inputs.predictors[0].headlines[0].value - inputs.predictors[1].headlines[0].value,
+        "several_labels": shown.evaluation.truth is not None,
+        "decisions": [_decisions(item) for item in inputs.decisions],
         "worst": [_worst(inputs, clip) for clip in inputs.worst],
     }
     return render_template("report/evaluation.html.j2", context)
@@ -50,8 +58,16 @@ def _predictor(figures: EvaluationFigures) -> dict[str, Any]:
     return {"name": figures.evaluation.predictor, "headlines": figures.headlines, "calibration_error": figures.calibration_error}
 
 
-def _confusion(figures: EvaluationFigures) -> str:
-    return confusion_figure(figures.evaluation, f"{figures.evaluation.predictor}: {figures.evaluation.accuracy:.3f}")
+def _decisions(figures: DecisionFigures) -> dict[str, Any]:
+    rows = [(item.label, item, item.alarms_by_scene) for item in figures.labels] + [("all", None, figures.alarms_by_scene)]
+    return {
+        "rule": figures.rule,
+        "smoothing_patches": figures.smoothing_patches,
+        "hours": figures.background_hours,
+        "rows": [
+            {"label": label, "figures": item, "rate": figures.per_hour(alarms) if figures.background_hours else ()} for label, item, alarms in rows
+        ],
+    }
 
 
 def _worst(inputs: EvaluationPageInputs, clip: WorstClip) -> dict[str, Any]:
@@ -60,7 +76,8 @@ def _worst(inputs: EvaluationPageInputs, clip: WorstClip) -> dict[str, Any]:
         "filename": clip.filename,
         "label": clip.label,
         "predicted": clip.predicted,
+        "explained": clip.explained,
         "picture": occlusion_figure(clip, inputs.spec),
-        "scores": scores_figure(labels, clip.scores, true_label=clip.label),
+        "scores": scores_figure(labels, clip.scores, true_labels=clip.true_labels),
         "sound": wav_data_uri(clip.pcm, inputs.spec.sample_rate_hz),
     }

@@ -36,18 +36,22 @@ def curves_figure(figures: EvaluationFigures, kind: Literal["roc", "precision_re
     return svg_data_uri(figure)
 
 
-def calibration_figure(predictors: Sequence[EvaluationFigures]) -> str:
-    """Return how often a score of some height is right, as an SVG data URI; the larger the dot, the more clips."""
+def calibration_figure(predictors: Sequence[EvaluationFigures], *, several_labels: bool) -> str:
+    """Return how often a score of some height is right, as an SVG data URI; the larger the dot, the more clips.
+
+    Where clips may have several labels, every score counts, else the highest of each clip.
+    """
     figure = new_figure(4.6, 4.4)
     axes = figure.subplots()
     axes.plot((0, 1), (0, 1), color="#b8c4d0", linewidth=1, linestyle="--")
     for index, item in enumerate(predictors):
         bins = [entry for entry in item.calibration if entry.items]
         label = f"{item.evaluation.predictor}: error {item.calibration_error:.3f}"
-        sizes = [12 + 160 * entry.items / len(item.evaluation.filenames) for entry in bins]
+        total = sum(entry.items for entry in bins)
+        sizes = [12 + 160 * entry.items / total for entry in bins]
         axes.plot([entry.mean_score for entry in bins], [entry.accuracy for entry in bins], color=_COLOURS[index], linewidth=1, label=label)
         axes.scatter([entry.mean_score for entry in bins], [entry.accuracy for entry in bins], s=sizes, color=_COLOURS[index], alpha=0.7)
-    axes.set_xlabel("mean of the highest score")
+    axes.set_xlabel("mean score" if several_labels else "mean of the highest score")
     axes.set_ylabel("share that is right")
     axes.set_title("calibration", fontsize=11)
     axes.set_xlim(0, 1.03)
@@ -57,8 +61,8 @@ def calibration_figure(predictors: Sequence[EvaluationFigures]) -> str:
     return svg_data_uri(figure)
 
 
-def conditions_figure(conditions: Sequence[Condition]) -> str:
-    """Return the accuracy under each condition as bars; SVG data URI."""
+def conditions_figure(conditions: Sequence[Condition], *, judged_by: str) -> str:
+    """Return the figure `judged_by` under each condition as bars; SVG data URI."""
     figure = new_figure(6.4, 0.8 + 0.32 * len(conditions))
     axes = figure.subplots()
     positions = np.arange(len(conditions))
@@ -69,7 +73,7 @@ def conditions_figure(conditions: Sequence[Condition]) -> str:
     axes.set_xlim(0, 112)
     axes.set_xticks(range(0, 101, 20))
     axes.invert_yaxis()
-    axes.set_xlabel("clip accuracy in percent")
+    axes.set_xlabel(f"{judged_by} in percent")
     open_frame(axes)
     return svg_data_uri(figure)
 

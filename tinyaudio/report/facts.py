@@ -5,13 +5,32 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from tinyaudio.core.artifacts import BuildArtifact, HilReport
 from tinyaudio.core.kernel_checks import KernelComparison, KernelSide
 from tinyaudio.report.values import ReportInputs
 
 
 def report_facts(inputs: ReportInputs) -> dict[str, Any]:
     """Return the facts of a report, keys as documented in the command line's contract."""
-    hil = inputs.hil
+    facts: dict[str, Any] = {
+        **hil_facts(inputs.hil, inputs.build),
+        "accuracy": {name: evaluation.accuracy for name, evaluation in inputs.evaluations.items()},
+        "confusion": {name: evaluation.confusion.tolist() for name, evaluation in inputs.evaluations.items()},
+        "parameters": inputs.parameters,
+        "kernel_distances": [
+            {"kernel": item.kernel, "clips": item.clips, "int8_step_histogram": {str(steps): count for steps, count in item.steps.items()}}
+            for item in inputs.kernel_distances
+        ],
+        "labels": list(inputs.dataset.labels),
+        "fingerprints": dict(inputs.fingerprints),
+    }
+    if inputs.kernel_comparison is not None:
+        facts["ab"] = comparison_facts(inputs.kernel_comparison)
+    return facts
+
+
+def hil_facts(hil: HilReport, build: BuildArtifact | None) -> dict[str, Any]:
+    """Return what a run on a device and the build of its image say, whatever the model is for."""
     facts: dict[str, Any] = {
         "board": hil.board,
         "runtime": hil.identity.runtime,
@@ -20,8 +39,6 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         "clips": hil.clips,
         "frames": hil.frames,
         "patches": hil.patches,
-        "accuracy": {name: evaluation.accuracy for name, evaluation in inputs.evaluations.items()},
-        "confusion": {name: evaluation.confusion.tolist() for name, evaluation in inputs.evaluations.items()},
         "mismatches": {"frontend": hil.frontend_mismatches, "model": hil.model_mismatches, "decisions": hil.decision_mismatches},
         "stages": [dataclasses.asdict(stage) for stage in hil.stages],
         "first_mismatches": [dataclasses.asdict(mismatch) for mismatch in hil.first_mismatches],
@@ -30,30 +47,21 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         "overruns": hil.overruns,
         "log": list(hil.log),
         "arena_bytes": hil.identity.arena_bytes,
-        "parameters": inputs.parameters,
-        "kernel_distances": [
-            {"kernel": item.kernel, "clips": item.clips, "int8_step_histogram": {str(steps): count for steps, count in item.steps.items()}}
-            for item in inputs.kernel_distances
-        ],
-        "labels": list(inputs.dataset.labels),
         "device": dataclasses.asdict(hil.identity),
-        "fingerprints": dict(inputs.fingerprints),
     }
     if hil.cost is not None:
         facts[hil.cost.unit] = {"frontend_per_frame": hil.cost.frontend_per_frame, "model_per_inference": hil.cost.model_per_inference}
         facts["latency"] = {"unit": hil.cost.unit, **dataclasses.asdict(hil.cost.latency)}
-    if inputs.kernel_comparison is not None:
-        facts["ab"] = comparison_facts(inputs.kernel_comparison)
-    if inputs.build is not None:
+    if build is not None:
         facts |= {
-            "flash_bytes": inputs.build.flash_bytes,
-            "ram_bytes": inputs.build.ram_bytes,
-            "budget_ok": inputs.build.budget_ok,
-            "elf_sha256": inputs.build.elf_sha256,
-            "toolchain": inputs.build.toolchain,
-            "regions": {name: dataclasses.asdict(use) for name, use in inputs.build.regions.items()},
-            "placement": None if inputs.build.placement is None else [dataclasses.asdict(item) for item in inputs.build.placement.items],
-            "stack": None if inputs.build.stack is None else dataclasses.asdict(inputs.build.stack),
+            "flash_bytes": build.flash_bytes,
+            "ram_bytes": build.ram_bytes,
+            "budget_ok": build.budget_ok,
+            "elf_sha256": build.elf_sha256,
+            "toolchain": build.toolchain,
+            "regions": {name: dataclasses.asdict(use) for name, use in build.regions.items()},
+            "placement": None if build.placement is None else [dataclasses.asdict(item) for item in build.placement.items],
+            "stack": None if build.stack is None else dataclasses.asdict(build.stack),
         }
     return facts
 

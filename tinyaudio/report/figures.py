@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,12 @@ _MEMORY_COLOURS = ("#2563a8", "#d98324", "#2e8b57", "#8e5ea2", "#c0392b", "#17a2
 
 
 def confusion_figure(evaluation: Evaluation, title: str) -> str:
-    """Return the confusion matrix of `evaluation` (truth down, prediction across) as an SVG data URI."""
+    """Return the confusion matrix of `evaluation` (truth down, prediction across) as an SVG data URI.
+
+    Where clips may have several labels: what was found, missed and mistaken, by label.
+    """
+    if evaluation.truth is not None:
+        return _label_counts_figure(evaluation, title)
     labels = evaluation.labels
     side = 1.6 + 0.48 * len(labels)
     figure = new_figure(side + 0.4, side)
@@ -37,6 +42,24 @@ def confusion_figure(evaluation: Evaluation, title: str) -> str:
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(title, fontsize=11)
+    return svg_data_uri(figure)
+
+
+def _label_counts_figure(evaluation: Evaluation, title: str) -> str:
+    """Return for each label how many clips were found, missed and taken to have it by mistake, as an SVG data URI."""
+    labels, counts = evaluation.labels, evaluation.confusion
+    figure = new_figure(6.0, 1.4 + 0.4 * len(labels))
+    axes = figure.subplots()
+    positions, left = np.arange(len(labels)), np.zeros(len(labels))
+    for name, values, colour in (("found", counts[:, 1, 1], _RIGHT), ("missed", counts[:, 1, 0], "#b8c4d0"), ("mistaken", counts[:, 0, 1], _WRONG)):
+        axes.barh(positions, values, left=left, color=colour, label=name)
+        left = left + values
+    axes.set_yticks(positions, labels)
+    axes.invert_yaxis()
+    axes.set_xlabel("clips")
+    axes.set_title(title, fontsize=11)
+    axes.legend(ncols=3, fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    open_frame(axes)
     return svg_data_uri(figure)
 
 
@@ -55,12 +78,12 @@ def spectrogram_figure(log_mel: Float64Array, *, spec: FrontendSpec) -> str:
     return png_uri(figure)
 
 
-def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_label: str) -> str:
-    """Return a clip's scores [labels] as bars: the true class green, a wrong winner red; SVG data URI."""
+def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_labels: Collection[str]) -> str:
+    """Return a clip's scores [labels] as bars: the true classes green, a wrong winner red; SVG data URI."""
     figure = new_figure(3.6, 0.7 + 0.27 * len(labels))
     axes = figure.subplots()
     winner = int(np.argmax(scores))
-    colours = [_RIGHT if label == true_label else _WRONG if index == winner else "#b8c4d0" for index, label in enumerate(labels)]
+    colours = [_RIGHT if label in true_labels else _WRONG if index == winner else "#b8c4d0" for index, label in enumerate(labels)]
     positions = np.arange(len(labels))
     axes.barh(positions, scores, color=colours)
     axes.set_yticks(positions, labels)

@@ -9,7 +9,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
-from tinyaudio.core.artifacts import HilReport, Int16Array
+from tinyaudio.core.artifacts import HilReport, Int16Array, split_labels
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.templating import render_template
 from tinyaudio.report.arena import arena_uri
@@ -84,7 +84,7 @@ def _example(inputs: ReportInputs, example: ExampleClip) -> dict[str, Any]:
         "label": example.label,
         "predicted": example.predicted,
         "spectrogram": spectrogram_figure(example.log_mel, spec=spec),
-        "scores": scores_figure(inputs.dataset.labels, example.scores, true_label=example.label),
+        "scores": scores_figure(inputs.dataset.labels, example.scores, true_labels=split_labels(example.label, inputs.dataset.label_separator)),
         "sound": wav_data_uri(example.pcm, spec.sample_rate_hz),
     }
 

@@ -15,6 +15,7 @@ from tinyaudio.bench.hil.decisions import DECISION_STAGES, device_decisions, exp
 from tinyaudio.core.artifacts import Calibration, Cost, Evaluation, ExpectedOutputs, HilReport, Percentiles, QuantizedModel
 from tinyaudio.core.board import Board, CounterScale, Depth
 from tinyaudio.core.errors import ManifestError, StageError
+from tinyaudio.core.evaluation import multi_label_evaluation
 from tinyaudio.core.metrics import accuracy, confusion_matrix
 from tinyaudio.core.spec import STAGES, FrontendSpec
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, design_feature_quantization
@@ -31,8 +32,9 @@ class HilClip:
     """A clip to stream."""
 
     filename: str
-    label_index: int  # the truth, an index of the model's labels
+    label_index: int  # the truth, an index of the model's labels; -1 where `truth` tells it
     pcm: NDArray[np.int16]  # [samples], mono, at the front end's sample rate
+    truth: NDArray[np.bool_] | None = None  # [labels], of a clip that may have several; None: exactly one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,16 +153,21 @@ def _evaluate(clips: Sequence[HilClip], runs: Sequence[ClipRun], quantized: Quan
     """Return what the device makes of the clips: its sums of scores, its choice of class."""
     sums = np.array([run.result.score_sums for run in runs], np.float64)
     counts = np.array([run.result.patches for run in runs], np.float64)[:, np.newaxis]
+    scores = (sums - counts * quantized.score_zero_point) * quantized.score_scale / counts
+    filenames, labels = tuple(clip.filename for clip in clips), quantized.labels
+    several = [clip.truth for clip in clips if clip.truth is not None]
+    if several:
+        return multi_label_evaluation("device", split="test", labels=labels, filenames=filenames, truth=np.array(several), scores=scores)
     truths = np.array([clip.label_index for clip in clips], np.int64)
     predicted = np.array([run.result.label_index for run in runs], np.int64)
-    confusion = confusion_matrix(truths, predicted, class_count=len(quantized.labels))
+    confusion = confusion_matrix(truths, predicted, class_count=len(labels))
     return Evaluation(
         predictor="device",
         split="test",
-        labels=quantized.labels,
-        filenames=tuple(clip.filename for clip in clips),
+        labels=labels,
+        filenames=filenames,
         label_indices=truths,
-        scores=(sums - counts * quantized.output_zero_point) * quantized.output_scale / counts,
+        scores=scores,
         accuracy=accuracy(confusion),
         confusion=confusion,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinyaudio.core.artifacts import Calibration, Runtime
 from tinyaudio.core.board import Board
+from tinyaudio.core.residual import ResidualScale
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.render.model import ModelParts
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, template_context, template_context_quantization
@@ -29,6 +30,7 @@ class Parts:
     model_sha256: str
     labels: tuple[str, ...]
     calibration: Calibration
+    residual: ResidualScale | None = None  # the model is an autoencoder, and this makes scores of its outputs
 
     @property
     def runtime(self) -> Runtime:
@@ -45,6 +47,9 @@ def generated_files(parts: Parts) -> dict[str, str]:
         files[f"src/generated/{name}"] = render_template(f"frontend/{name}.j2", frontend)
     for name in ("application_config.h", "application_config.cc"):
         files[f"src/generated/{name}"] = render_template(f"app/{name}.j2", application)
+    if parts.residual is not None:
+        for name in ("anomaly_model.h", "anomaly_model.cc"):
+            files[f"src/generated/{name}"] = render_template(f"anomaly/{name}.j2", asdict(parts.residual))
     files["src/main.cc"] = render_template("app/main.cc.j2", {"entry": ENTRIES.get(parts.board.core, "main")})
     return files
 
@@ -58,6 +63,8 @@ def _application_context(parts: Parts) -> dict[str, Any]:
         "self_test": parts.model is not None and parts.model.has_self_test,
         "keeps_state": parts.model is not None and parts.model.keeps_state,
         "kernel": parts.tables.kernel,
+        "is_autoencoder": parts.residual is not None,
+        "model_namespace": "tinyaudio_model" if parts.residual is None else "tinyaudio_anomaly",
         "patch_layout_constant": _PATCH_LAYOUT_CONSTANTS[parts.tables.spec.patch_layout],
         "model_sha256": parts.model_sha256,
         "labels": list(parts.labels),

@@ -8,6 +8,7 @@ from tinyaudio.core.artifacts import NO_MODEL_SHA256, Calibration, FirmwareProje
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import BoardError, ModelError
+from tinyaudio.core.residual import ResidualScale, design_residual
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.chip_config import port_files
 from tinyaudio.deploy.compiler import CompiledModel
@@ -84,6 +85,7 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
             model_sha256=inputs.quantized.sha256,
             labels=inputs.quantized.labels,
             calibration=inputs.calibration,
+            residual=_residual(inputs, compiled) if inputs.quantized.is_autoencoder else None,
         )
     )
 
@@ -142,6 +144,8 @@ def _render(parts: Parts) -> FirmwareProject:
     summary = model.summary if model is not None else None
     kernel_library = model.kernel_library if model is not None else ""
     libraries = model.libraries if model is not None else frozenset()
+    if parts.residual is not None:
+        libraries |= {"tinyaudio_anomaly"}
     files = {**library_files(parts.tables.kernel, libraries), **port_sources(board), **port_files(board), **generated_files(parts)}
     if board.core == "xtensa-lx7":
         placement = plan_esp_idf(board, memory_demand(parts.tables, summary, dma_bytes=0))
@@ -184,6 +188,18 @@ def _check_board(board: Board, tables: FrontendTables) -> None:
     require_sample_rate(board, tables.spec.sample_rate_hz)
 
 
+def _residual(inputs: RenderInputs, compiled: CompiledModel | TflmModel) -> ResidualScale:
+    ends = (compiled.input_, compiled.output_)
+    return design_residual(
+        input_scale=ends[0].scale,
+        input_zero_point=ends[0].zero_point,
+        output_scale=ends[1].scale,
+        output_zero_point=ends[1].zero_point,
+        elements=ends[0].elements,
+        log_scale=inputs.tables.spec.log_scale,
+    )
+
+
 def _check_model(inputs: RenderInputs, compiled: CompiledModel | TflmModel) -> None:
     spec, labels = inputs.tables.spec, inputs.quantized.labels
     if compiled.input_.elements != spec.patch_frames * spec.feature_bands:
@@ -192,11 +208,18 @@ def _check_model(inputs: RenderInputs, compiled: CompiledModel | TflmModel) -> N
             hint="train a model on this front end, or give [frontend] the patch of this model",
             where="input",
         )
-    if compiled.output_.elements != len(labels):
+    if inputs.quantized.is_autoencoder:
+        if compiled.output_.elements != compiled.input_.elements:
+            raise ModelError(
+                f"gives {compiled.output_.elements} values for a patch of {compiled.input_.elements}",
+                hint="an autoencoder gives its input again",
+                where="output",
+            )
+    elif compiled.output_.elements != len(labels):
         raise ModelError(
             f"has {compiled.output_.elements} outputs for {len(labels)} labels", hint="train the model again with these labels", where="output"
         )
-    if max(len(labels), compiled.logits.elements) > _MAX_LABELS:
+    elif max(len(labels), compiled.logits.elements) > _MAX_LABELS:
         raise ModelError(f"has {len(labels)} labels; {_MAX_LABELS} are supported", hint="merge or drop some labels", where="labels")
     if not 1 <= inputs.calibration.smoothing_patches <= _MAX_SMOOTHING_PATCHES:
         raise ModelError(

@@ -15,7 +15,7 @@ _SOURCE_SUFFIXES = (".h", ".cc", ".c", ".json", ".py", ".S")
 
 
 #: Libraries of firmware/lib that only projects of one runtime, or with a self-test, have.
-_OF_MODELS = frozenset({"tinyaudio_nn", "tinyaudio_tflm", "tinyaudio_self_test"})
+_OF_MODELS = frozenset({"tinyaudio_nn", "tinyaudio_tflm", "tinyaudio_self_test", "tinyaudio_anomaly"})
 
 
 def library_files(kernel: KernelId, model_libraries: frozenset[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.core.errors import ModelError
+from tinyaudio.core.rounding import round_shift, saturate_int8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,5 @@ def design_feature_quantization(input_scale: float, input_zero_point: int, *, lo
 def quantize_features(log_mel: NDArray[np.int32], quantization: FeatureQuantization) -> NDArray[np.int8]:
     """Return the int8 features of `log_mel` (any shape): rounded to nearest, ties upwards, saturated."""
     product = log_mel.astype(np.int64) * quantization.multiplier  # below 2^62 for every int32
-    rounded = (product + (1 << (quantization.shift - 1))) >> quantization.shift
-    features: NDArray[np.int8] = np.clip(rounded + quantization.zero_point, -128, 127).astype(np.int8)
-    return features
+    rounded = round_shift(product, quantization.shift)
+    return saturate_int8(rounded + quantization.zero_point)

@@ -4,7 +4,8 @@ The public face: `check_data` finds every fault, `load_dataset` refuses faulty d
 and `clip_features`, `patch_features` and `clip_reader` look into the result.
 """
 
-from tinyaudio.learn.dataset.augmented import augment_features
+from tinyaudio.learn.dataset.anomaly import machines_by_file
+from tinyaudio.learn.dataset.augmented import augment_features, join_features
 from tinyaudio.learn.dataset.checks import DataCheck, check_data, faultless_dataset, load_dataset
 from tinyaudio.learn.dataset.features import (
     ClipReader,
@@ -34,7 +35,9 @@ __all__ = [
     "compute_features",
     "dequantized_log_mel",
     "faultless_dataset",
+    "join_features",
     "load_dataset",
+    "machines_by_file",
     "patch_features",
     "quantization_of",
     "quantized_patches",

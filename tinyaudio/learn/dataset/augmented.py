@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from tinyaudio.core.artifacts import AugmentedFeatures, Clip, Dataset, FeatureSet, Int16Array, Split
+from tinyaudio.core.artifacts import AugmentedFeatures, Clip, FeatureSet, Int16Array, Split
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.dsp.frontend import FrontendTables
 from tinyaudio.learn.dataset.features import ClipReader, Progress, compute_features
@@ -63,13 +63,13 @@ def augment_features(
         if on_progress is not None:
             on_progress(len(copies), len(originals) * versions)
     dataset = dataclasses.replace(features.dataset, clips=tuple(copies))
-    return AugmentedFeatures(features=_joined(features, compute_features(dataset, lambda clip: samples[clip.filename], tables)), draws=draws)
+    return AugmentedFeatures(features=join_features(features, compute_features(dataset, lambda clip: samples[clip.filename], tables)), draws=draws)
 
 
-def _joined(first: FeatureSet, second: FeatureSet) -> FeatureSet:
+def join_features(first: FeatureSet, second: FeatureSet) -> FeatureSet:
+    """Return the clips of both, one front end's, the second behind the first."""
     log_mel = np.concatenate([first.log_mel, second.log_mel])
     offsets = np.concatenate([first.frame_offsets, second.frame_offsets[1:] + first.frame_offsets[-1]])
     log_mel.flags.writeable = offsets.flags.writeable = False
     clips = (*first.dataset.clips, *second.dataset.clips)
-    dataset = Dataset(labels=first.dataset.labels, sample_rate_hz=first.dataset.sample_rate_hz, clips=clips)
-    return dataclasses.replace(first, dataset=dataset, log_mel=log_mel, frame_offsets=offsets)
+    return dataclasses.replace(first, dataset=dataclasses.replace(first.dataset, clips=clips), log_mel=log_mel, frame_offsets=offsets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import numpy as np
 from tinyaudio.core.artifacts import SPLITS, Clip, Dataset, Split
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import AudioError, ManifestError
-from tinyaudio.core.project import Project, require_events
+from tinyaudio.core.project import Project
 from tinyaudio.dsp.audio import Audio, read_audio
+from tinyaudio.learn.dataset.anomaly import anomaly_problems, assign_anomaly_splits, is_misplaced
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
+from tinyaudio.learn.dataset.several_labels import several_label_problems
 from tinyaudio.learn.dataset.splits import assign_splits, test_splits
 
 Progress = Callable[[int, int], None]
@@ -31,7 +33,8 @@ class DataCheck:
     clips: int  # usable rows
     labels: tuple[str, ...]  # sorted
     groups: int
-    clips_by_split: dict[str, dict[str, int]]  # split -> label -> clips
+    clips_of_split: dict[str, int]  # split -> clips
+    clips_by_split: dict[str, dict[str, int]]  # split -> label -> clips that have it
     problems: tuple[Problem, ...]  # by row, those of no row last
     dataset: Dataset | None  # None if there are errors
 
@@ -65,12 +68,9 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
     ------
     ManifestError
         If the manifest as a whole cannot be read.
-    NotYetSupportedError
-        If the project's task is not supported.
     """
-    require_events(project)
     rows, problems_of_rows = read_manifest(project.manifest_path, project.data)
-    splits = assign_splits(rows, project.data.split) if project.model_path is None else test_splits(rows, project.data.split)
+    splits = _splits(rows, project)
     problems = list(problems_of_rows)
     clips: list[tuple[Row, Clip]] = []
     folder = project.manifest_path.parent
@@ -85,9 +85,18 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
     used = [(row, split) for row, split in zip(rows, splits, strict=True) if split is not None]
     problems += _duplicates(clips)
     problems += _groups_in_two_splits(used)
-    problems += _class_problems(used, project)
-    problems += _unused_splits(rows, splits)
+    if project.is_anomaly:
+        problems += anomaly_problems(rows, splits, project)
+    else:
+        problems += _class_problems(used, project)
+    problems += _unused_splits(rows, splits, project)
     return _result(clips, used, problems, project)
+
+
+def _splits(rows: Sequence[Row], project: Project) -> tuple[Split | None, ...]:
+    if project.is_anomaly:
+        return assign_anomaly_splits(rows, project.data.split, project.anomaly.normal)
+    return assign_splits(rows, project.data.split) if project.model_path is None else test_splits(rows, project.data.split)
 
 
 def load_dataset(project: Project, *, on_progress: Progress | None = None) -> Dataset:
@@ -112,16 +121,23 @@ def faultless_dataset(check: DataCheck, project: Project) -> Dataset:
 
 def _result(clips: list[tuple[Row, Clip]], used: list[tuple[Row, Split]], problems: list[Problem], project: Project) -> DataCheck:
     ordered = tuple(sorted(problems, key=lambda problem: (problem.row is None, problem.row or 0)))
-    labels = project.model.labels or tuple(sorted({row.label for row, _ in used}))
+    labels = project.model.labels or tuple(sorted({label for row, _ in used for label in row.labels}))
     counts: dict[str, dict[str, int]] = {split: dict.fromkeys(labels, 0) for split in SPLITS}
     for row, split in used:
-        counts[split][row.label] = counts[split].get(row.label, 0) + 1
+        for label in row.labels:
+            counts[split][label] = counts[split].get(label, 0) + 1
     is_good = bool(clips) and not any(problem.severity == "error" for problem in ordered)
-    dataset = Dataset(labels=labels, sample_rate_hz=project.frontend.sample_rate_hz, clips=tuple(clip for _, clip in clips))
+    dataset = Dataset(
+        labels=labels,
+        sample_rate_hz=project.frontend.sample_rate_hz,
+        clips=tuple(clip for _, clip in clips),
+        label_separator=project.data.label_separator,
+    )
     return DataCheck(
         clips=len(used),
         labels=labels,
         groups=len({row.group for row, _ in used}),
+        clips_of_split={split: sum(other == split for _, other in used) for split in SPLITS},
         clips_by_split=counts,
         problems=ordered,
         dataset=dataset if is_good else None,
@@ -215,7 +231,7 @@ def _groups_in_two_splits(used: list[tuple[Row, Split]]) -> Iterator[Problem]:
 
 
 def _class_problems(used: list[tuple[Row, Split]], project: Project) -> Iterator[Problem]:
-    total = Counter(row.label for row, _ in used)
+    total = Counter(label for row, _ in used for label in row.labels)
     if project.model_path is not None:
         yield from _finished_model_problems(used, project)
         return
@@ -231,7 +247,7 @@ def _class_problems(used: list[tuple[Row, Split]], project: Project) -> Iterator
         yield _general("error", "few_clips", f"there is only one label, {next(iter(total))!r}; a classifier needs two")
     by_split: dict[str, set[str]] = defaultdict(set)
     for row, split in used:
-        by_split[split].add(row.label)
+        by_split[split].update(row.labels)
     for split in SPLITS:
         missing = [label for label in sorted(total) if label not in by_split[split]]
         if len(missing) == len(total):
@@ -241,6 +257,7 @@ def _class_problems(used: list[tuple[Row, Split]], project: Project) -> Iterator
             severity = "warning" if split == "validation" else "error"
             for label in missing:
                 yield _general(severity, "label_never_occurs", f"the label {label!r} never occurs in the split {split!r}; move a group of it there")
+    yield from several_label_problems(used, project.data.label_separator)
 
 
 def _finished_model_problems(used: list[tuple[Row, Split]], project: Project) -> Iterator[Problem]:
@@ -249,12 +266,14 @@ def _finished_model_problems(used: list[tuple[Row, Split]], project: Project) ->
     if not any(split == "test" for _, split in used):
         yield _general("error", "label_never_occurs", "no clip is in the split 'test'; check the split column, or leave it out: then all are")
     for row, _ in used:
-        if known and row.label not in known:
-            yield _problem(row, "error", "unknown_label", f"the label {row.label!r} is none of model.labels ({', '.join(known)})")
+        for label in row.labels:
+            if known and label not in known:
+                yield _problem(row, "error", "unknown_label", f"the label {label!r} is none of model.labels ({', '.join(known)})")
 
 
-def _unused_splits(rows: Iterable[Row], splits: Iterable[Split | None]) -> Iterator[Problem]:
-    unused = Counter(row.split_value for row, split in zip(rows, splits, strict=True) if split is None)
+def _unused_splits(rows: Iterable[Row], splits: Iterable[Split | None], project: Project) -> Iterator[Problem]:
+    pairs = [(row, split) for row, split in zip(rows, splits, strict=True) if not (project.is_anomaly and is_misplaced(row, project))]
+    unused = Counter(row.split_value for row, split in pairs if split is None)
     for value, count in sorted(unused.items(), key=str):
         message = f"{count} clips are not used: their split {value!r} is in no list of [data.split]"
         yield _general("warning", "unused_split", message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyaudio.core.artifacts import Clip, Dataset, FeatureSet, Int8Array, Int16Array, Int32Array, Int64Array, QuantizedModel, Split
+from tinyaudio.core.artifacts import BoolArray, Clip, Dataset, FeatureSet, Int8Array, Int16Array, Int32Array, Int64Array, QuantizedModel, Split
 from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import ManifestError, StageError
 from tinyaudio.core.project import Project
@@ -32,10 +32,12 @@ class PatchSet:
 
     clips: tuple[Clip, ...]
     log_mel: Int32Array  # [patches, *spec.patch_shape]: log-mel, or cepstral coefficients
-    label_indices: Int64Array  # [patches]
+    label_indices: Int64Array  # [patches]; -1 where clips may have several labels
+    truth: BoolArray  # [patches, labels], the labels of the patch's clip
     patch_offsets: Int64Array  # [clips + 1]; patches of clip i are patch_offsets[i] : patch_offsets[i + 1]
     log_fraction_bits: int
     log_scale: float  # units of the model's input a neper
+    is_bands_first: bool = False  # patches are [bands, frames]
 
 
 def clip_reader(project: Project) -> ClipReader:
@@ -107,14 +109,17 @@ def patch_features(features: FeatureSet, split: Split) -> PatchSet:
     chosen = [(index, clip) for index, clip in enumerate(dataset.clips) if clip.split == split]
     parts = [patches(clip_features(features, index), spec) for index, _ in chosen]
     counts = [len(part) for part in parts]
+    clips = tuple(clip for _, clip in chosen)
     shape = (0, *spec.patch_shape)
     return PatchSet(
-        clips=tuple(clip for _, clip in chosen),
+        clips=clips,
         log_mel=np.concatenate(parts) if parts else np.zeros(shape, np.int32),
-        label_indices=np.repeat(np.array([dataset.labels.index(clip.label) for _, clip in chosen], np.int64), counts),
+        label_indices=np.repeat(dataset.label_indices_of(clips), counts),
+        truth=np.repeat(dataset.truth_of(clips), counts, axis=0),
         patch_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         log_fraction_bits=features.log_fraction_bits,
         log_scale=spec.log_scale,
+        is_bands_first=spec.patch_layout == "bands_first",
     )
 
 

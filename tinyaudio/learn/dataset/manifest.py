@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tinyaudio.core.artifacts import split_labels
 from tinyaudio.core.errors import ManifestError
 from tinyaudio.core.project import DataTable
 
@@ -27,7 +28,11 @@ ProblemKind = Literal[
     "group_in_two_splits",
     "few_clips",
     "label_never_occurs",
+    "label_always_occurs",
+    "labels_always_together",
+    "several_labels",
     "unused_split",
+    "abnormal_in_training",
 ]
 
 
@@ -52,9 +57,15 @@ class Row:
 
     number: int  # as a spreadsheet counts
     filename: str
-    label: str
+    label: str  # with data.label_separator any number of them, sorted, with it in between
     group: str
     split_value: str | None  # None: the manifest has no split column
+    label_separator: str = ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the clip."""
+        return split_labels(self.label, self.label_separator)
 
 
 def read_manifest(path: Path, data: DataTable) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
@@ -130,14 +141,36 @@ def _row(number: int, record: list[str], columns: dict[str, int], *, width: int,
     if len(record) != width:
         return None, f"has {len(record)} fields, but the header has {width}; check for missing or extra commas"
     fields = {role: _field(record, position) for role, position in columns.items()}
-    empty = [f"{data.columns.model_dump()[role]!r}" for role, value in fields.items() if not value]
+    may_be_empty = ("label",) if data.label_separator else ()  # a clip in which no label is heard
+    empty = [f"{data.columns.model_dump()[role]!r}" for role, value in fields.items() if not value and role not in may_be_empty]
     if empty:
         return None, f"the column {' and '.join(empty)} is empty; fill it in"
-    if data.labels and fields["label"] not in data.labels:
-        nearest = difflib.get_close_matches(fields["label"], data.labels, n=1)
+    labels, message = _labels(fields["label"], data)
+    row = Row(
+        number=number,
+        filename=fields["filename"],
+        label=data.label_separator.join(labels),
+        group=fields["group"],
+        split_value=fields.get("split"),
+        label_separator=data.label_separator,
+    )
+    return (None, message) if message else (row, "")
+
+
+def _labels(text: str, data: DataTable) -> tuple[list[str], str]:
+    """Return the labels in a field, sorted where there may be several, and what is wrong with them."""
+    parts = [part.strip() for part in text.split(data.label_separator)] if data.label_separator and text else [text] if text else []
+    if "" in parts:
+        return [], f"{text!r} has an empty label; take the {data.label_separator!r} too many out"
+    repeated = sorted({part for part in parts if parts.count(part) > 1})
+    if repeated:
+        return [], f"the label {repeated[0]!r} is listed twice in {text!r}; take one out"
+    unknown = [part for part in parts if data.labels and part not in data.labels]
+    if unknown:
+        nearest = difflib.get_close_matches(unknown[0], data.labels, n=1)
         advice = f"did you mean {nearest[0]!r}?" if nearest else "add it there, or drop the row"
-        return None, f"the label {fields['label']!r} is not in data.labels; {advice}"
-    return Row(number=number, filename=fields["filename"], label=fields["label"], group=fields["group"], split_value=fields.get("split")), ""
+        return [], f"the label {unknown[0]!r} is not in data.labels; {advice}"
+    return sorted(parts), ""
 
 
 def _field(record: list[str], position: int) -> str:

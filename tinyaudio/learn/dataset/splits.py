@@ -38,19 +38,23 @@ def assign_splits(rows: Sequence[Row], table: SplitTable) -> tuple[Split | None,
 def stratified_group_folds(rows: Sequence[Row], *, folds: int, seed: int) -> tuple[int, ...]:
     """Return the fold of every row, 1 to `folds`: whole groups, each class spread as evenly as the groups allow.
 
-    Groups, shuffled and then the largest first, go where the squared counts of the classes they hold grow least; among equals
-    where the fewest clips are.
+    Groups, shuffled and then the largest first, go where the squared counts of the classes they hold, over the class's count,
+    grow least; among equals where the fewest clips are. A clip of several labels counts for each, one of none for none by name.
     """
     counts: dict[str, Counter[str]] = {}
     for row in rows:
-        counts.setdefault(row.group, Counter())[row.label] += 1
+        counts.setdefault(row.group, Counter()).update(_strata(row))
+    total = sum(counts.values(), Counter[str]())
     names = sorted(counts)
     shuffled = [names[index] for index in np.random.default_rng([seed, folds]).permutation(len(names))]
     held = [Counter[str]() for _ in range(folds)]
     fold_of: dict[str, int] = {}
     for name in sorted(shuffled, key=lambda item: -counts[item].total()):
         group = counts[name]
-        growth = [(sum((fold[label] + count) ** 2 - fold[label] ** 2 for label, count in group.items()), fold.total()) for fold in held]
+        # A rare label weighs as much as a frequent one: else the frequent ones of a group would decide where its rare one goes.
+        growth = [
+            (sum(((fold[label] + count) ** 2 - fold[label] ** 2) / total[label] for label, count in group.items()), fold.total()) for fold in held
+        ]
         chosen = growth.index(min(growth))
         held[chosen].update(group)
         fold_of[name] = chosen + 1
@@ -62,6 +66,11 @@ def test_splits(rows: Sequence[Row], table: SplitTable) -> tuple[Split | None, .
     meaning: dict[str, Split] = {value: name for name, values in _values(table).items() for value in values}
     is_split = any(row.split_value is not None for row in rows)
     return tuple(meaning.get(row.split_value or "") if is_split else "test" for row in rows)
+
+
+def _strata(row: Row) -> tuple[str, ...]:
+    """Return what a clip counts for: each of its labels, or that it has none."""
+    return row.labels or ("",)
 
 
 def _values(table: SplitTable) -> dict[Split, tuple[str, ...]]:
@@ -76,7 +85,7 @@ def _draw(rows: Sequence[Row], splits: list[Split | None], *, target: Split, fra
     counts: dict[str, Counter[str]] = {}
     for row, split in zip(rows, splits, strict=True):
         if split == "train":
-            counts.setdefault(row.group, Counter())[row.label] += 1
+            counts.setdefault(row.group, Counter()).update(_strata(row))
     remaining = Counter(label for group in counts.values() for label in group)  # groups left in train, by label
     clips = sum(counts.values(), Counter[str]())
     deficit = {label: fraction * count for label, count in clips.items()}

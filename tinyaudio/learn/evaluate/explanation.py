@@ -82,6 +82,7 @@ def _patch_set(features: FeatureSet, log_mel: Int32Array) -> PatchSet:
         clips=(),
         log_mel=log_mel,
         label_indices=np.zeros(len(log_mel), np.int64),
+        truth=np.zeros((len(log_mel), len(features.dataset.labels)), np.bool_),
         patch_offsets=np.array([0, len(log_mel)], np.int64),
         log_fraction_bits=features.log_fraction_bits,
         log_scale=features.spec.log_scale,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tinyaudio.core.artifacts import Clip, FeatureSet, Int16Array
+from tinyaudio.core.evaluation import headline_value
 from tinyaudio.dsp.audio import Degradation, degrade
 from tinyaudio.dsp.frontend import FrontendTables
 from tinyaudio.learn.dataset import ClipReader, compute_features
@@ -17,7 +18,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RobustnessPoint:
-    """Clip accuracy under one degradation."""
+    """Clip accuracy, or mAP where clips may have several labels, under one degradation."""
 
     condition: str  # in words
     accuracy: float  # 0 to 1
@@ -54,7 +55,7 @@ def measure_robustness(
     points = []
     for done, degradation in enumerate(degradations, start=1):
         degraded = compute_features(dataset, _degraded(read, degradation, dataset.sample_rate_hz), tables)
-        points.append(RobustnessPoint(condition=degradation.describe(), accuracy=evaluate(predictor, name, degraded).accuracy))
+        points.append(RobustnessPoint(condition=degradation.describe(), accuracy=headline_value(evaluate(predictor, name, degraded))))
         if on_progress is not None:
             on_progress(done, len(degradations))
     return tuple(points)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyaudio.core.artifacts import Evaluation, ExpectedOutputs, FeatureSet, Float64Array, Int64Array, QuantizedModel, Split, TrainedModel
 from tinyaudio.core.errors import StageError
+from tinyaudio.core.evaluation import multi_label_evaluation
 from tinyaudio.core.metrics import accuracy, confusion_matrix
 from tinyaudio.learn.dataset import PatchSet, patch_features
 from tinyaudio.learn.training import FloatPredictor
@@ -31,7 +32,7 @@ class Predictor(Protocol):
 def evaluate(
     predictor: Predictor, name: PredictorName, features: FeatureSet, *, split: Split = "test", on_progress: Progress | None = None
 ) -> Evaluation:
-    """Score every clip of `split` by the mean over its patches, and compare the best class with the label.
+    """Score every clip of `split` by the mean over its patches, and compare the best class with the label, or all scores with all labels.
 
     Parameters
     ----------
@@ -60,14 +61,12 @@ def evaluate(
         raise StageError(
             f"scores of shape {scores.shape} for {len(patch_set.log_mel)} patches and {len(labels)} labels", hint="train again", where="evaluate"
         )
-    return evaluation_of(
-        name,
-        split=split,
-        labels=labels,
-        filenames=tuple(clip.filename for clip in patch_set.clips),
-        label_indices=np.array([labels.index(clip.label) for clip in patch_set.clips], np.int64),
-        scores=clip_means(scores, patch_set.patch_offsets),
-    )
+    filenames, clip_scores = tuple(clip.filename for clip in patch_set.clips), clip_means(scores, patch_set.patch_offsets)
+    if features.dataset.is_multi_label:
+        truth = features.dataset.truth_of(patch_set.clips)
+        return multi_label_evaluation(name, split=split, labels=labels, filenames=filenames, truth=truth, scores=clip_scores)
+    label_indices = features.dataset.label_indices_of(patch_set.clips)
+    return evaluation_of(name, split=split, labels=labels, filenames=filenames, label_indices=label_indices, scores=clip_scores)
 
 
 def evaluate_float(trained: TrainedModel, features: FeatureSet, *, split: Split = "test", on_progress: Progress | None = None) -> Evaluation:

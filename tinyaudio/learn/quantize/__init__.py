@@ -3,23 +3,24 @@
 The public face: `quantize`; `convert_to_int8`, `describe_model` and `make_stride_padding_explicit` are its parts.
 """
 
+from tinyaudio.learn.quantize.autoencoder import quantize_autoencoder, representative_normal_patches
+from tinyaudio.learn.quantize.bulk import BulkInterpreter
 from tinyaudio.learn.quantize.graph import ModelDescription, describe_model, make_stride_padding_explicit, same_padding
 from tinyaudio.learn.quantize.int8 import (
     FRONTEND_KEY,
     LABELS_KEY,
-    SUPPORTED_OPS,
     convert_to_int8,
     model_labels,
     quantize,
     refuse_unsupported,
-    representative_patches,
 )
 from tinyaudio.learn.quantize.layer_errors import layer_errors
+from tinyaudio.learn.quantize.representative import representative_patches, spread_over_classes, spread_over_sounds
 
 __all__ = [
+    "BulkInterpreter",
     "FRONTEND_KEY",
     "LABELS_KEY",
-    "SUPPORTED_OPS",
     "ModelDescription",
     "convert_to_int8",
     "describe_model",
@@ -27,7 +28,11 @@ __all__ = [
     "make_stride_padding_explicit",
     "model_labels",
     "quantize",
+    "quantize_autoencoder",
     "refuse_unsupported",
+    "representative_normal_patches",
     "representative_patches",
+    "spread_over_classes",
+    "spread_over_sounds",
     "same_padding",
 ]

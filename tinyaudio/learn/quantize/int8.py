@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,11 @@ from tinyaudio.core.canonical import canonical_json, sha256_bytes
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.project import QuantizeTable
 from tinyaudio.core.tflite_metadata import add_metadata, read_metadata
-from tinyaudio.learn.dataset import dequantized_log_mel, patch_features
 from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_explicit
+from tinyaudio.learn.quantize.representative import representative_patches
 from tinyaudio.learn.training import import_tensorflow, load_keras_model
 
 Progress = Callable[[int, int], None]
-
-#: What the firmware's kernels compute.
-SUPPORTED_OPS = frozenset({"CONV_2D", "PAD", "DEPTHWISE_CONV_2D", "MEAN", "AVERAGE_POOL_2D", "FULLY_CONNECTED", "SOFTMAX", "RESHAPE"})
 
 #: Keys of the metadata in the ``.tflite``.
 FRONTEND_KEY = "tinyaudio.frontend"
@@ -34,8 +31,8 @@ LABELS_KEY = "tinyaudio.labels"
 def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, *, on_progress: Progress | None = None) -> QuantizedModel:
     """Convert the float model to full-integer INT8, int8 input and output, batch 1.
 
-    The representative set is audio of the training split through the integer front end: all patches of clips drawn evenly
-    over the classes. The same arguments give the same bytes.
+    The representative set is audio of the training split through the integer front end; see `representative_patches`. The
+    same arguments give the same bytes.
 
     Parameters
     ----------
@@ -53,7 +50,7 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
     StageError
         If model and features are of different front ends.
     ModelError
-        If the conversion gives an operator that the firmware does not have, or anything but int8 at its ends.
+        If the conversion gives anything but int8 at its ends. Whether the firmware has the operators: `refuse_unsupported`.
     """
     if trained.frontend_fingerprint != features.frontend_fingerprint or trained.labels != features.dataset.labels:
         raise StageError("the model was trained on other features or labels", hint="train again with `tinyaudio train`", where="quantize")
@@ -63,7 +60,6 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
         make_stride_padding_explicit(plain), {FRONTEND_KEY: _frontend_metadata(features), LABELS_KEY: canonical_json(list(trained.labels)).encode()}
     )
     description = describe_model(tflite)
-    refuse_unsupported(description.ops)
     return QuantizedModel(
         tflite=tflite,
         sha256=sha256_bytes(tflite),
@@ -79,42 +75,24 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
     )
 
 
-def representative_patches(features: FeatureSet, table: QuantizeTable) -> npt.NDArray[np.float32]:
-    """Return the log-mel, float32[patches, *patch_shape, 1], of all patches of the chosen training clips.
-
-    Clips are drawn by seed, the classes in turn, so that any number of them covers the classes as evenly as it can. All
-    patches of a clip are taken, the quiet ones too: they set the lower end of the input's range.
-    """
-    patch_set = patch_features(features, "train")
-    by_label: dict[str, list[int]] = {}
-    for index in np.random.default_rng([table.seed, 0]).permutation(len(patch_set.clips)):
-        by_label.setdefault(patch_set.clips[index].label, []).append(int(index))
-    queues = [by_label[label] for label in sorted(by_label)]
-    in_turn = [queue[turn] for turn in range(max(map(len, queues), default=0)) for queue in queues if turn < len(queue)]
-    starts, stops = patch_set.patch_offsets[:-1], patch_set.patch_offsets[1:]
-    chosen = np.concatenate([np.arange(starts[index], stops[index]) for index in in_turn[: table.representative_clips]])
-    log_mel = dequantized_log_mel(patch_set.log_mel[chosen], log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
-    return log_mel[..., np.newaxis]
-
-
 def model_labels(tflite: bytes) -> tuple[str, ...] | None:
     """Return the labels that a ``.tflite`` of tinyaudio carries, or None if it carries none."""
     data = read_metadata(tflite, LABELS_KEY)
     return None if data is None else tuple(json.loads(data))
 
 
-def refuse_unsupported(ops: tuple[str, ...]) -> None:
-    """Raise if the firmware lacks one of `ops`.
+def refuse_unsupported(ops: tuple[str, ...], supported: Collection[str]) -> None:
+    """Raise unless all `ops`, in execution order, are among the `supported` ones, which are the compiler's.
 
     Raises
     ------
     ModelError
         Naming the operators and the position of the first.
     """
-    refused = sorted(set(ops) - SUPPORTED_OPS)
+    refused = sorted(set(ops) - set(supported))
     if refused:
         first = min(ops.index(name) for name in refused)
-        hint = f"change the architecture; supported: {', '.join(sorted(SUPPORTED_OPS))}"
+        hint = f"change the architecture; supported: {', '.join(sorted(supported))}"
         raise ModelError(f"the firmware has no {', '.join(refused)}", hint=hint, where=f"operator {first} ({ops[first]})")
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split
+from tinyaudio.core.artifacts import BoolArray, FeatureSet, Int64Array, Split
 from tinyaudio.core.project import AugmentationTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.dataset import clip_features, dequantized_log_mel, patch_features
@@ -34,12 +34,18 @@ class TrainingPatches:
     starts: Int64Array  # [patches], first frame of each patch as the device cuts it
     first_frames: Int64Array  # [patches], first frame of the patch's clip
     last_starts: Int64Array  # [patches], last frame a patch of that clip can start at
-    label_indices: Int64Array  # [patches]
+    truth: BoolArray  # [patches, labels], the labels of the patch's clip
+    is_exclusive: bool  # whether a clip has exactly one
+    is_labelled: BoolArray  # [patches]; False: `truth` says nothing, only a teacher does
     is_heard: npt.NDArray[np.bool_]  # [patches]; False: next to nothing is heard, so that its label says nothing of it
+    clip_indices: Int64Array  # [patches], into the clips of the features
+    patch_indices: Int64Array  # [patches], within the clip as the device cuts it
     filenames: tuple[str, ...]  # [patches], of the clips
 
 
-def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits: Sequence[Split] = ("train",)) -> TrainingPatches:
+def training_patches(
+    features: FeatureSet, *, silence: Silence = "drop", splits: Sequence[Split] = ("train",), unlabelled: int = 0
+) -> TrainingPatches:
     """Collect the patches that are trained on.
 
     Parameters
@@ -50,10 +56,13 @@ def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits:
         ``"drop"`` leaves patches out in which next to nothing is heard.
     splits
         Which clips.
+    unlabelled
+        How many of the last clips have no label.
     """
     spec, dataset = features.spec, features.dataset
     frames: list[Float32Array] = []
-    columns: list[tuple[int, int, int, int, bool]] = []
+    columns: list[tuple[int, int, int, int, int, bool]] = []
+    truths = dataset.truth_of(dataset.clips)
     filenames: list[str] = []
     frame_count = 0
     for index, clip in enumerate(dataset.clips):
@@ -64,27 +73,25 @@ def training_patches(features: FeatureSet, *, silence: Silence = "drop", splits:
         for patch, is_heard in enumerate(_is_heard(log_mel, spec)):
             if is_heard or silence == "uniform":
                 start = frame_count + patch * spec.patch_hop_frames
-                columns.append((start, frame_count, last, dataset.labels.index(clip.label), bool(is_heard)))
+                columns.append((start, frame_count, last, index, patch, bool(is_heard)))
                 filenames.append(clip.filename)
         frames.append(log_mel)
         frame_count += len(log_mel)
-    starts, first_frames, last_starts, label_indices, is_heard = np.array(columns, np.int64).T
+    starts, first_frames, last_starts, clip_indices, patch_indices, is_heard = np.array(columns, np.int64).T
     return TrainingPatches(
         spec=spec,
         log_mel=np.concatenate(frames),
         starts=starts,
         first_frames=first_frames,
         last_starts=last_starts,
-        label_indices=label_indices,
+        truth=truths[clip_indices],
+        is_exclusive=not dataset.is_multi_label,
+        is_labelled=clip_indices < len(dataset.clips) - unlabelled,
         is_heard=is_heard.astype(np.bool_),
+        clip_indices=clip_indices,
+        patch_indices=patch_indices,
         filenames=tuple(filenames),
     )
-
-
-def training_targets(source: TrainingPatches, *, classes: int) -> Float32Array:
-    """Return what the network should say of each patch, float32[patches, classes]: its label, or all classes alike where nothing is heard."""
-    one_hot = np.eye(classes, dtype=np.float32)[source.label_indices]
-    return np.where(source.is_heard[:, np.newaxis], one_hot, np.float32(1.0 / classes))
 
 
 def mix_up(patches: Float32Array, targets: Float32Array, *, concentration: float, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
@@ -100,11 +107,11 @@ def mix_up(patches: Float32Array, targets: Float32Array, *, concentration: float
     return mixed[0], mixed[1]
 
 
-def validation_patches(features: FeatureSet) -> tuple[Float32Array, Int64Array]:
-    """Return the patches of the validation split as the device cuts them, float32[patches, frames, bands, 1], and their labels."""
+def validation_patches(features: FeatureSet) -> tuple[Float32Array, BoolArray]:
+    """Return the patches of the validation split as the device cuts them, float32[patches, frames, bands, 1], and bool[patches, labels]."""
     patch_set = patch_features(features, "validation")
     log_mel = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
-    return log_mel[..., np.newaxis], patch_set.label_indices
+    return log_mel[..., np.newaxis], patch_set.truth
 
 
 def cut_patches(source: TrainingPatches, chosen: Int64Array, table: AugmentationTable, rng: np.random.Generator) -> Float32Array:

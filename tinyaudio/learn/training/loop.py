@@ -11,19 +11,22 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from tinyaudio.core.artifacts import FeatureSet, Int64Array, Split, TrainedModel
+from tinyaudio.core.artifacts import BoolArray, FeatureSet, Int64Array, Split, TrainedModel
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.project import AugmentationTable, ModelTable, TrainTable, frontend_spec
 from tinyaudio.core.spec import FrontendSpec
-from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, mix_up, training_patches, training_targets, validation_patches
+from tinyaudio.core.teaching import SoftTargets
+from tinyaudio.learn.training.augmentation import TrainingPatches, cut_patches, mix_up, training_patches, validation_patches
 from tinyaudio.learn.training.backbone import Backbone, Transferred, require_same_front_end, transfer_weights
 from tinyaudio.learn.training.checkpoint import Checkpoint, History, Weights, restore, state_of
 from tinyaudio.learn.training.losses import training_loss
 from tinyaudio.learn.training.networks import build_network
 from tinyaudio.learn.training.phases import fit_classifier, freeze
-from tinyaudio.learn.training.runtime import import_tensorflow
+from tinyaudio.learn.training.runtime import import_tensorflow, make_deterministic
 from tinyaudio.learn.training.storage import keras_bytes
+from tinyaudio.learn.training.targets import patch_weights, taught, training_targets
+from tinyaudio.learn.training.temperature import scale_temperature
 
 Progress = Callable[[int, int], None]
 Float32Array = npt.NDArray[np.float32]
@@ -38,6 +41,7 @@ def train(
     train_table: TrainTable,
     *,
     backbone: Backbone | None = None,
+    teaching: SoftTargets | None = None,
     checkpoint_file: Path | None = None,
     on_progress: Progress | None = None,
 ) -> TrainedModel:
@@ -54,6 +58,8 @@ def train(
         ``[model]`` and ``[train]`` of the project.
     backbone
         What to start from; see ``[train.transfer]``.
+    teaching
+        What a teacher says of the patches of `features`, its own; see ``[train.distillation]``.
     checkpoint_file
         Where the last finished epoch is kept until the training ends. A training with the same arguments goes on from it.
     on_progress
@@ -68,17 +74,24 @@ def train(
     ToolError
         If TensorFlow is not installed.
     """
-    _make_deterministic(train_table.seed)
+    make_deterministic(train_table.seed)
     labels = features.dataset.labels
     for split in ("train", "validation"):
         if not any(clip.split == split for clip in features.dataset.clips):
             raise StageError(f"the split {split!r} is empty", hint="`tinyaudio data check` says why", where="train")
     splits: tuple[Split, ...] = ("train", "validation") if train_table.validation == "include" else ("train",)
-    source = training_patches(features, silence=train_table.silence, splits=splits)
+    unlabelled = 0 if teaching is None else teaching.unlabelled
+    source = training_patches(features, silence=train_table.silence, splits=splits, unlabelled=unlabelled)
     model = build_network(features.spec, model_table, classes=len(labels), batch_size=None)
     transferred = None if backbone is None else _transfer(model, backbone, features.spec, train_table)
     key = fingerprint(
-        {"features": features, "model": model_table.model_dump(), "train": train_table.model_dump(), "backbone": backbone and backbone.sha256}
+        {
+            "features": features,
+            "model": model_table.model_dump(),
+            "train": train_table.model_dump(),
+            "backbone": backbone and backbone.sha256,
+            "teaching": teaching and teaching.scores,
+        }
     )
     trainer = _Trainer(
         model,
@@ -87,10 +100,14 @@ def train(
         model_table=model_table,
         table=train_table,
         transferred=transferred,
+        teaching=teaching,
         checkpoint=None if checkpoint_file is None else Checkpoint(checkpoint_file, key),
     )
     history, best_weights = trainer.run(on_progress)
     model.set_weights(best_weights)
+    temperature = 1.0
+    if train_table.temperature_scaling:
+        temperature = scale_temperature(model, *validation_patches(features), is_exclusive=not features.dataset.is_multi_label)
     return TrainedModel(
         architecture=model_table.architecture,
         labels=labels,
@@ -104,6 +121,7 @@ def train(
         train_loss=tuple(history.train_loss),
         validation_loss=tuple(history.validation_loss),
         validation_accuracy=tuple(history.validation_accuracy),
+        temperature=temperature,
     )
 
 
@@ -112,14 +130,6 @@ def build_with_weights(features: FeatureSet, model_table: ModelTable, trained: A
     model = build_network(features.spec, model_table, classes=len(features.dataset.labels), batch_size=1)
     model.set_weights(trained.get_weights())
     return model
-
-
-def _make_deterministic(seed: int) -> None:
-    tensorflow = import_tensorflow()
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    tensorflow.config.experimental.enable_op_determinism()
 
 
 def _transfer(model: Any, backbone: Backbone, spec: FrontendSpec, table: TrainTable) -> Transferred:
@@ -141,24 +151,25 @@ class _Trainer:
         self,
         model: Any,
         source: TrainingPatches,
-        validation: tuple[Float32Array, Int64Array],
+        validation: tuple[Float32Array, BoolArray],
         *,
         model_table: ModelTable,
         table: TrainTable,
         transferred: Transferred | None,
+        teaching: SoftTargets | None,
         checkpoint: Checkpoint | None,
     ) -> None:
-        classes = int(model.output_shape[-1])
         self._model = model
         self._source = source
-        self._targets = training_targets(source, classes=classes)
-        self._weights = patch_weights(source.label_indices, classes=classes, is_balanced=table.class_balance)
+        self._targets, self._weights = training_targets(source), patch_weights(source, is_balanced=table.class_balance)
+        if teaching is not None:
+            self._targets = taught(self._targets, source, teaching, share=table.distillation.share)
         self._validation = validation
         self._model_table = model_table
         self._table = table
         self._transferred = transferred
         self._checkpoint = checkpoint
-        self._steps = math.ceil(source.label_indices.size / table.batch_size)
+        self._steps = math.ceil(len(source.starts) / table.batch_size)
 
     def run(self, on_progress: Progress | None) -> tuple[History, Weights]:
         """Return what happened, and the weights of the best epoch."""
@@ -187,7 +198,7 @@ class _Trainer:
 
     def _fit_classifier(self) -> float:
         """Fit the classifier to the backbone's embeddings of the patches as the device cuts them; return its loss."""
-        every = np.arange(self._source.label_indices.size)
+        every = np.arange(len(self._source.starts))
         unchanged = AugmentationTable(time_shift_frames=0, gain_db=0.0, time_mask_frames=0, frequency_mask_bands=0)
         patches = cut_patches(self._source, every, unchanged, np.random.default_rng(0))
         return fit_classifier(self._model, patches, self._targets, self._weights, l2=self._table.transfer.classifier_l2)
@@ -198,7 +209,8 @@ class _Trainer:
         if self._transferred is not None:
             freeze(self._model, self._transferred, trainable_blocks=self._table.transfer.trainable_blocks)
             rate = self._table.transfer.learning_rate
-        _compile(self._model, training_loss(self._model_table, self._table), rate=rate, epochs=self._table.epochs, steps=self._steps)
+        loss = training_loss(self._model_table, self._table, by_label=not self._source.is_exclusive)
+        _compile(self._model, loss, rate=rate, epochs=self._table.epochs, steps=self._steps)
 
     def _run_epochs(self, history: History, best_weights: Weights, *, total: int, on_progress: Progress | None) -> Weights:
         for epoch in range(len(history.train_loss) + 1, total + 1):
@@ -215,7 +227,7 @@ class _Trainer:
 
     def _record(self, history: History, train_loss: float) -> None:
         """Note an epoch; it is the best if its validation loss is the lowest, or if the last one is to be kept."""
-        loss, accuracy = _validate(self._model, *self._validation)
+        loss, accuracy = _validate(self._model, *self._validation, is_exclusive=self._source.is_exclusive)
         is_best = self._table.validation == "include" or loss < min(history.validation_loss, default=math.inf)
         history.train_loss.append(train_loss)
         history.validation_loss.append(loss)
@@ -245,7 +257,7 @@ class _Trainer:
     def _batches(self, epoch: int) -> Iterator[tuple[Int64Array, Float32Array, Float32Array]]:
         """Yield (patch numbers, patches, targets), drawn by the seed and the epoch."""
         rng = np.random.default_rng([self._table.seed, epoch])
-        order = rng.permutation(self._source.label_indices.size)
+        order = rng.permutation(len(self._source.starts))
         for start in range(0, order.size, self._table.batch_size):
             chosen = order[start : start + self._table.batch_size]
             patches, targets = cut_patches(self._source, chosen, self._table.augmentation, rng), self._targets[chosen]
@@ -285,19 +297,13 @@ def _not_a_number(loss: float, number: int, epoch: int, *, patches: Float32Array
     )
 
 
-def _validate(model: Any, patches: Float32Array, label_indices: Int64Array) -> tuple[float, float]:
-    """Return (cross-entropy, accuracy) over patches."""
+def _validate(model: Any, patches: Float32Array, truth: BoolArray, *, is_exclusive: bool) -> tuple[float, float]:
+    """Return (cross-entropy, accuracy) over patches, or over patches and labels where these do not exclude each other."""
     scores = np.concatenate(
         [model.predict_on_batch(patches[start : start + _EVALUATION_BATCH]) for start in range(0, len(patches), _EVALUATION_BATCH)]
     )
-    right = scores[np.arange(len(scores)), label_indices].astype(np.float64)
-    if not np.isfinite(right).all():
+    if not np.isfinite(scores).all():
         raise StageError("the network's output is not a number", hint="lower train.learning_rate", where="train")
-    return float(-np.log(np.maximum(right, 1e-7)).mean()), float((scores.argmax(axis=1) == label_indices).mean())
-
-
-def patch_weights(label_indices: Int64Array, *, classes: int, is_balanced: bool) -> Float32Array:
-    """Return the weight of each patch: the classes weigh the same in sum if `is_balanced`, and the mean is 1."""
-    counts = np.maximum(np.bincount(label_indices, minlength=classes), 1)
-    by_class = label_indices.size / (classes * counts) if is_balanced else np.ones(classes)
-    return np.asarray(by_class[label_indices], dtype=np.float32)
+    right = (scores[truth] if is_exclusive else np.where(truth, scores, 1.0 - scores)).astype(np.float64)
+    share = (scores.argmax(axis=1) == truth.argmax(axis=1)) if is_exclusive else right >= 0.5
+    return float(-np.log(np.maximum(right, 1e-7)).mean()), float(share.mean())

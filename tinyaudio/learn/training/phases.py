@@ -50,7 +50,7 @@ def fit_classifier(model: Any, patches: Float32Array, targets: Float32Array, wei
     model
         A network of `build_network`.
     patches, targets, weights
-        float32[patches, *patch_shape, 1], [patches, classes] and [patches].
+        float32[patches, *patch_shape, 1], [patches, classes] and [patches], or [patches, classes] where classes do not exclude each other.
     l2
         Weight of the squared coefficients.
     """
@@ -76,7 +76,8 @@ def logistic_regression(
     from scipy.optimize import minimize
 
     columns, classes = inputs.shape[1], targets.shape[1]
-    share = weights[:, np.newaxis] / weights.sum() / (1 if is_exclusive else classes)
+    every = weights[:, np.newaxis] if weights.ndim == 1 else weights
+    share = every / (every.sum() if is_exclusive else np.broadcast_to(every, targets.shape).sum())
 
     def loss_and_slope(flat: Float64Array) -> tuple[float, Float64Array]:
         kernel, bias = flat[: columns * classes].reshape(columns, classes), flat[columns * classes :]

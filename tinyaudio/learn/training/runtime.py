@@ -25,3 +25,18 @@ def import_tensorflow() -> Any:
         raise ToolError("TensorFlow is not installed, and training needs it", hint='pip install "tinyaudio[train]"', where="train") from error
     tensorflow.get_logger().setLevel("ERROR")  # it warns of retracing when batches differ in size, which no user can mend
     return tensorflow
+
+
+def make_deterministic(seed: int) -> None:
+    """Let everything that TensorFlow and Keras draw and sum follow from `seed`.
+
+    Raises
+    ------
+    ToolError
+        If TensorFlow is not installed.
+    """
+    tensorflow = import_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    tensorflow.config.experimental.enable_op_determinism()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,12 +68,32 @@ def synthesize_set(directory: Path, plan: SyntheticSet | None = None, *, on_prog
     rows = _rows(plan)
     if not rows:
         raise InputError("the synthetic set would be empty", hint="ask for at least one label, recording and take")
-    manifest, text = directory / "manifest.csv", _manifest_text(rows)
+    return write_set(
+        directory,
+        ("filename", "label", "group", "split"),
+        rows,
+        plan=plan,
+        write_clip=lambda row: _write_clip(directory / row[0], plan, label=row[1], recording=int(row[2].rpartition("_")[2])),
+        on_progress=on_progress,
+    )
+
+
+def write_set(
+    directory: Path,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, ...]],
+    *,
+    plan: object,
+    write_clip: Callable[[tuple[str, ...]], None],
+    on_progress: Progress | None = None,
+) -> Path:
+    """Write a clip for each row, the file name first, then the manifest; nothing if all is there and of the same `plan`."""
+    manifest, text = directory / "manifest.csv", _manifest_text(columns, rows)
     stamp, stamp_text = directory / "synthetic.txt", f"{plan!r}\n"
     if _holds(manifest, text) and _holds(stamp, stamp_text) and all((directory / row[0]).is_file() for row in rows):
         return manifest
-    for done, (filename, label, group, _) in enumerate(rows, start=1):
-        _write_clip(directory / filename, plan, label=label, recording=int(group.rpartition("_")[2]))
+    for done, row in enumerate(rows, start=1):
+        write_clip(row)
         if on_progress is not None:
             on_progress(done, len(rows))
     write_bytes_atomically(manifest, text.encode("utf-8"))
@@ -105,10 +125,10 @@ def _rows(plan: SyntheticSet) -> list[tuple[str, str, str, Split]]:
     ]
 
 
-def _manifest_text(rows: list[tuple[str, str, str, Split]]) -> str:
+def _manifest_text(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("filename", "label", "group", "split"))
+    writer.writerow(columns)
     writer.writerows(rows)
     return buffer.getvalue()
 

@@ -65,19 +65,19 @@ def calibrate_for_precision(quantized: QuantizedModel, expected: ExpectedOutputs
     if expected.model_sha256 != quantized.sha256 or expected.filenames != tuple(clip.filename for clip in clips):
         raise StageError("the outputs are of another model or other clips", hint="run `tinyaudio calibrate` again", where="calibrate")
     means = smoothed_means(expected, smoothing_patches=table.smoothing_patches)
-    truth = np.repeat([quantized.labels.index(clip.label) for clip in clips], np.diff(expected.patch_offsets))
+    truth = np.repeat(features.dataset.truth_of(clips), np.diff(expected.patch_offsets), axis=0)
     decided, highest = means.argmax(axis=1), means.max(axis=1)
-    threshold = lowest_threshold(highest, decided == truth, wanted=table.wanted_precision)
+    is_right = truth[np.arange(len(truth)), decided]
+    threshold = lowest_threshold(highest, is_right, wanted=table.wanted_precision)
     if threshold > 127:
         raise ProjectError(
             f"no threshold makes {table.wanted_precision:.0%} of the decisions on the validation split right",
             hint="ask for less, or train a better model",
             where="firmware.wanted_precision",
         )
-    by_class = (
-        lowest_threshold(highest[decided == index], truth[decided == index] == index, wanted=table.wanted_precision)
-        for index in range(len(quantized.labels))
-    )
+    # Where a clip may have several labels, each is decided by itself, else only the best one.
+    counted = [np.ones(len(decided), np.bool_) if features.dataset.is_multi_label else decided == index for index in range(len(quantized.labels))]
+    by_class = (lowest_threshold(means[chosen, index], truth[chosen, index], wanted=table.wanted_precision) for index, chosen in enumerate(counted))
     return Calibration(smoothing_patches=table.smoothing_patches, detection_threshold=threshold, class_thresholds=tuple(by_class))
 
 

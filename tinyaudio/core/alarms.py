@@ -1,0 +1,53 @@
+"""How often a device speaks, rightly and without cause: detections on the test split, false alarms an hour of background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyaudio.core.metrics import bootstrap_interval, poisson_interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelDecisions:
+    """What becomes of one label under some thresholds."""
+
+    label: str
+    threshold: int  # of the mean int8 score; 128: never
+    clips: int  # of the test split that have it
+    found: int  # of these, in which it is detected at least once
+    mistaken: int  # detections in clips that lack it
+    alarms_by_scene: tuple[int, ...] = ()  # detections in each scene of the background
+
+    @property
+    def false_alarms(self) -> int:
+        """Detections in the background."""
+        return sum(self.alarms_by_scene)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFigures:
+    """What a device with some thresholds makes of the test split, and of background in which none of its labels is heard."""
+
+    rule: str  # "one threshold": the best label, where it reaches it, as the firmware decides; "a threshold each"
+    smoothing_patches: int
+    labels: tuple[LabelDecisions, ...]
+    background_hours: float  # 0: none was measured
+
+    @property
+    def alarms_by_scene(self) -> tuple[int, ...]:
+        """Detections in each scene of the background, of all labels."""
+        return tuple(sum(counts) for counts in zip(*(item.alarms_by_scene for item in self.labels), strict=True))
+
+    def per_hour(self, alarms_by_scene: Sequence[int]) -> tuple[float, float, float]:
+        """Return (rate, lower, upper): so many false alarms as a rate an hour, with its 95 % interval.
+
+        Only where background was measured. Alarms come in flocks, where one scene sounds like something: the interval is the
+        wider one of Poisson's, which knows of no flocks, and a bootstrap over scenes, which knows nothing of what was never heard.
+        """
+        counts = np.array(alarms_by_scene, np.float64)
+        lower, upper = poisson_interval(int(counts.sum()), exposure=self.background_hours)
+        drawn = bootstrap_interval(lambda chosen: float(counts[chosen].sum()) / self.background_hours, [str(scene) for scene in range(counts.size)])
+        return float(counts.sum()) / self.background_hours, min(lower, drawn[0]), max(upper, drawn[1])

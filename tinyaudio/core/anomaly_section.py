@@ -1,0 +1,33 @@
+"""``[anomaly]`` of a project: what is normal, the autoencoder, and when its residual is an alarm."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+AutoencoderKind = Literal["conv_ae", "dense_ae"]
+
+
+def _as_tuple(value: Any) -> Any:
+    """TOML has arrays where the table has tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class AnomalyTable(BaseModel):
+    """``[anomaly]``: only looked at where ``project.task`` is "anomaly"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    normal: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = ("normal",)  # labels of sound as it should be
+    machine_column: str = Field(default="machine", min_length=1)  # of the manifest; may be missing
+    architecture: AutoencoderKind = "conv_ae"
+    stages: int = Field(default=3, ge=2, le=4)  # conv_ae: each halves both sides of the patch
+    channels: int = Field(default=16, ge=4, le=64)  # conv_ae: of the first stage; the others have twice as many
+    bottleneck: int = Field(default=32, ge=4, le=64)  # numbers that a patch is squeezed into
+    upsampling: Literal["transposed", "resize"] = "transposed"  # conv_ae: how the way back doubles both sides
+    threshold: Literal["sigma", "false_alarms"] = "sigma"  # mean + sigma deviations of normal sound, or a wanted rate of false alarms
+    sigma: float = Field(default=5.0, ge=1.0, le=20.0)
+    false_alarms_per_hour: float = Field(default=0.1, gt=0.0, le=3_600.0)
+    minimum_seconds: float = Field(default=60.0, ge=1.0)  # of normal sound that was not trained on, to set the threshold by
+    maximum_auc_loss: float = Field(default=0.01, ge=0.0, le=1.0)  # of patches, float less INT8; more fails the evaluation

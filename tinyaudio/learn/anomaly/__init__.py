@@ -1,0 +1,32 @@
+"""Anomaly detection behind the autoencoder: scores of patches, and the threshold that makes them alarms.
+
+The public face: `expected_scores` (what the device must compute), `score_test_split` (float, INT8 and loudness side by side)
+and `set_threshold`.
+"""
+
+from tinyaudio.learn.anomaly.scores import ScoreOracle, expected_scores, residual_scale_of, score_test_split
+from tinyaudio.learn.anomaly.threshold import (
+    NormalScores,
+    Tail,
+    cluster_peaks,
+    fit_tail,
+    normal_scores,
+    recommended_seconds,
+    set_threshold,
+    threshold_warnings,
+)
+
+__all__ = [
+    "NormalScores",
+    "ScoreOracle",
+    "Tail",
+    "cluster_peaks",
+    "expected_scores",
+    "fit_tail",
+    "normal_scores",
+    "recommended_seconds",
+    "residual_scale_of",
+    "score_test_split",
+    "set_threshold",
+    "threshold_warnings",
+]

@@ -1,0 +1,117 @@
+"""Scores of patches: exactly as the device makes them, by the float model, and by loudness alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tinyaudio.core.anomaly import AnomalyEvaluations, PatchScores
+from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Float64Array, Int8Array, QuantizedModel, Split, TrainedModel
+from tinyaudio.core.errors import StageError
+from tinyaudio.core.project import Project
+from tinyaudio.core.residual import STEPS_AN_OCTAVE, ResidualScale, design_residual, mean_square_bytes, residual_mean_squares, residual_scores
+from tinyaudio.learn.dataset import PatchSet, dequantized_log_mel, machines_by_file, patch_features, quantized_patches
+from tinyaudio.learn.oracle import Oracle, oracle_version
+from tinyaudio.learn.training import FloatAutoencoder, normal_patches
+
+Progress = Callable[[int, int], None]
+
+_LEAST_MEAN_SQUARE = 2.0**-16  # neper^2; what the device resolves
+
+
+def residual_scale_of(quantized: QuantizedModel) -> ResidualScale:
+    """Return the integers of the score of `quantized`."""
+    return design_residual(
+        input_scale=quantized.input_scale,
+        input_zero_point=quantized.input_zero_point,
+        output_scale=quantized.output_scale,
+        output_zero_point=quantized.output_zero_point,
+        elements=math.prod(quantized.spec.patch_shape),
+        log_scale=quantized.spec.log_scale,
+    )
+
+
+class ScoreOracle:
+    """What the device must tell of one patch of `quantized`, an autoencoder, by the proven interpreter and the twin of its score.
+
+    Raises
+    ------
+    ToolError, ModelError
+        See `Oracle`.
+    """
+
+    def __init__(self, quantized: QuantizedModel) -> None:
+        self._oracle, self._scale = Oracle(quantized.tflite), residual_scale_of(quantized)
+
+    def run(self, features: Int8Array) -> tuple[Int8Array, Int8Array]:
+        """Return (mean square residual as bytes, int8[4]; score, int8[1]) of a patch, int8[*patch_shape]."""
+        reconstruction = self._oracle.run(features)[1]
+        mean_square = residual_mean_squares(features.reshape(1, -1), reconstruction.reshape(1, -1), self._scale)
+        return mean_square_bytes(mean_square)[0], residual_scores(mean_square)
+
+    def forget(self) -> None:
+        """See `Oracle.forget`."""
+        self._oracle.forget()
+
+
+def expected_scores(
+    quantized: QuantizedModel, features: FeatureSet, *, split: Split = "test", on_progress: Progress | None = None
+) -> ExpectedOutputs:
+    """Compute what the device tells of every patch of `split`: the mean square residual as its logits, the score as its output.
+
+    Raises
+    ------
+    StageError
+        If model and features are of different front ends.
+    ToolError, ModelError
+        See `Oracle`.
+    """
+    if quantized.frontend_fingerprint != features.frontend_fingerprint:
+        raise StageError("the model was made for another front end than these features", hint="train again with `tinyaudio train`", where="evaluate")
+    oracle = ScoreOracle(quantized)
+    patch_set = patch_features(features, split)
+    patches = quantized_patches(quantized, patch_set)
+    mean_squares, scores = np.zeros((len(patches), 4), np.int8), np.zeros((len(patches), 1), np.int8)
+    for index, patch in enumerate(patches):
+        mean_squares[index], scores[index] = oracle.run(patch)
+        if on_progress is not None:
+            on_progress(index + 1, len(patches))
+    mean_squares.flags.writeable = scores.flags.writeable = False
+    return ExpectedOutputs(
+        model_sha256=quantized.sha256,
+        oracle=oracle_version(),
+        filenames=tuple(clip.filename for clip in patch_set.clips),
+        logits=mean_squares,
+        outputs=scores,
+        patch_offsets=patch_set.patch_offsets,
+    )
+
+
+def score_test_split(project: Project, trained: TrainedModel, features: FeatureSet, expected: ExpectedOutputs) -> AnomalyEvaluations:
+    """Return the scores of the test split by the float model, the INT8 model and loudness."""
+    patch_set = patch_features(features, "test")
+    log_mel = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
+    scale = features.spec.log_scale
+    mean_squares = FloatAutoencoder(trained).mean_squares(log_mel[..., np.newaxis], log_scale=scale)
+    usual_level = float(normal_patches(features, "train", project.anomaly).mean())
+    machines = machines_by_file(project)
+    return AnomalyEvaluations(
+        float=_named("float", np.log2(np.maximum(mean_squares, _LEAST_MEAN_SQUARE)), patch_set, machines),
+        int8=_named("int8", expected.outputs[:, 0].astype(np.float64) / STEPS_AN_OCTAVE, patch_set, machines),
+        level=_named("level", np.abs(log_mel.mean(axis=(1, 2)).astype(np.float64) - usual_level) / scale, patch_set, machines),
+    )
+
+
+def _named(predictor: str, scores: Float64Array, patch_set: PatchSet, machines: Mapping[str, str]) -> PatchScores:
+    clips = patch_set.clips
+    return PatchScores(
+        predictor=predictor,
+        filenames=tuple(clip.filename for clip in clips),
+        conditions=tuple(clip.label for clip in clips),
+        groups=tuple(clip.group for clip in clips),
+        machines=tuple(machines.get(clip.filename, "") for clip in clips),
+        patch_offsets=patch_set.patch_offsets,
+        scores=scores,
+    )

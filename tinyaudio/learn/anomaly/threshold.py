@@ -1,0 +1,214 @@
+"""The threshold of the smoothed score, from normal sound that was not trained on.
+
+``sigma``: mean plus so many standard deviations. ``false_alarms``: the score that normal sound reaches at a wanted rate, by a
+generalized Pareto distribution fitted to what lies above the 90 % quantile (peaks over threshold; probability-weighted
+moments, J. R. M. Hosking and J. R. Wallis, Technometrics 29 (1987), 339-349). Neighbouring patches are alike and are smoothed
+together, so that exceedances come in clusters. An alarm is one cluster, and the fit is made to the peaks of clusters (S. Coles,
+"An Introduction to Statistical Modeling of Extreme Values", 2001, section 5.3). Rates are of sound without a gap: the few windows
+at the start of a clip that are not full yet count for mean and deviation, but not for the tail.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from tinyaudio.core.anomaly import AnomalyThreshold, Suspect, smoothed_means
+from tinyaudio.core.anomaly_section import AnomalyTable
+from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Float64Array, Int64Array
+from tinyaudio.core.errors import StageError
+from tinyaudio.core.residual import STEPS_AN_OCTAVE
+
+_TAIL_SHARE = 0.1  # of the smoothed scores, that the fit is made to
+_LEAST_PEAKS = 20
+_PEAK_QUANTILE = 0.7  # the fit is made to the peaks above it: the lower ones are what is left of clusters, and no tail
+_SHAPES = (-0.1, 0.5)  # of the Pareto distribution: a lighter tail would end not far away, a heavier one is a handful of outliers
+_EXTRAPOLATION = 10.0  # a rate may be this much lower than one event in the sound that was heard
+_RELATIVE_ERROR = 0.5  # of the standard deviation: how well a sigma threshold should be known
+_SUSPECT_DEVIATIONS = 6.0
+_NORMAL_MAD = 1.4826  # standard deviation over median absolute deviation of a Gaussian
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NormalScores:
+    """Int8 scores of patches of normal clips."""
+
+    filenames: tuple[str, ...]
+    patch_offsets: Int64Array  # [clips + 1]
+    scores: Float64Array  # [patches], int8 steps
+    seconds: float  # of sound
+    hop_seconds: float  # between two patches
+
+
+def normal_scores(outputs: ExpectedOutputs, features: FeatureSet, table: AnomalyTable) -> NormalScores:
+    """Return the scores of the normal clips among `outputs`."""
+    clips = {clip.filename: clip for clip in features.dataset.clips}
+    names: list[str] = []
+    parts: list[Float64Array] = []
+    for index, filename in enumerate(outputs.filenames):
+        if clips[filename].label in table.normal:
+            names.append(filename)
+            parts.append(outputs.outputs[outputs.patch_offsets[index] : outputs.patch_offsets[index + 1], 0].astype(np.float64))
+    spec = features.spec
+    return NormalScores(
+        filenames=tuple(names),
+        patch_offsets=np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64),
+        scores=np.concatenate(parts) if parts else np.zeros(0),
+        seconds=sum(clips[name].samples for name in names) / spec.sample_rate_hz,
+        hop_seconds=spec.patch_hop_frames * spec.hop_samples / spec.sample_rate_hz,
+    )
+
+
+def set_threshold(calibration: NormalScores, training: NormalScores, table: AnomalyTable, *, smoothing_patches: int) -> AnomalyThreshold:
+    """Return the threshold by `calibration`, normal sound that was not trained on; `training` is only searched for suspects.
+
+    Raises
+    ------
+    StageError
+        If there is less sound than ``anomaly.minimum_seconds``, or no int8 score can reach the threshold.
+    """
+    missing = table.minimum_seconds - calibration.seconds
+    if missing > 0.0:
+        raise StageError(
+            f"{calibration.seconds:.1f} s of normal sound in the validation split, {table.minimum_seconds:g} s are needed to set a threshold",
+            hint=f"record {missing:.1f} s more, or lower anomaly.minimum_seconds",
+            where="anomaly.minimum_seconds",
+        )
+    smoothed = smoothed_means(calibration.scores, calibration.patch_offsets, smoothing_patches=smoothing_patches)
+    mean, deviation = float(smoothed.mean()), float(smoothed.std())
+    tail = fit_tail(calibration, smoothing_patches=smoothing_patches)
+    if table.threshold == "sigma":
+        wanted = mean + table.sigma * deviation
+    elif tail is not None:
+        wanted = tail.level(table.false_alarms_per_hour)
+    else:
+        raise StageError(
+            f"the normal scores have fewer than {_LEAST_PEAKS} peaks in their upper tenth, too few to fit a rate of false alarms to",
+            hint='record more normal sound for the validation split, or set anomaly.threshold = "sigma"',
+            where="anomaly.threshold",
+        )
+    threshold = max(-128, math.ceil(wanted - 1e-9))
+    if threshold > 127:
+        raise StageError(
+            f"the threshold would be {wanted / STEPS_AN_OCTAVE:.1f} octaves, above every score",
+            hint="listen to the normal clips of the validation split: some of them cannot be normal",
+            where="anomaly.threshold",
+        )
+    return AnomalyThreshold(
+        method=table.threshold,
+        smoothing_patches=smoothing_patches,
+        threshold=threshold,
+        mean=mean / STEPS_AN_OCTAVE,
+        deviation=deviation / STEPS_AN_OCTAVE,
+        seconds=calibration.seconds,
+        recommended_seconds=recommended_seconds(table, smoothing_patches=smoothing_patches, hop_seconds=calibration.hop_seconds),
+        alarms_per_hour=None if tail is None else tail.alarms_per_hour(float(threshold)),
+        suspects=(*_suspects(training), *_suspects(calibration)),
+    )
+
+
+def threshold_warnings(threshold: AnomalyThreshold) -> tuple[str, ...]:
+    """Return what may be wrong with the sound that the threshold was set by, one sentence each."""
+    found = [
+        f"{suspect.filename} is called normal, but its score is {suspect.deviations:.0f} deviations above that of the others; listen to it"
+        for suspect in threshold.suspects
+    ]
+    if threshold.seconds < threshold.recommended_seconds:
+        minutes = f"{threshold.seconds / 60:.1f} minutes of normal sound; an estimate of this kind wants {threshold.recommended_seconds / 60:.1f}"
+        found.append(f"the threshold was set by {minutes}")
+    return tuple(found)
+
+
+def recommended_seconds(table: AnomalyTable, *, smoothing_patches: int, hop_seconds: float) -> float:
+    """Return how much normal sound a threshold of this kind should be set by.
+
+    ``sigma``: the error of mean + k s from n independent values is ``s sqrt((1 + k^2 / 2) / n)``; it should be no more than
+    half of s. ``false_alarms``: the rate is extrapolated by no more than a factor of ten.
+    """
+    if table.threshold == "sigma":
+        return (1.0 + table.sigma**2 / 2.0) / _RELATIVE_ERROR**2 * smoothing_patches * hop_seconds
+    return 3_600.0 / table.false_alarms_per_hour / _EXTRAPOLATION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """What lies above a high quantile of smoothed normal scores: a generalized Pareto distribution, and how often it is visited."""
+
+    start: float
+    scale: float
+    shape: float
+    clusters_per_hour: float  # visits above `start`
+
+    def alarms_per_hour(self, level: float) -> float:
+        """Return how often the score is expected to rise to `level`, at or above `start`."""
+        excess = max(level - self.start, 0.0) / self.scale
+        if abs(self.shape) < 1e-6:
+            return self.clusters_per_hour * math.exp(-excess)
+        inside = 1.0 + self.shape * excess
+        return self.clusters_per_hour * math.pow(inside, -1.0 / self.shape) if inside > 0.0 else 0.0
+
+    def level(self, alarms_per_hour: float) -> float:
+        """Return the score that is reached `alarms_per_hour` times an hour, at least `start`."""
+        ratio = max(self.clusters_per_hour / alarms_per_hour, 1.0)
+        if abs(self.shape) < 1e-6:
+            return self.start + self.scale * math.log(ratio)
+        return self.start + self.scale * (math.pow(ratio, self.shape) - 1.0) / self.shape
+
+
+def fit_tail(calibration: NormalScores, *, smoothing_patches: int) -> Tail | None:
+    """Fit the tail of smoothed normal scores, in int8 steps; None if there are too few peaks in it."""
+    smoothed, offsets = _full_windows(calibration, smoothing_patches)
+    if not len(smoothed):
+        return None
+    level = float(np.quantile(smoothed, 1.0 - _TAIL_SHARE))
+    peaks = np.sort(cluster_peaks(smoothed, offsets, level=level, least_gap=smoothing_patches))
+    if len(peaks) < _LEAST_PEAKS:
+        return None
+    # Smoothed scores are whole steps over the window's length: the tail begins half-way to the next one.
+    start = float(peaks[int(_PEAK_QUANTILE * len(peaks))]) + 0.5 / smoothing_patches
+    excesses = peaks[peaks > start] - start
+    if len(excesses) < _LEAST_PEAKS // 2:
+        return None
+    ranks = (np.arange(1, len(excesses) + 1) - 0.35) / len(excesses)
+    first, second = float(excesses.mean()), float((excesses * (1.0 - ranks)).mean())
+    # Hosking and Wallis write k for the negative of the shape.
+    shape = float(np.clip(2.0 - first / max(first - 2.0 * second, 1e-9), *_SHAPES))
+    scale = max(first * (1.0 - shape), 1e-6)
+    hours = len(smoothed) * calibration.hop_seconds / 3_600.0
+    return Tail(start=start, scale=scale, shape=shape, clusters_per_hour=len(excesses) / hours)
+
+
+def _full_windows(calibration: NormalScores, smoothing_patches: int) -> tuple[Float64Array, Int64Array]:
+    """Return the smoothed scores over full windows, and where those of each clip begin."""
+    smoothed = smoothed_means(calibration.scores, calibration.patch_offsets, smoothing_patches=smoothing_patches)
+    parts = [smoothed[start:stop][smoothing_patches - 1 :] for start, stop in pairwise(calibration.patch_offsets)]
+    return np.concatenate(parts), np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+
+
+def cluster_peaks(smoothed: Float64Array, patch_offsets: Int64Array, *, level: float, least_gap: int) -> Float64Array:
+    """Return the peaks of the clusters above `level`: what is no more than `least_gap` patches of one clip apart is one cluster."""
+    peaks = []
+    for start, stop in pairwise(patch_offsets):
+        places = np.flatnonzero(smoothed[start:stop] > level)
+        for cluster in np.split(places, np.flatnonzero(np.diff(places) > least_gap) + 1):
+            if len(cluster):
+                peaks.append(float(smoothed[start + cluster].max()))
+    return np.array(peaks)
+
+
+def _suspects(found: NormalScores) -> tuple[Suspect, ...]:
+    """Return the clips whose mean score is far above that of their like, the strangest first."""
+    if len(found.filenames) < 3:
+        return ()
+    means = np.add.reduceat(found.scores, found.patch_offsets[:-1]) / np.diff(found.patch_offsets)
+    median = float(np.median(means))
+    spread = max(_NORMAL_MAD * float(np.median(np.abs(means - median))), 1.0)  # at least one int8 step
+    deviations = (means - median) / spread
+    return tuple(
+        Suspect(filename=found.filenames[index], score=float(means[index]) / STEPS_AN_OCTAVE, deviations=float(deviations[index]))
+        for index in np.argsort(-deviations, kind="stable")
+        if deviations[index] > _SUSPECT_DEVIATIONS
+    )
