@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
 NN = FIRMWARE_LIB / "tinyaudio_nn"
 INCLUDE_DIRS = (NN / "include", FIRMWARE_LIB / "tinyaudio_placement" / "include")
 
+_PROGRAM = "runner"
 _RUNNER = """
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +41,7 @@ int main(int, char** argv) {{
 
 
 class HostModels:
-    """Several models in one program, each in a namespace of its own."""
+    """Several models in one program, each in a namespace of its own; what lies built in the directory already is taken as it is."""
 
     def __init__(
         self,
@@ -51,8 +54,13 @@ class HostModels:
         flags: Sequence[str] = (),
     ) -> None:
         self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name, optimize=optimize) for name, tflite in models.items()}
-        write_sources(self.compiled, directory)
-        self._build(directory, dsp=dsp, sanitize=sanitize, flags=flags)
+        directory.mkdir(exist_ok=True)
+        with (directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (directory / _PROGRAM).exists():
+                write_sources(self.compiled, directory)
+                self._build(directory, dsp=dsp, sanitize=sanitize, flags=flags)
+        self._program = directory / _PROGRAM
 
     @classmethod
     def rebuild(cls, compiled: Mapping[str, CompiledModel], directory: Path) -> HostModels:
@@ -60,15 +68,15 @@ class HostModels:
         models = cls.__new__(cls)
         models.compiled = dict(compiled)
         models._build(directory, dsp=False, sanitize=True, flags=())
+        models._program = directory / _PROGRAM
         return models
 
     def _build(self, directory: Path, *, dsp: bool, sanitize: bool, flags: Sequence[str]) -> None:
-        self._numbers = {name: number for number, name in enumerate(self.compiled)}
         source = directory / "runner.cc"
-        cases = [f"        case {number}: return SERVE(model_{number});" for number in self._numbers.values()]
+        cases = [f"        case {number}: return SERVE(model_{number});" for number in range(len(self.compiled))]
         source.write_text(_RUNNER.format(includes=include_all(self.compiled), cases="\n".join(cases)), encoding="utf-8")
-        self._binary = compile_host(
-            directory / "runner",
+        compile_host(
+            directory / _PROGRAM,
             [source, *sorted((NN / "src").glob("*.cc"))],
             include_dirs=[*INCLUDE_DIRS, directory],
             flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O0" if sanitize else "-O1", *flags],  # under the sanitizers, compiling takes longest
@@ -78,11 +86,17 @@ class HostModels:
     def run(self, name: str, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (outputs, logits), [count, elements], of the model `name` for [count, input elements], one after the other."""
         compiled = self.compiled[name]
-        raw = run_host(self._binary, str(self._numbers[name]), stdin=inputs.astype(compiled.input_.dtype).tobytes())
+        raw = run_host(self._program, str(list(self.compiled).index(name)), stdin=inputs.astype(compiled.input_.dtype).tobytes())
         row = np.dtype([(end, summary.dtype, (summary.elements,)) for end, summary in (("out", compiled.output_), ("logits", compiled.logits))])
         values = np.frombuffer(raw, row)
         assert len(values) == len(inputs)
         return values["out"], values["logits"]
+
+
+def shared_directory(factory: pytest.TempPathFactory, name: str) -> Path:
+    """Return a directory that all workers of this test run share: the first one that needs a program builds it for all."""
+    base = factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
 
 
 def write_sources(compiled: Mapping[str, CompiledModel], directory: Path) -> Path:

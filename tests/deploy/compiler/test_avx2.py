@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.deploy.compiler.cases import CASES
-from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
+from tests.deploy.compiler.host_models import HostModels, reference_outputs, shared_directory, varied_inputs
 from tests.deploy.compiler.kernel_cases import KERNEL_CASES
 from tests.deploy.compiler.random_cases import RANDOM_CASES
 from tests.host_cpp.toolchain import compile_host, run_host
@@ -20,8 +20,8 @@ _WITH_COLUMNS = {name: build for name, build in {**CASES, **RANDOM_CASES}.items(
 
 @pytest.fixture(scope="module", params=["size", "speed"])
 def host_models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HostModels:
-    directory: Path = tmp_path_factory.mktemp("avx2")
-    if platform.machine() not in ("x86_64", "AMD64") or not _has_avx2(directory):
+    directory = shared_directory(tmp_path_factory, f"avx2-{request.param}")
+    if platform.machine() not in ("x86_64", "AMD64") or not _has_avx2(tmp_path_factory.mktemp("has_avx2")):
         pytest.skip("this computer has no AVX2")
     models = {name: build() for name, build in _WITH_COLUMNS.items()}
     return HostModels(models, directory, dsp=False, optimize=request.param, flags=["-mavx2"])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tests.deploy.compiler.cases import CASES
-from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
+from tests.deploy.compiler.host_models import HostModels, reference_outputs, shared_directory, varied_inputs
 from tests.deploy.compiler.kernel_cases import KERNEL_CASES
 from tests.deploy.compiler.random_cases import RANDOM_CASES
 
@@ -17,7 +15,7 @@ INPUTS = 40
 
 @pytest.fixture(scope="module", params=["plain", "dsp"])
 def host_models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HostModels:
-    directory: Path = tmp_path_factory.mktemp(request.param)
+    directory = shared_directory(tmp_path_factory, f"operators-{request.param}")
     models = {name: build() for name, build in (CASES | KERNEL_CASES).items()}
     return HostModels(models, directory, dsp=request.param == "dsp", optimize="speed" if request.param == "dsp" else "size")
 
@@ -34,7 +32,7 @@ def test_kernel_is_bit_exact_in_all_its_ways(host_models: HostModels, name: str)
 
 @pytest.fixture(scope="module")
 def random_models(tmp_path_factory: pytest.TempPathFactory) -> HostModels:
-    return HostModels({name: build() for name, build in RANDOM_CASES.items()}, tmp_path_factory.mktemp("random"), dsp=True)
+    return HostModels({name: build() for name, build in RANDOM_CASES.items()}, shared_directory(tmp_path_factory, "random-operators"), dsp=True)
 
 
 @pytest.mark.parametrize("name", RANDOM_CASES)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
+from tests.deploy.compiler.host_models import HostModels, reference_outputs, shared_directory, varied_inputs
 from tests.deploy.compiler.streaming_cases import STREAMING_CASES, StreamingModel, window
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler import compile_model, read_graph
@@ -19,7 +19,7 @@ STEPS = 40
 
 @pytest.fixture(scope="module")
 def host_models(tmp_path_factory: pytest.TempPathFactory) -> HostModels:
-    return HostModels({name: build() for name, build in STREAMING_CASES.items()}, tmp_path_factory.mktemp("streaming"), dsp=False)
+    return HostModels({name: build() for name, build in STREAMING_CASES.items()}, shared_directory(tmp_path_factory, "streaming"), dsp=False)
 
 
 @pytest.mark.parametrize("name", STREAMING_CASES)
