@@ -280,3 +280,16 @@ def test_the_model_is_bit_exact_with_the_oracle(kernel_library: str, tmp_path: P
     small = render_tflm_model(tflite, name="model", kernel_library=kernel_library, arena_bytes=ran.arena_used_bytes // 2)
     failed = build_and_run(small, root=root, kernel_library=kernel_library, directory=tmp_path / "small", objects=objects, inputs=count)
     assert re.fullmatch(r"the model's arena of \d+ bytes is too small: at least \d+ bytes are missing", failed.fault)
+
+
+def test_an_output_in_front_of_a_conversion_is_bit_exact(tmp_path: Path) -> None:
+    root = tree("cmsis_nn")
+    from tinyaudio.learn.oracle import Oracle
+
+    tflite = _converted("DEQUANTIZE", "float32", role="output")
+    model = render_tflm_model(tflite, name="model", kernel_library="cmsis_nn", int8_ends=True)
+    objects = kept_objects(root, "cmsis_nn")
+    ran = build_and_run(model, root=root, kernel_library="cmsis_nn", directory=tmp_path, objects=objects, inputs=8)
+    oracle = Oracle(tflite)
+    expected = [oracle.run(values)[1] for values in generated_inputs(model.input_.elements, 8)]
+    assert np.array_equal(ran.outputs, np.array(expected)), ran.fault
