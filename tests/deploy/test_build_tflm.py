@@ -140,6 +140,30 @@ def test_a_package_is_fetched_at_its_commit_and_only_once(repository: tuple[Path
     fetcher.fetch_packages(tmp_path / "packages", pins)
 
 
+def test_packages_with_other_pins_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    fetcher = script("fetch_packages")
+    folders = {fetcher.folder_of_pins(tmp_path, [f"kernels=https://example.org/kernels.git#{digit * 40}"]) for digit in "ab"}
+    assert len(folders) == 2
+    assert {folder.parent for folder in folders} == {tmp_path}
+
+
+def test_a_kept_object_is_never_taken_for_what_was_compiled_here(tmp_path: Path) -> None:
+    objects = script("kept_objects")
+    kept, target = tmp_path / "kept" / "conv.cc.o", tmp_path / "build" / "conv.cc.o"
+    assert not objects.take_object(None, target)
+    target.parent.mkdir()
+    target.write_text("compiled here", encoding="utf-8")
+    assert not objects.take_object(kept, target)
+    assert target.read_text(encoding="utf-8") == "compiled here"
+    kept.parent.mkdir()
+    kept.write_text("of another tree", encoding="utf-8")
+    kept.with_suffix(".ci").write_text("its call graph", encoding="utf-8")
+    assert objects.take_object(kept, target)
+    assert [path.read_text(encoding="utf-8") for path in (target, target.with_suffix(".ci"))] == ["of another tree", "its call graph"]
+    assert not objects.take_object(None, target)  # it is to be compiled again, although there is an object
+    assert not target.exists()
+
+
 def test_a_package_that_cannot_be_fetched_is_named_and_leaves_nothing(repository: tuple[Path, list[str]], tmp_path: Path) -> None:
     folder, _ = repository
     fetcher = script("fetch_packages")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import BuildError, ModelError, ToolError
 from tinyaudio.deploy.build.tflite_micro import tflite_micro_source
 from tinyaudio.deploy.compiler import compile_model
-from tinyaudio.deploy.render import ModelRenderInputs, interpreted_model, render_model_project
+from tinyaudio.deploy.render import ModelRenderInputs, interpreted_model, plan_model, render_model_project
+from tinyaudio.deploy.render.model import estimated_arena_bytes
 from tinyaudio.deploy.tflm import (
     DEFECTS,
     HEADROOM_BYTES,
@@ -201,10 +203,29 @@ def test_a_tight_arena_is_aligned_and_has_headroom() -> None:
     assert HEADROOM_BYTES % 16 == 0
 
 
+@pytest.mark.parametrize("board_id", ["stm32h7", "mps2_an500", "native"])
+def test_an_estimated_arena_is_no_larger_than_one_piece_of_the_boards_memory(board_id: str) -> None:
+    """A model of which generous estimates exceed any memory may well fit: what it really uses is less."""
+    outline = replace(read_outline(MODEL_FILE.read_bytes()), live_bytes=400_000)
+    board = load_board(board_id)
+    estimated_bytes = estimated_arena_bytes(board, outline)
+    pieces = [region.length_bytes for region in board.memory.regions.values() if region.kind in ("dtcm", "sram")]
+    assert estimated_bytes <= max(pieces, default=board.budget.ram_bytes)
+    assert estimated_bytes > 350_000
+    model = render_tflm_model(MODEL_FILE.read_bytes(), name="large", kernel_library="", arena_bytes=estimated_bytes)
+    plan_model(board, model)  # raises where it fits no memory
+
+
 def test_a_folder_without_a_tree_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"is no tree of TFLite Micro: it has no tensorflow/lite/micro/micro_interpreter\.h") as caught:
         find_tree(tmp_path, "cmsis_nn")
     assert "OPTIMIZED_KERNEL_DIR=cmsis_nn" in caught.value.hint
+
+
+def test_a_tree_named_from_here_is_found_by_a_build_that_runs_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _made_tree(tmp_path / "trees" / "cmsis_nn", "2.0.1")
+    monkeypatch.chdir(tmp_path)
+    assert find_tree(Path("trees"), "cmsis_nn").root == (tmp_path / "trees" / "cmsis_nn").resolve()
 
 
 def test_components_with_known_defects_are_refused_with_reason_and_link() -> None:
@@ -216,7 +237,10 @@ def test_components_with_known_defects_are_refused_with_reason_and_link() -> Non
     refuse_known_defects("CMSIS-NN arm_transpose_conv_s8", "2.0.1", ["TRANSPOSE_CONV"])
 
 
-@pytest.mark.parametrize(("version", "defects"), [("1.1.2", 3), ("1.2.5", 3), ("1.2.6", 1), ("1.4.2", 0), ("a branch", 0), ("1.2.0~1", 3)])
+@pytest.mark.parametrize(
+    ("version", "defects"),
+    [("1.1.2", 3), ("1.2.5", 3), ("1.2.6", 1), ("1.4.2", 0), ("1.4", 0), ("v1.4.0", 0), ("1.2", 3), ("a branch", 0), ("1.2.0~1", 3)],
+)
 def test_versions_compare_as_numbers(version: str, defects: int) -> None:
     found = known_defects("espressif/esp-nn", version, ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
     assert len(found) == defects

@@ -53,7 +53,8 @@ void run_cases() {{
     for (auto constructor = __init_array_start; constructor != __init_array_end; ++constructor) (*constructor)();
     const char* const fault = start();
     if (fault != nullptr) {{ print("fault: "); print(fault); print("\\n"); return; }}
-    for (const void* end : {{static_cast<const void*>(input()), static_cast<const void*>(output()), static_cast<const void*>(logits())}}) {{
+    const void* const ends[] = {{input(), output(), logits()}};
+    for (const void* end : ends) {{
         if (reinterpret_cast<uintptr_t>(end) % 16 != 0) {{ print("fault: an end of the model is not 16-byte aligned\\n"); return; }}
     }}
     print_number(arena_used_bytes());

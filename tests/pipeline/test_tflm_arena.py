@@ -106,6 +106,14 @@ def test_an_arena_in_which_the_model_does_not_start_is_not_kept(least_bytes: int
     assert kept.arena_bytes == artifact.arena_bytes
 
 
+def test_no_arena_is_tried_that_is_larger_than_the_one_that_had_room(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.USED_BYTES", ESTIMATE_BYTES - 1_024)
+    target = Target(ESTIMATE_BYTES)
+    artifact = search(target, line, monkeypatch)
+    assert target.built == [tight_arena_bytes(USED_BYTES), ESTIMATE_BYTES]
+    assert (artifact.arena_bytes, artifact.arena_used_bytes) == (ESTIMATE_BYTES, USED_BYTES)
+
+
 def test_an_estimate_that_is_too_small_gives_way_to_all_that_the_board_has(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     target = Target(ESTIMATE_BYTES + 1)
     artifact = search(target, line, monkeypatch)

@@ -110,7 +110,8 @@ def search_arena(
         line.progress.warning(f"the arena of {first[1].arena_bytes:,} bytes stays an estimate: {error}")
         return first[1]
     tight_bytes = tight_arena_bytes(used_bytes)
-    for arena_bytes in (tight_bytes, tight_bytes + _UNTRIED_BYTES, generous.arena_bytes):
+    for tried_bytes in (tight_bytes, tight_bytes + _UNTRIED_BYTES, generous.arena_bytes):
+        arena_bytes = min(tried_bytes, generous.arena_bytes)  # the board may have no room for more
         project, artifact = build(arena_bytes, used_bytes)
         if arena_bytes == generous.arena_bytes or _starts(board, artifact):
             break

@@ -12,11 +12,9 @@ by flags: what is there is copied, what is not is put there. Nothing of a projec
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -27,15 +25,18 @@ Import("env")
 _here = Path.cwd()
 sys.path.insert(0, str(_here))
 from choose_sources import SourcesError, choose_sources  # noqa: E402
-from fetch_packages import FetchError, fetch_packages  # noqa: E402
+from fetch_packages import FetchError, fetch_packages, folder_of_pins  # noqa: E402
+from kept_objects import copy_object, take_object  # noqa: E402
 
 
 def _source_folder():
     given = os.environ.get("TINYAUDIO_TFLM_ROOT")
     if given:
         return Path(given)
-    folder = Path(os.environ.get("TINYAUDIO_TFLM_PACKAGES") or env.subst("$PROJECT_WORKSPACE_DIR/tflite_micro"))
-    fetch_packages(folder, env.GetProjectOption("custom_tflite_micro").split())
+    pins = env.GetProjectOption("custom_tflite_micro").split()
+    given = os.environ.get("TINYAUDIO_TFLM_PACKAGES")
+    folder = Path(given) if given else folder_of_pins(Path(env.subst("$PROJECT_WORKSPACE_DIR/tflite_micro")), pins)
+    fetch_packages(folder, pins)
     return folder
 
 
@@ -74,26 +75,14 @@ def _kept_objects(theirs, name):
 
 def _object(theirs, source, target, kept):
     """Return the node of an object: a copy of the one in `kept`, or one to compile, which is then kept."""
-    if kept is not None and kept.is_file():
-        if not target.is_file() or not filecmp.cmp(kept, target, shallow=False):  # that of another tree, or of other flags
-            _copy(kept, target)
+    if take_object(kept, target):
         return theirs.File(str(target))
     node = theirs.Object(str(target), str(source))
     if kept is not None:
         # PlatformIO's AddPostAction puts off what concerns files that are not there yet, and forgets it of a cloned environment.
-        keep = Action(lambda target, **_: _copy(Path(str(target[0])), kept), None)
+        keep = Action(lambda target, **_: copy_object(Path(str(target[0])), kept), None)
         node[0].get_executor().add_post_action(keep)
     return node
-
-
-def _copy(source, target):
-    """Copy an object, behind its call graph, so that whoever finds an object finds both whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".ci", ".o"):
-        if source.with_suffix(suffix).is_file():
-            new = target.with_name(f"{target.name}{suffix}.{os.getpid()}")
-            shutil.copyfile(source.with_suffix(suffix), new)
-            new.replace(target.with_suffix(suffix))
 
 
 _libraries = _archive("tflite_micro", _sources.root, _sources.runtime)

@@ -5,6 +5,7 @@ PlatformIO's own ``lib_deps`` would take the first folder in a repository that l
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +16,11 @@ _SLOW = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")  # bytes
 
 class FetchError(Exception):
     """A package could not be had."""
+
+
+def folder_of_pins(parent: Path, pins: list[str]) -> Path:
+    """Return the folder in `parent` of just these packages: with other pins nothing of it is taken for what they name."""
+    return parent / hashlib.sha256("\n".join(pins).encode()).hexdigest()[:16]
 
 
 def fetch_packages(folder: Path, pins: list[str]) -> None:

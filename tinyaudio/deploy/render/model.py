@@ -103,8 +103,9 @@ def _on_tflm(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) -> 
 
 
 def estimated_arena_bytes(board: Board, outline: Outline) -> int:
-    """Return an arena that is large enough by an estimate, as far as the board has memory for it."""
-    return min(generous_arena_bytes(outline), max(board.budget.ram_bytes - _OTHER_RAM_BYTES, 0))
+    """Return an arena that is large enough by an estimate, as far as the board has memory for it: in one piece."""
+    pieces = [region.length_bytes for region in board.memory.regions.values() if region.kind in ("dtcm", "sram")]
+    return min(generous_arena_bytes(outline), max(board.budget.ram_bytes - _OTHER_RAM_BYTES, 0), *([max(pieces)] if pieces else []))
 
 
 def tflm_parts(model: TflmModel) -> ModelParts:

@@ -88,4 +88,4 @@ def refuse_known_defects(component: str, version: str, operators: Collection[str
 
 def _numbers(version: str) -> tuple[int, ...]:
     found = re.match(r"[vV]?\.?(\d+(?:\.\d+)*)(?:[~-].*)?$", version)
-    return tuple(int(part) for part in found[1].split(".")) if found else ()
+    return tuple(int(part) for part in re.sub(r"(\.0+)+$", "", found[1]).split(".")) if found else ()  # 1.4 is 1.4.0

@@ -63,6 +63,7 @@ def find_tree(folder: Path, kernel_library: str) -> Tree:
         If there is no such tree, or it is not whole.
     """
     wanted = kernel_library or "reference"
+    folder = folder.expanduser().resolve()  # the build runs elsewhere
     named = folder / wanted
     root = named if (named / _ENTRY).is_file() else folder
     missing = [name for name in _NEEDED if not (root / name).exists()]
