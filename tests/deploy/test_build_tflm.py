@@ -140,6 +140,18 @@ def test_a_package_is_fetched_at_its_commit_and_only_once(repository: tuple[Path
     fetcher.fetch_packages(tmp_path / "packages", pins)
 
 
+def test_a_build_within_a_git_hook_leaves_the_hooks_repository_alone(
+    repository: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, commits = repository
+    index = (folder / ".git" / "index").read_bytes()
+    for name, path in (("GIT_DIR", ""), ("GIT_INDEX_FILE", "index"), ("GIT_OBJECT_DIRECTORY", "objects"), ("GIT_COMMON_DIR", "")):
+        monkeypatch.setenv(name, str(folder / ".git" / path))
+    script("fetch_packages").fetch_packages(tmp_path / "packages", [f"kernels={folder.as_uri()}#{commits[0]}"])
+    assert (tmp_path / "packages" / "kernels" / "kernel.cc").read_text(encoding="utf-8") == "old"
+    assert (folder / ".git" / "index").read_bytes() == index
+
+
 def test_packages_with_other_pins_have_a_folder_of_their_own(tmp_path: Path) -> None:
     fetcher = script("fetch_packages")
     folders = {fetcher.folder_of_pins(tmp_path, [f"kernels=https://example.org/kernels.git#{digit * 40}"]) for digit in "ab"}

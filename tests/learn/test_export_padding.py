@@ -1,4 +1,4 @@
-"""What is exported keeps clear of kernels that compute stride 2 with SAME padding wrongly (esp-nn, issue 31)."""
+"""What is exported keeps clear of kernels that compute stride 2 with SAME padding wrongly (https://github.com/espressif/esp-nn/issues/31)."""
 
 from __future__ import annotations
 

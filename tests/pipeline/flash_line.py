@@ -60,8 +60,10 @@ def skip_building(monkeypatch: pytest.MonkeyPatch, artifact: BuildArtifact) -> l
     return built
 
 
-def open_port_on(desk: FakeDesk, *, spoil: Callable[[Hello], Hello] = lambda hello: hello) -> Callable[[str, Board], Transport]:
-    """Open the serial port of a probe; its chip says what the image flashed into it would, made worse by `spoil`."""
+def open_port_on(
+    desk: FakeDesk, *, spoil: Callable[[Hello], Hello] = lambda hello: hello, device: type[FakeDevice] = FakeDevice
+) -> Callable[[str, Board], Transport]:
+    """Open the serial port of a probe; its chip says what the image flashed into it would, made worse by `spoil` or by `device`."""
 
     def open_port(port: str, board: Board) -> Transport:
         probe = next((probe for probe in desk.plugged() if probe.port == port), None)
@@ -74,6 +76,6 @@ def open_port_on(desk: FakeDesk, *, spoil: Callable[[Hello], Hello] = lambda hel
             chip_id=probe.chip.unique_id,
             firmware_fingerprint=bytes.fromhex(FINGERPRINT) if runs else bytes(32),
         )
-        return LoopbackTransport(FakeDevice(spoil(hello), HopComputer()))
+        return LoopbackTransport(device(spoil(hello), HopComputer()))
 
     return open_port

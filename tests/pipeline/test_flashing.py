@@ -10,12 +10,13 @@ import pytest
 
 from tests.bench.flash_desks import LEFT, RIGHT, Recorder, one_probe, probe_table, programmer_of
 from tests.pipeline.flash_line import FINGERPRINT, build_in, make_project, open_port_on, skip_building
+from tinyaudio.bench.fake_device import FakeDevice
 from tinyaudio.bench.flash import Programmer
 from tinyaudio.bench.flash.fakes import FakeChip, FakeDesk, FakeProbe
 from tinyaudio.bench.transport import LoopbackTransport
 from tinyaudio.core.errors import BenchFileError, BuildError, DeviceError, IdentityError, InputError, ProbeError, WrongChipError
 from tinyaudio.pipeline import Flashed, FlashRequest, flash_stage, flashing, open_line, slot_line
-from tinyaudio.wire.messages import Hello
+from tinyaudio.wire.messages import DeviceFault, FaultCode, Hello, SettingsKeys
 
 RIGHT_ID = bytes(range(12))
 
@@ -103,6 +104,23 @@ def test_a_device_that_does_not_answer_is_written_all_the_same(bench: Bench, mon
             line, FlashRequest(), choose_from={"pyocd": programmer_of("pyocd", bench.desk)}, open_port=lambda _port, _board: LoopbackTransport(Mute())
         )
     assert "is /dev/ttyACM0 the serial port of this board?" in caught.value.hint
+
+
+@pytest.mark.parametrize("when", [Hello, SettingsKeys])  # together with the first answer, or just behind it
+def test_a_model_that_does_not_start_is_not_told_to_run(bench: Bench, when: type) -> None:
+    class Faulty(FakeDevice):
+        def _handle(self, received: tuple[int, bytes]) -> None:
+            super()._handle(received)
+            if self._waiting and isinstance(self._waiting[-1], when):
+                self._waiting.insert(
+                    1 if when is Hello else 0, DeviceFault(code=FaultCode.SELF_CHECK, text="the model's arena of 4096 bytes is too small")
+                )
+
+    line = open_line(bench.directory, Recorder())
+    programmers: dict[str, Programmer] = {"pyocd": programmer_of("pyocd", bench.desk)}
+    with pytest.raises(DeviceError, match="the image is written and verified, but it does not work: self_check: the model's arena of 4096") as caught:
+        flash_stage(line, FlashRequest(), choose_from=programmers, open_port=open_port_on(bench.desk, device=Faulty))
+    assert "the model needs more memory" in caught.value.hint
 
 
 def test_a_slot_names_probe_port_and_chip(bench: Bench) -> None:

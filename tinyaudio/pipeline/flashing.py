@@ -32,8 +32,10 @@ from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputE
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, build_stage, keep_arena
 from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
+from tinyaudio.wire.messages import FaultCode, Hello
 
 _HELLO_SECONDS = 15.0  # from the reset to the first answer
+_SELF_CHECK = f"{FaultCode.SELF_CHECK.name.lower()}: "  # how it begins when a device tells why it cannot work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,18 +274,34 @@ def _open_serial(port: str, board: Board) -> Transport:
 
 
 def _who_answers(transport: Transport, port: str, board: Board, build: BuildArtifact, result: FlashResult) -> DeviceIdentity:
-    """Return what the device says of itself; raise unless it is the chip that was flashed, with what was built."""
+    """Return what the device says of itself; raise unless it is the chip that was flashed, with what was built, and can work."""
     with Device(transport, name=port) as device:
         try:
             hello = device.connect(timeout_seconds=_HELLO_SECONDS)
         except IdentityError:
             raise
         except DeviceError as error:
-            raise type(error)(
-                f"the image is written and verified, but the device does not answer: {error.message}",
-                hint=f"is {port} the serial port of this board? choose it with --port",
-                where=port,
-            ) from error
+            raise _no_use(error, port) from error
+        identity = _checked_identity(hello, port, board, build, result)
+        try:
+            device.list_settings(timeout_seconds=_HELLO_SECONDS)  # an answer of any kind: what keeps the firmware from working comes before it
+        except DeviceError as error:
+            raise _no_use(error, port) from error
+    return identity
+
+
+def _no_use(error: DeviceError, port: str) -> DeviceError:
+    """Return what is wrong with a device that was flashed: it is silent, or it says itself that it cannot work."""
+    if error.message.startswith(_SELF_CHECK):
+        return type(error)(f"the image is written and verified, but it does not work: {error.message}", hint=error.hint, where=port)
+    return type(error)(
+        f"the image is written and verified, but the device does not answer: {error.message}",
+        hint=f"is {port} the serial port of this board? choose it with --port",
+        where=port,
+    )
+
+
+def _checked_identity(hello: Hello, port: str, board: Board, build: BuildArtifact, result: FlashResult) -> DeviceIdentity:
     try:
         identity = check_identity(hello, board=board.id, firmware_fingerprint=build.firmware_fingerprint)
     except IdentityError as error:

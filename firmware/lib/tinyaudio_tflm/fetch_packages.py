@@ -13,6 +13,11 @@ from pathlib import Path
 
 _SLOW = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")  # bytes a second, seconds: then a dead line is given up
 
+#: What git sets for a hook that starts a build: the hook's repository, which is none of ours.
+_OF_A_REPOSITORY = frozenset(
+    f"GIT_{name}" for name in ("INDEX_FILE", "OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES", "COMMON_DIR", "SHALLOW_FILE", "NAMESPACE", "PREFIX")
+)
+
 
 class FetchError(Exception):
     """A package could not be had."""
@@ -61,7 +66,8 @@ def _fetch(target: Path, *, url: str, commit: str) -> None:
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(folder)}
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(folder)}
     try:
         ran = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
