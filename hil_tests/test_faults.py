@@ -12,6 +12,7 @@ import pytest
 
 from hil_tests.rigs import Rig
 from tinyaudio.bench.device import Device
+from tinyaudio.bench.device.session import Session
 from tinyaudio.bench.emulation import start_virtual
 from tinyaudio.bench.transport import Deadline, FaultRates, FaultyTransport, Transport
 from tinyaudio.core.artifacts import HilReport
@@ -39,17 +40,21 @@ def test_a_line_that_loses_bytes_changes_nothing(rig: Rig) -> None:
     assert facts(report) == facts(rig.run())
 
 
-class _ResettingDevice(Device):
+class _ResettingSession(Session):
     """Asks the device to reboot in the middle of the first clip."""
 
     exchanges = 0
     is_asked = False
 
-    def _exchange(self, deadline: Deadline) -> list[Message]:
+    def exchange(self, deadline: Deadline) -> list[Message]:
         self.exchanges += 1
         if self.exchanges >= 6 and not self.is_asked:
-            self.is_asked = self._link.send(ResetRequest(delay_ms=1))
-        return super()._exchange(deadline)
+            self.is_asked = self.link.send(ResetRequest(delay_ms=1))
+        return super().exchange(deadline)
+
+
+class _ResettingDevice(Device):
+    session_type = _ResettingSession
 
 
 def test_a_reset_in_the_middle_of_a_clip_is_survived(rig: Rig) -> None:

@@ -210,7 +210,7 @@ class SkippingHost(Device):
     """Sends samples out of place."""
 
     def skip(self) -> None:
-        self._link.send(Pcm(clip_id=1, offset_samples=5, samples=(1,)))
+        self._session.link.send(Pcm(clip_id=1, offset_samples=5, samples=(1,)))
 
 
 def test_the_fake_device_refuses_samples_out_of_place() -> None:

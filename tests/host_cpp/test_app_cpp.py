@@ -102,7 +102,7 @@ BEGIN = ClipBegin(clip_id=1, total_samples=4, trace_mode=TraceMode.NONE, capture
 )
 def test_samples_out_of_place_are_refused_and_the_next_clip_works(device: Device, messages: tuple[ClipBegin | Pcm, ...], complaint: str) -> None:
     for message in messages:
-        assert device._link.send(message)
+        assert device._session.link.send(message)
     pcm = golden_vectors().pcm["tone"]
     with pytest.raises(DeviceError, match=f"bad_request: Pcm .*{complaint}"):
         device.stream_clip(0, pcm)

@@ -82,7 +82,7 @@ class _BareDevice(Device):
 
     def say(self, *messages: LiveBegin | LiveEnd | Pcm) -> None:
         for message in messages:
-            assert self._link.send(message)
+            assert self._session.link.send(message)
 
 
 def test_samples_in_the_middle_of_a_recording_are_refused_and_an_end_of_another_is_ignored(rig: Rig, tmp_path: Path) -> None:

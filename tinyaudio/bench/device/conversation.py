@@ -6,7 +6,7 @@ import dataclasses
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,13 @@ from tinyaudio.bench.device.clip_run import Capture, ClipCollector, ClipRun
 from tinyaudio.bench.device.live_run import LiveCollector, LiveRun
 from tinyaudio.bench.device.model_run import Inference, InferenceCollector, InferenceRequest
 from tinyaudio.bench.device.self_test import SelfTestCollector, SelfTestRun
+from tinyaudio.bench.device.session import Session, SessionLostError
 from tinyaudio.bench.device.settings import FIRST_FREE_KEY
 from tinyaudio.bench.transport import Deadline, Transport
-from tinyaudio.core.errors import DeviceError, IdentityError, InputError, ProtocolError
-from tinyaudio.wire.host_link import HostLink, LinkState
+from tinyaudio.core.errors import DeviceError, InputError
 from tinyaudio.wire.link import LinkStatistics
 from tinyaudio.wire.messages import (
     ClipBegin,
-    DeviceFault,
-    FaultCode,
     Hello,
     LiveBegin,
     LiveEnd,
@@ -41,7 +39,6 @@ from tinyaudio.wire.messages import (
     TraceMode,
 )
 
-_READ_BYTES = 65_536
 _MOST_RESETS = 8  # of one clip
 _PCM_SAMPLES = Pcm.MAX_SAMPLES
 _Answer = TypeVar("_Answer", SettingsValue, SettingsKeys)
@@ -52,17 +49,6 @@ _REFUSALS = {
     SettingStatus.FULL: ("there is no room for another key", "forget one: write an empty value to it"),
     SettingStatus.FAILED: ("its storage is not there, does not work, or is of other firmware", "erase the settings' sectors, or use another board"),
 }
-
-
-class _Collector(Protocol):
-    """Whoever takes in what the device tells of the work it was given."""
-
-    def take(self, message: Message) -> None:
-        """Take one message."""
-
-
-class _SessionLostError(Exception):
-    """The device was reset; caught in this module."""
 
 
 class Device:
@@ -86,6 +72,8 @@ class Device:
         Called with every line of the device's log.
     """
 
+    session_type = Session  # what it converses through; tests of lines and links put their own in place
+
     def __init__(
         self,
         transport: Transport,
@@ -97,14 +85,15 @@ class Device:
         nonce_source: Callable[[], int] = lambda: secrets.randbits(32),
         on_log: Callable[[Log], None] | None = None,
     ) -> None:
-        self._transport = transport
-        self._name = name
-        self._silence_seconds = silence_seconds
-        self._clock = clock
-        self._nonce_source = nonce_source
-        self._on_log = on_log
-        self._link = HostLink(poll_seconds=poll_seconds)
-        self._hello: Hello | None = None
+        self._session = self.session_type(
+            transport,
+            name=name,
+            silence_seconds=silence_seconds,
+            poll_seconds=poll_seconds,
+            clock=clock,
+            nonce_source=nonce_source,
+            on_log=on_log,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +104,7 @@ class Device:
     @property
     def statistics(self) -> LinkStatistics:
         """What the link had to mend so far."""
-        return dataclasses.replace(self._link.statistics)
+        return dataclasses.replace(self._session.link.statistics)
 
     def connect(self, *, timeout_seconds: float = 30.0) -> Hello:
         """Open a session and return what the device says of itself.
@@ -127,13 +116,7 @@ class Device:
         IdentityError
             If this is not the first time, and another device or other firmware answers.
         """
-        hello = self._open_session(Deadline.after(timeout_seconds, clock=self._clock))
-        if self._hello is not None and _lasting(hello) != _lasting(self._hello):
-            raise IdentityError(
-                "another device or other firmware answered after a reset", hint="let nobody flash it while it is in use", where=self._name
-            )
-        self._hello = hello
-        return hello
+        return self._session.connect(timeout_seconds=timeout_seconds)
 
     def stream_clip(
         self,
@@ -168,16 +151,14 @@ class Device:
         ProtocolError
             If anything is missing, comes twice, or is not the protocol.
         """
-        if self._hello is None:
+        if self._session.hello is None:
             self.connect()
-        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        deadline = self._session.deadline(timeout_seconds)
         for resumed in range(_MOST_RESETS + 1):
             try:
-                if self._link.state is not LinkState.OPEN:
-                    self.connect(timeout_seconds=deadline.remaining_seconds)
                 collector = self._stream_once(clip_id, pcm, trace_mode, capture, deadline)
                 return collector.finish(resumed=resumed, statistics=self.statistics)
-            except _SessionLostError:
+            except SessionLostError:
                 continue
         raise self._reset_too_often()
 
@@ -222,21 +203,23 @@ class Device:
         """
         if not total_samples and should_end is None:
             raise InputError("nothing would end the recording", hint="give total_samples, at least 1, or should_end", where="total_samples")
-        deadline = Deadline.after(timeout_seconds, clock=self._clock)
-        hello = self._require_session(deadline)
+        deadline = self._session.deadline(timeout_seconds)
+        hello = self._session.require_open(deadline)
         collector = LiveCollector(clip_id=clip_id, total_samples=total_samples or 0, trace_mode=trace_mode, hello=hello)
         begin = LiveBegin(clip_id=clip_id, total_samples=total_samples or 0, trace_mode=trace_mode)
         try:
-            self._send(begin, deadline, collector)
+            self._session.send(begin, deadline, collector)
             is_ending = False
             while collector.result is None:
-                self._dispatch(self._exchange(deadline), collector, on_message=on_message)
+                self._session.dispatch(self._session.exchange(deadline), collector, on_message=on_message)
                 if not is_ending and should_end is not None and should_end():
                     is_ending = True
-                    self._send(LiveEnd(clip_id=clip_id), deadline, collector, on_message=on_message)
-                self._require_time(deadline)
-        except _SessionLostError as error:
-            raise DeviceError("was reset in the middle of a recording", hint="check its power supply; record again", where=self._name) from error
+                    self._session.send(LiveEnd(clip_id=clip_id), deadline, collector, on_message=on_message)
+                self._session.require_time(deadline)
+        except SessionLostError as error:
+            raise DeviceError(
+                "was reset in the middle of a recording", hint="check its power supply; record again", where=self._session.name
+            ) from error
         return collector.finish_live(statistics=self.statistics)
 
     def run_model(
@@ -266,12 +249,12 @@ class Device:
         ProtocolError
             If anything is missing, comes twice, or is not the protocol.
         """
-        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        deadline = self._session.deadline(timeout_seconds)
         for _ in range(_MOST_RESETS + 1):
             try:
-                self._require_session(deadline)
+                self._session.require_open(deadline)
                 return self._run_model_once(requests, deadline, on_inference)
-            except _SessionLostError:
+            except SessionLostError:
                 continue
         raise self._reset_too_often()
 
@@ -289,7 +272,7 @@ class Device:
         answer = self._ask(SettingsWrite(key=key, value=value), SettingsValue, timeout_seconds)
         if answer.status not in (SettingStatus.STORED, SettingStatus.ABSENT) or answer.value != value:
             reason, hint = _REFUSALS.get(answer.status, ("answered with another value", "run `tinyaudio build` and flash again"))
-            raise DeviceError(f"did not store setting {key}: {reason}", hint=hint, where=self._name)
+            raise DeviceError(f"did not store setting {key}: {reason}", hint=hint, where=self._session.name)
 
     def read_setting(self, key: int, *, timeout_seconds: float = 30.0) -> bytes | None:
         """Return what the device has stored under `key`, None if nothing; raise `DeviceError` as `write_setting`."""
@@ -308,14 +291,14 @@ class Device:
         DeviceError
             If it does not reboot in time.
         """
-        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        deadline = self._session.deadline(timeout_seconds)
         request = ResetRequest(delay_ms=delay_ms)
         try:
-            while not self._link.send(request):
-                self._exchange(deadline)
+            while not self._session.link.send(request):
+                self._session.exchange(deadline)
             while True:  # polled on silence, the rebooted device says that it knows of no session
-                self._exchange(deadline)
-        except _SessionLostError:
+                self._session.exchange(deadline)
+        except SessionLostError:
             return
 
     def run_self_test(self, *, vector_count: int = 0, timeout_seconds: float = 300.0) -> SelfTestRun:
@@ -335,15 +318,15 @@ class Device:
         ProtocolError
             If an operator is missing.
         """
-        deadline = Deadline.after(timeout_seconds, clock=self._clock)
-        self._require_session(deadline)
+        deadline = self._session.deadline(timeout_seconds)
+        self._session.require_open(deadline)
         collector = SelfTestCollector()
         try:
-            self._send(SelfTestRequest(vector_count=vector_count), deadline, collector)
+            self._session.send(SelfTestRequest(vector_count=vector_count), deadline, collector)
             while collector.result is None:
-                self._dispatch(self._exchange(deadline), collector)
-        except _SessionLostError as error:
-            raise DeviceError(f"was reset {collector.last_seen()}", hint="see the device's log", where=self._name) from error
+                self._session.dispatch(self._session.exchange(deadline), collector)
+        except SessionLostError as error:
+            raise DeviceError(f"was reset {collector.last_seen()}", hint="see the device's log", where=self._session.name) from error
         except DeviceError as error:
             if collector.operators:
                 raise type(error)(f"{error.message}, {collector.last_seen()}", hint=error.hint, where=error.where) from error
@@ -352,46 +335,28 @@ class Device:
 
     def close(self) -> None:
         """Close the line."""
-        self._transport.close()
-
-    def _open_session(self, deadline: Deadline) -> Hello:
-        self._link.open(nonce=self._nonce_source(), now_seconds=self._clock())
-        while True:
-            try:
-                messages = self._exchange(deadline)
-            except _SessionLostError:  # reset between its Hello and our reading it
-                self._link.open(nonce=self._nonce_source(), now_seconds=self._clock())
-                continue
-            if messages and isinstance(messages[0], Hello):
-                self._dispatch(messages[1:], None)
-                return messages[0]
-
-    def _require_session(self, deadline: Deadline) -> Hello:
-        if self._hello is None or self._link.state is not LinkState.OPEN:
-            self.connect(timeout_seconds=deadline.remaining_seconds)
-        assert self._hello is not None
-        return self._hello
+        self._session.close()
 
     def _ask(self, request: Message, kind: type[_Answer], timeout_seconds: float) -> _Answer:
         """Send `request` and return its answer; after a reset of the device, again."""
-        deadline = Deadline.after(timeout_seconds, clock=self._clock)
+        deadline = self._session.deadline(timeout_seconds)
         for _ in range(_MOST_RESETS + 1):
             try:
-                self._require_session(deadline)
-                self._send(request, deadline, None)
+                self._session.require_open(deadline)
+                self._session.send(request, deadline, None)
                 while True:
-                    messages = self._exchange(deadline)
+                    messages = self._session.exchange(deadline)
                     answers = [message for message in messages if isinstance(message, kind)]
-                    self._dispatch([message for message in messages if not isinstance(message, kind)], None)
+                    self._session.dispatch([message for message in messages if not isinstance(message, kind)], None)
                     if answers:
                         return answers[0]
-            except _SessionLostError:
+            except SessionLostError:
                 continue
         raise self._reset_too_often()
 
     def _stream_once(self, clip_id: int, pcm: NDArray[np.int16], trace_mode: TraceMode, capture: Capture | None, deadline: Deadline) -> ClipCollector:
-        assert self._hello is not None
-        collector = ClipCollector(clip_id=clip_id, total_samples=len(pcm), trace_mode=trace_mode, capture=capture, hello=self._hello)
+        hello = self._session.require_open(deadline)
+        collector = ClipCollector(clip_id=clip_id, total_samples=len(pcm), trace_mode=trace_mode, capture=capture, hello=hello)
         begin = ClipBegin(
             clip_id=clip_id,
             total_samples=len(pcm),
@@ -400,14 +365,14 @@ class Device:
             capture_first_frame=capture.first_frame if capture else 0,
             capture_frame_count=capture.frame_count if capture else 0,
         )
-        self._send(begin, deadline, collector)
+        self._session.send(begin, deadline, collector)
         position = 0
         while collector.result is None:
-            while position < len(pcm) and self._link.can_send(Pcm.MAX_BYTES):
+            while position < len(pcm) and self._session.link.can_send(Pcm.MAX_BYTES):
                 samples = tuple(pcm[position : position + _PCM_SAMPLES].tolist())
-                self._link.send(Pcm(clip_id=clip_id, offset_samples=position, samples=samples))
+                self._session.link.send(Pcm(clip_id=clip_id, offset_samples=position, samples=samples))
                 position += len(samples)
-            self._dispatch(self._exchange(deadline), collector)
+            self._session.dispatch(self._session.exchange(deadline), collector)
         return collector
 
     def _run_model_once(
@@ -417,83 +382,13 @@ class Device:
         waiting = (message for run_id, request in enumerate(requests) for message in request.messages(run_id))
         message = next(waiting, None)
         while not collector.is_complete:
-            while message is not None and self._link.send(message):
+            while message is not None and self._session.link.send(message):
                 message = next(waiting, None)
             made = len(collector.inferences)
-            self._dispatch(self._exchange(deadline), collector)
+            self._session.dispatch(self._session.exchange(deadline), collector)
             if on_inference is not None and len(collector.inferences) > made:
                 on_inference(len(collector.inferences))
         return collector.inferences
 
-    def _send(
-        self,
-        message: Message,
-        deadline: Deadline,
-        collector: _Collector | None,
-        *,
-        on_message: Callable[[Message], None] | None = None,
-    ) -> None:
-        while not self._link.send(message):
-            self._dispatch(self._exchange(deadline), collector, on_message=on_message)
-
-    def _exchange(self, deadline: Deadline) -> list[Message]:
-        """Write what waits, read what comes, keep the link's clock; return the messages that are there now."""
-        link = self._link
-        if output := link.take_output():
-            self._transport.write(output)
-        timeout_seconds = min(link.seconds_to_tick(now_seconds=self._clock()), deadline.remaining_seconds)
-        data = self._transport.read(_READ_BYTES, timeout_seconds=timeout_seconds)
-        if data:
-            link.receive(data, now_seconds=self._clock())
-        link.tick(now_seconds=self._clock())
-        if link.state is LinkState.LOST:
-            raise _SessionLostError
-        messages = []
-        while (message := link.next_message()) is not None:
-            messages.append(message)
-        if not messages:
-            self._require_answer(deadline)
-        return messages
-
-    def _require_answer(self, deadline: Deadline) -> None:
-        silence_seconds = self._clock() - self._link.heard_seconds
-        if silence_seconds > self._silence_seconds:
-            raise DeviceError(f"did not answer for {silence_seconds:.0f} s", hint=_SILENCE_HINT, where=self._name)
-        self._require_time(deadline)
-
-    def _require_time(self, deadline: Deadline) -> None:
-        if deadline.expired:
-            raise DeviceError("did not finish in time", hint="allow more time, or see whether it hangs", where=self._name)
-
     def _reset_too_often(self) -> DeviceError:
-        return DeviceError(f"was reset {_MOST_RESETS + 1} times in a row", hint="check its power supply and its log", where=self._name)
-
-    def _dispatch(self, messages: list[Message], collector: _Collector | None, *, on_message: Callable[[Message], None] | None = None) -> None:
-        """Hand on what came: logs, results to `collector`; without one there is nothing to be told."""
-        for message in messages:
-            if isinstance(message, Log):
-                if self._on_log is not None:
-                    self._on_log(message)
-            elif isinstance(message, DeviceFault):
-                raise DeviceError(f"{message.code.name.lower()}: {message.text}", hint=_fault_hint(message), where=self._name)
-            elif collector is None:
-                raise ProtocolError(f"{type(message).__name__} came unasked for", hint="run `tinyaudio build` and flash again", where=self._name)
-            else:
-                collector.take(message)
-                if on_message is not None:
-                    on_message(message)
-
-
-_ARENA_HINT = "the model needs more memory than its image has for it: a smaller model, or a board with more memory; tinyaudio boards list"
-_SILENCE_HINT = "is the right firmware on it, and is this its port? run `tinyaudio build` and flash again"
-
-
-def _fault_hint(fault: DeviceFault) -> str:
-    if fault.code is not FaultCode.SELF_CHECK:
-        return "see the device's log"
-    return _ARENA_HINT if "arena" in fault.text else "the firmware cannot work as it was built; run `tinyaudio build` and flash again"
-
-
-def _lasting(hello: Hello) -> Hello:
-    """Return what of `hello` is the same after a reset."""
-    return dataclasses.replace(hello, nonce=0, boot_id=0)
+        return DeviceError(f"was reset {_MOST_RESETS + 1} times in a row", hint="check its power supply and its log", where=self._session.name)
