@@ -52,7 +52,7 @@ def render_page(inputs: ReportInputs) -> str:
 
 
 def _meaning(name: str, hil: HilReport) -> str:
-    meanings = {"float": "TensorFlow, float32 weights, integer features", "int8": "reference interpreter, integer features"}
+    meanings = {"float": "TensorFlow, float32 weights, integer features", "int8": "the quantized model on the host, integer features"}
     return meanings.get(name, f"the firmware itself, {hil.link}")
 
 
