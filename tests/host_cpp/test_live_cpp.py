@@ -49,7 +49,7 @@ def test_a_host_that_is_too_slow_costs_samples_and_nothing_else(rig: Rig, tmp_pa
             pcm,
             expected=live_expectation(rig, Oracle(golden_vectors().model.tflite).run),
         )
-    assert host.stalls == 2
+    assert host.stalls >= 2
     assert report.is_exact, report.mismatches
     assert report.gaps >= 2
     assert report.overruns > 0
