@@ -100,6 +100,17 @@ def test_a_project_gets_a_board_of_its_own(tmp_path: Path) -> None:
     assert "there is a board my_h7 already" in again.stderr
 
 
+def test_a_board_file_with_a_mistake_is_named_and_the_others_are_listed(tmp_path: Path) -> None:
+    tinyaudio("boards", "new", "good", "--project", str(tmp_path))
+    (tmp_path / "boards" / "bad.toml").write_text("id = [")
+    result = tinyaudio("boards", "list", "--project", str(tmp_path), "--json")
+    listed = the_json(result)
+    assert "good" in {board["id"] for board in listed["boards"]}
+    assert len(listed["problems"]) == 1
+    assert "bad.toml" in listed["problems"][0]
+    assert "warning: bad.toml" in result.stderr
+
+
 def test_showing_a_board_checks_its_clocks_too(tmp_path: Path) -> None:
     tinyaudio("boards", "new", "fast", "--project", str(tmp_path))
     path = tmp_path / "boards" / "fast.toml"

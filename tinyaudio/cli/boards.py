@@ -19,17 +19,28 @@ _HERE = Path()
 def list_boards(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
     """List the board types: those that are shipped, and those of the project's folder boards.
 
+    A board file that breaks a rule is named, and the other boards are listed all the same.
+
     Example: tinyaudio boards list
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.core.board import PROJECT_BOARDS, board_ids, load_board
+        from tinyaudio.core.errors import BoardError
 
         folder = project / PROJECT_BOARDS
-        boards = [load_board(board_id, folder=folder) for board_id in board_ids(folder)]
+        boards, problems = [], []
+        for board_id in board_ids(folder):
+            try:
+                boards.append(load_board(board_id, folder=folder))
+            except BoardError as error:
+                problems.append(str(error))
+        for problem in problems:
+            output.warning(problem)
         if json:
-            output.result({"boards": [{"id": board.id, "name": board.name, "mcu": board.mcu, "depth": board.default_depth} for board in boards]})
+            listed = [{"id": board.id, "name": board.name, "mcu": board.mcu, "depth": board.default_depth} for board in boards]
+            output.result({"boards": listed, "problems": problems})
         else:
-            output.table("", ("id", "board", "runs by default", "about"), [(b.id, b.name, b.default_depth, b.description) for b in boards])
+            output.table("", ("id", "board", "chip", "depth"), [(b.id, b.name, b.mcu, b.default_depth) for b in boards])
 
 
 @app.command("show")

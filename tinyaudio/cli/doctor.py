@@ -23,14 +23,8 @@ def doctor(json: JsonOption = False, quiet: QuietOption = False, verbose: Verbos
         if json:
             output.result({"tools": [dataclasses.asdict(report) for report in reports]})
             return
-        rows = [
-            (
-                "[green]yes[/green]" if report.found else "[red]no[/red]",
-                report.name,
-                report.version or "-",
-                report.needed_for,
-                "" if report.found else report.how,
-            )
-            for report in reports
-        ]
-        output.table("", ("here", "tool", "version", "needed for", "how to get it"), rows)
+        rows = [("yes" if report.found else "NO", report.name, report.version or "", report.needed_for) for report in reports]
+        output.table("", ("here", "tool", "version", "needed for"), rows)
+        for report in reports:
+            if not report.found:
+                output.note(f"{report.name}: {report.how}")

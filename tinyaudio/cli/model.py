@@ -210,14 +210,17 @@ def _say_operators(output: Output, facts: dict[str, Any]) -> None:
     if output.as_json:
         return
     unit = next((name for name in _UNITS if name in facts["ops"][0]), "predicted_instructions")
-    columns = ("operator", "output", "MACs", "weights", unit.replace("_", " "), "a MAC")
+    total = sum(operation[unit] for operation in facts["ops"])
+    columns = ("", "operator", "output", "MACs", "weights", unit.replace("_", " "), "share", "a MAC")
     rows = [
         (
-            f"{operation['index']} {operation['kind']}",
+            str(operation["index"]),
+            operation["kind"],
             "x".join(map(str, operation["output_shape"])),
             f"{operation['macs']:,}",
             f"{operation['weights_bytes']:,}",
             f"{operation[unit]:,}",
+            f"{operation[unit] / total:.1%}" if total else "",
             f"{operation[unit] / operation['macs']:.2f}" if operation["macs"] else "",
         )
         for operation in facts["ops"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,10 @@ from tinyaudio.core.files import storage_error
 EXIT_ERROR = 1
 EXIT_CHECK_FAILED = 3
 EXIT_INTERRUPTED = 130
+
+#: Longer ones may be broken: they are paths, mostly.
+LONGEST_NAME = 24
+_FIGURE = re.compile(r"[-+<]?[0-9][0-9,.]*(e[-+]?[0-9]+)?( ?(%|B|s|dB|[kM]?))?")
 
 
 class Output:
@@ -66,16 +71,37 @@ class Output:
             yield lambda done, total: progress.update(identifier, completed=done, total=total)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Show a table to a person: on stdout, or on stderr beside a JSON object."""
+        """Show a table to a person: on stdout, or on stderr beside a JSON object.
+
+        Columns of figures are set to the right, so that magnitudes are seen; names are not broken, running text is. A table
+        whose columns have no titles is a list of facts and gets no head.
+        """
+        from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(*columns, title=title or None, title_justify="left", header_style="bold")
+        if self.as_json and self.quiet:
+            return
+        table = Table(
+            title=title or None,
+            title_justify="left",
+            title_style="bold",
+            header_style="bold",
+            box=SIMPLE_HEAD,
+            show_header=any(columns),
+            collapse_padding=True,
+            pad_edge=False,
+        )
+        for index, column in enumerate(columns):
+            cells = [row[index] for row in rows]
+            is_figures = any(map(_is_figure, cells)) and all(not cell or _is_figure(cell) for cell in cells)
+            is_name = all(len(cell) <= LONGEST_NAME for cell in cells)
+            # A title wider than its column would cost the width that running text needs.
+            head = column.replace(" ", "\n") if is_figures and len(column) > max(map(len, cells)) else column
+            table.add_column(head, justify="right" if is_figures else "left", no_wrap=is_figures or is_name)
         for row in rows:
             table.add_row(*row)
-        console = Console(stderr=self.as_json)
-        if not (self.as_json and self.quiet):
-            console.print(table)
+        Console(stderr=self.as_json, markup=False).print(table)
 
     def result(self, values: Mapping[str, Any], *, text: str = "") -> None:
         """End with the result: the JSON object, or `text` for a person."""
@@ -105,6 +131,10 @@ def speaking(*, as_json: bool, quiet: bool = False, verbose: bool = False) -> It
             raise
         _report_error(refused, as_json=as_json)
         raise typer.Exit(EXIT_ERROR) from error
+
+
+def _is_figure(cell: str) -> bool:
+    return _FIGURE.fullmatch(cell) is not None
 
 
 def _disk_refusal(error: OSError) -> StorageError | None:

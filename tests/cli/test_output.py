@@ -1,0 +1,40 @@
+"""Tables as a person sees them: figures to the right, names whole, nothing read as mark-up."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyaudio.cli.output import Output
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+
+
+def voice() -> Output:
+    return Output(as_json=False, quiet=False, verbose=False)
+
+
+def test_figures_stand_under_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    voice().table("sizes", ("region", "used bytes", "share"), [("flash", "1,234,567", "9.1%"), ("ram", "12", "")])
+    title, head, head_below, rule, flash, ram = lines(capsys)
+    assert title == "sizes"
+    assert head.split() == ["used"]
+    assert head_below.split() == ["region", "bytes", "share"]
+    assert set(rule.strip()) == {"─"}
+    assert flash.index("1,234,567") + len("1,234,567") == ram.index("12") + len("12")
+
+
+def test_a_name_is_not_broken_and_running_text_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    voice().table("", ("operator", "why"), [("DEPTHWISE_CONV_2D", "one channel by itself, as the stem of a network has them")])
+    shown = lines(capsys)
+    assert sum("DEPTHWISE_CONV_2D" in line for line in shown) == 1
+    assert len(shown) > 3
+
+
+def test_facts_have_no_head_and_brackets_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    voice().table("", ("", ""), [("file", "[red]loud[/red].wav"), ("clips", "3")])
+    shown = lines(capsys)
+    assert len(shown) == 2
+    assert "[red]loud[/red].wav" in shown[0]
