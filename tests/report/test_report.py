@@ -46,6 +46,13 @@ def test_the_page_is_whole_and_loads_nothing() -> None:
     assert "doorbell &amp; co" in text
 
 
+def test_a_runtime_that_lays_out_its_own_arena_has_no_picture_of_it() -> None:
+    with_picture, without = (render_page(replace(report_inputs(), arena=arena)) for arena in (report_inputs().arena, None))
+    assert "operator by operator" in with_picture
+    assert "operator by operator" not in without
+    assert without.count("<section") == with_picture.count("<section") - 1
+
+
 def test_the_same_values_give_the_same_bytes() -> None:
     assert render_page(report_inputs()) == render_page(report_inputs())
 

@@ -35,6 +35,7 @@ from tinyaudio.pipeline.learning import (
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.model import arena_timeline
 from tinyaudio.report import (
+    ArenaTimeline,
     ExampleClip,
     KernelDistance,
     ReportInputs,
@@ -190,7 +191,6 @@ def _report_inputs(
 ) -> ReportInputs:
     report, build = streamed.report, streamed.build
     features, quantized, evaluations = features_stage(line), quantize_stage(line), evaluate_stage(line)
-    compiled = compile_model(quantized.value.tflite, name="model", int8_ends=True)
     return ReportInputs(
         project_name=line.project.name,
         board=streamed.board,
@@ -204,9 +204,17 @@ def _report_inputs(
         kernel_distances=kernel_distances,
         kernel_comparison=kernel_comparison,
         examples=_examples(line, report.evaluation),
-        arena=arena_timeline(quantized.value.tflite, compiled, title=line.project.name),
+        arena=_arena(line, streamed, quantized.value.tflite),
         fingerprints=_fingerprints(line, report, build),
     )
+
+
+def _arena(line: Line, streamed: Streamed, tflite: bytes) -> ArenaTimeline | None:
+    """Return how the compiler laid out the arena of the image that ran; None of TFLite Micro, which lays out its own."""
+    if streamed.report.identity.runtime != "aot":
+        return None
+    compiled = compile_model(tflite, name="model", optimize=streamed.request.optimize, int8_ends=True)
+    return arena_timeline(tflite, compiled, title=line.project.name)
 
 
 def _parameters(line: Line) -> int:

@@ -42,7 +42,7 @@ def render_page(inputs: ReportInputs) -> str:
         "inputs": inputs,
         "accuracies": [(_NAMES[name], item.accuracy, _meaning(name, hil)) for name, item in inputs.evaluations.items()],
         "confusions": [confusion_figure(item, f"{_NAMES[name]}: {item.accuracy:.3f}") for name, item in inputs.evaluations.items()],
-        "arena": arena_uri(inputs.arena),
+        "arena": None if inputs.arena is None else arena_uri(inputs.arena),
         "budget": budget_figure(_budget_rows(inputs)) if inputs.build is not None else "",
         "memory": _memory_picture(inputs),
         "kernel_shares": [_kernel_share(distance) for distance in inputs.kernel_distances],

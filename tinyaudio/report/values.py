@@ -47,7 +47,7 @@ class ReportInputs:
     build: BuildArtifact | None  # None for depth "fake", where no firmware runs
     kernel_distances: tuple[KernelDistance, ...]
     examples: tuple[ExampleClip, ...]
-    arena: ArenaTimeline
+    arena: ArenaTimeline | None  # None: the runtime lays it out by itself
     fingerprints: dict[str, str]  # value -> SHA-256, in the order of the line
     kernel_comparison: KernelComparison | None = None  # of an A/B run; `hil` and `build` are those of the optimized firmware
 
