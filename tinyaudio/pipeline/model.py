@@ -181,7 +181,7 @@ def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> Are
         index = int(number)
         buffers.append(
             ArenaBuffer(
-                name=tensors[index].name.split(";")[-1] if kind == "tensor" and index < len(tensors) else "scratch",
+                name=_shape_text(tensors[index].shape) if kind == "tensor" and index < len(tensors) else "scratch",
                 offset_bytes=placement.offset,
                 bytes=placement.buffer.bytes,
                 first=placement.buffer.first,
@@ -191,8 +191,16 @@ def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> Are
             )
         )
     return ArenaTimeline(
-        title=title, arena_bytes=compiled.arena_bytes, steps=tuple(operation.name for operation in compiled.ops), buffers=tuple(buffers)
+        title=title,
+        arena_bytes=compiled.arena_bytes,
+        steps=tuple(f"{operation.index} {operation.kind}" for operation in compiled.ops),
+        buffers=tuple(buffers),
     )
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    """Return how a tensor is told from its neighbours in a picture: converters give most tensors of a network nearly one name."""
+    return "x".join(map(str, shape[1:] if len(shape) > 1 and shape[0] == 1 else shape))
 
 
 def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile, Board, Runtime]:

@@ -93,5 +93,7 @@ def arena_figure(timeline: ArenaTimeline) -> Figure:
 
 
 def _label(buffer: ArenaBuffer, *, columns: int) -> str:
+    if buffer.is_scratch:  # its colour says so
+        return f"{buffer.bytes:,}"
     name = buffer.name if len(buffer.name) <= columns else buffer.name[: max(columns - 1, 3)] + "…"
     return f"{name}\n{buffer.bytes:,}"
