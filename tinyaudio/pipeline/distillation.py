@@ -85,6 +85,7 @@ def taught_stage(line: Line, features: StageResult[Any], tables: FrontendTables)
         },
         description="asking the teacher",
         make=make,
+        outlives_code=True,
     )
 
 

@@ -163,6 +163,7 @@ def augmented_stage(line: Line) -> StageResult[AugmentedFeatures]:
         },
         description="changing copies of the training recordings",
         make=make,
+        outlives_code=True,
     )
 
 
@@ -205,6 +206,7 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
             checkpoint_file=checkpoint_file,
             on_progress=advance,
         ),
+        outlives_code=True,
     )
 
 
@@ -217,6 +219,7 @@ def _autoencoder_stage(line: Line) -> StageResult[TrainedModel]:
         inputs={"features": features.stored.fingerprint, "anomaly": _network_settings(project), "train": project.train.model_dump()},
         description="training on normal sound",
         make=lambda advance: train_autoencoder(features.value, project.anomaly, project.train, on_progress=advance),
+        outlives_code=True,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from tinyaudio.core.canonical import fingerprint
+from tinyaudio.core.code_version import code_version
 from tinyaudio.core.project import Project, load_project
 from tinyaudio.core.store import RunStore, Stored
 
@@ -97,9 +98,21 @@ def once(stage: Callable[[Line], StageResult[T]]) -> Callable[[Line], StageResul
 
 
 def reuse_or_make(
-    line: Line, stage: str, value_type: type[T], *, inputs: Mapping[str, Any], description: str, make: Callable[[Advance], T]
+    line: Line,
+    stage: str,
+    value_type: type[T],
+    *,
+    inputs: Mapping[str, Any],
+    description: str,
+    make: Callable[[Advance], T],
+    outlives_code: bool = False,
 ) -> StageResult[T]:
-    """Return the stored value of `stage` if it was made from the same `inputs`; otherwise make and store it."""
+    """Return the stored value of `stage` if it was made from the same `inputs` by the same code; otherwise make and store it.
+
+    With `outlives_code` the code does not matter: what took hours to learn is not thrown away by an upgrade. All that follows
+    is computed again, and where it comes to the same bits, what follows that is reused.
+    """
+    inputs = inputs if outlives_code else {**inputs, "code": code_version()}
     stored = line.store.load(stage, value_type, inputs)
     if stored is not None:
         line.progress.note(f"{stage}: unchanged, reused")
