@@ -25,6 +25,7 @@ class ArrayText:
     c_type: str
     values: tuple[int, ...]
     comment: str
+    alignment_bytes: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,7 @@ def _array(operation: Operation, constant: Constant, graph: Graph) -> ArrayText:
         c_type=constant.c_type,
         values=tuple(constant.values.tolist()),
         comment=plain_text(graph.tensor(operation.outputs[0]).name),
+        alignment_bytes=constant.alignment_bytes,
     )
 
 

@@ -80,6 +80,7 @@ class Constant:
     role: str  # "weights", "bias", "multipliers", "right_shifts": last part of its C++ name
     c_type: str  # "int8_t", "int16_t", "int32_t" ...
     values: IntArray  # flat
+    alignment_bytes: int = 4  # of its address
 
     @property
     def bytes(self) -> int:
