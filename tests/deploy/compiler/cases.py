@@ -111,19 +111,19 @@ def transposed(
     per_channel: bool = True,
     bias: bool = True,
     gain: float = 1.0,
+    zero_points: tuple[int, int] = (-7, 5),
     seed: int = 0,
 ) -> bytes:
     """TRANSPOSE_CONV."""
     rng = np.random.default_rng(seed)
     model = ModelBuilder()
-    image = model.tensor("image", (1, *size), scale=_INPUT_SCALE, zero_point=-7)
+    image = model.tensor("image", (1, *size), scale=_INPUT_SCALE, zero_point=zero_points[0])
     beyond = [max(kernel[axis] - stride[axis], 0) if padding == "valid" else 0 for axis in (0, 1)]
     height, width = output or (size[0] * stride[0] + beyond[0], size[1] * stride[1] + beyond[1])
     shape = model.tensor("shape", (4,), dtype="int32", data=np.array([1, height, width, channels]))
     weights, scales = _weights(model, rng, (channels, *kernel, size[2]), 0, per_channel)
-    target = model.tensor(
-        "output", (1, height, width, channels), scale=float(_INPUT_SCALE * 0.011 * 60 * np.sqrt(kernel[0] * kernel[1] * size[2]) / gain), zero_point=5
-    )
+    scale = float(_INPUT_SCALE * 0.011 * 60 * np.sqrt(kernel[0] * kernel[1] * size[2]) / gain)
+    target = model.tensor("output", (1, height, width, channels), scale=scale, zero_point=zero_points[1])
     model.operator(
         "TRANSPOSE_CONV",
         [shape, weights, image, *([_bias(model, rng, channels, scales)] if bias else [])],
@@ -280,6 +280,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "transposed_stride_1": lambda: transposed((4, 5, 3), 2, (3, 3), stride=(1, 1), bias=False, seed=55),
     "transposed_large": lambda: transposed((3, 3, 2), 4, (5, 5), stride=(2, 3), activation="relu6", seed=56),
     "transposed_cut": lambda: transposed((4, 4, 2), 3, (3, 3), output=(7, 7), seed=57),
+    "transposed_three_rows": lambda: transposed((3, 8, 16), 2, (3, 3), stride=(1, 2), seed=58),
     **VALUE_CASES,
     **MOVING_CASES,
 }

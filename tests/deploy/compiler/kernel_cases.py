@@ -52,6 +52,13 @@ def _transposed(rng: np.random.Generator) -> bytes:
     return transposed(size, int(rng.choice([1, 2, 4])), (3, 3), activation=str(rng.choice(["none", "relu"])), seed=int(rng.integers(99)))
 
 
+def _twins(rng: np.random.Generator) -> bytes:
+    size = (int(rng.integers(1, 5)), 4 * int(rng.integers(1, 4)), 8 * int(rng.integers(1, 4)))
+    kernel = (int(rng.integers(2, 6)), int(rng.integers(3, 5)))
+    stride = (int(rng.integers(1, 4)), 2)
+    return transposed(size, int(rng.choice([1, 2, 6])), kernel, stride=stride, seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
+
+
 def _dense(rng: np.random.Generator) -> bytes:
     return dense(1, int(rng.integers(4, 90)), int(rng.integers(3, 9)), per_channel=True, seed=int(rng.integers(99)))
 
@@ -62,6 +69,7 @@ _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
     "rows": (_rows, 10),
     "pointwise": (_pointwise, 10),
     "transposed": (_transposed, 4),
+    "transposed_twins": (_twins, 10),
     "dense": (_dense, 3),
 }
 
