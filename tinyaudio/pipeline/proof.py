@@ -16,6 +16,7 @@ from tinyaudio.core.board import Board, Depth
 from tinyaudio.core.evaluation import decisions_of, is_right, named
 from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.deploy.compiler import compile_model
+from tinyaudio.deploy.render import vendor_library
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_page_inputs
@@ -190,7 +191,8 @@ def _report_inputs(
 ) -> ReportInputs:
     report, build = streamed.report, streamed.build
     features, quantized, evaluations = features_stage(line), quantize_stage(line), evaluate_stage(line)
-    compiled = compile_model(quantized.value.tflite, name="model", int8_ends=True)
+    vendor = vendor_library(streamed.board, "aot") if streamed.request.kernels == "vendor" else None
+    compiled = compile_model(quantized.value.tflite, name="model", int8_ends=True, vendor=vendor)
     return ReportInputs(
         project_name=line.project.name,
         board=streamed.board,

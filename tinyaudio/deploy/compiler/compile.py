@@ -95,6 +95,7 @@ class CompiledModel:
     plan: MemoryPlan
     steps: tuple[CompiledStep, ...]  # in order of execution
     fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
+    optimize: Optimize = "size"
     vendor: VendorName | None = None  # whose kernels compute what they can
 
 
@@ -158,6 +159,7 @@ def compile_model(
         plan=plan,
         steps=tuple(_compiled_step(step, graph, plan) for step in steps),
         fullest=_fullest(graph, steps, plan),
+        optimize=optimize,
         vendor=vendor,
     )
 

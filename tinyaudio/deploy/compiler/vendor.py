@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from tinyaudio.deploy.compiler.arithmetic import Bounds
+from tinyaudio.deploy.compiler.arithmetic import Bounds, quantize_multiplier
 from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands
-from tinyaudio.deploy.compiler.graph import ABSENT, Argument, Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch, Tensor
+from tinyaudio.deploy.compiler.graph import Argument, Arrays, Constant, Graph, Kernel, Operation, Pointer, Scratch, Tensor
 from tinyaudio.deploy.compiler.ops.conv_2d import weight_rows
 from tinyaudio.deploy.compiler.ops.pad import Pad
 from tinyaudio.deploy.compiler.passes import suit_kernels, tidy
@@ -105,14 +105,15 @@ def channel_arrays(operation: Operation, graph: Graph, *, bounds: Bounds, channe
     data = weights.data
     assert data is not None, "checked when the operator was read"
     rows = weight_rows(graph, operation.inputs[1]) if channel_axis == 0 else data.reshape(-1, data.shape[-1]).T
-    _, multipliers, right_shifts = channel_constants(channel_operands(operation, graph, weights=rows, bounds=bounds)).constants
-    bias = graph.tensor(operation.inputs[2]).data if len(operation.inputs) > 2 and operation.inputs[2] != ABSENT else None
+    operands = channel_operands(operation, graph, weights=rows, bounds=bounds)
+    channel_constants(operands)  # has the checks
+    factors = [quantize_multiplier(factor) for factor in operands.factors]
     return Arrays(
         constants=(
             Constant(role="weights", c_type="int8_t", values=data.ravel(), alignment_bytes=alignment_bytes),
-            Constant(role="bias", c_type="int32_t", values=np.zeros(len(rows), np.int32) if bias is None else bias.ravel()),
-            Constant(role="multipliers", c_type="int32_t", values=multipliers.values),
-            Constant(role="shifts", c_type="int32_t", values=-right_shifts.values.astype(np.int32)),
+            Constant(role="bias", c_type="int32_t", values=operands.bias),
+            Constant(role="multipliers", c_type="int32_t", values=np.array([factor.multiplier for factor in factors])),
+            Constant(role="shifts", c_type="int32_t", values=np.array([-factor.right_shift for factor in factors])),
         )
     )
 
@@ -146,10 +147,12 @@ def arguments_of(operation: Operation, *arrays: Argument, scratch_bytes: int = 0
     return (*pointers, *arrays, *((Scratch(),) if scratch_bytes else ()))
 
 
-def as_vendor_call(operation: Operation, graph: Graph, *, function: str, header: str) -> Kernel:
-    """Return the call of a vendor's kernel that takes what ours takes; no vendor says that it works in place."""
-    (kernel,) = operation.lower(graph)
-    return replace(kernel, function=function, header=header, in_place=())
+def as_vendor_call(operation: Operation, graph: Graph, *, ours: str, function: str, header: str) -> Kernel | Refusal:
+    """Return the call of a vendor's kernel that takes what the kernel `ours` takes; no vendor says that it works in place."""
+    kernels = operation.lower(graph)
+    if [kernel.function for kernel in kernels] != [ours]:
+        return Refusal(reason=f"there is no kernel for this kind of {operation.kind}")
+    return replace(kernels[0], function=function, header=header, in_place=())
 
 
 def elementwise_refusal(operation: Operation, graph: Graph) -> Refusal | None:

@@ -131,17 +131,17 @@ def _pool(operation: Operation, graph: Graph) -> Kernel | Refusal:
 
 def _sum(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``arm_elementwise_add_s8``."""
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, function="cmsis_nn_add", header=_HEADER)
+    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="add", function="cmsis_nn_add", header=_HEADER)
 
 
 def _product(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``arm_elementwise_mul_s8``."""
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, function="cmsis_nn_multiply", header=_HEADER)
+    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="multiply", function="cmsis_nn_multiply", header=_HEADER)
 
 
 def _softmax(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``arm_softmax_s8``."""
-    return as_vendor_call(operation, graph, function="cmsis_nn_softmax", header=_HEADER)
+    return as_vendor_call(operation, graph, ours="softmax", function="cmsis_nn_softmax", header=_HEADER)
 
 
 def _window_kernel(

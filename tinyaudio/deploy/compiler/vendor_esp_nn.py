@@ -142,7 +142,7 @@ def _pool(operation: Operation, graph: Graph) -> Kernel | Refusal:
 
 def _sum(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``esp_nn_add_elementwise_s8``."""
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, function="esp_nn_add", header=_HEADER)
+    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="add", function="esp_nn_add", header=_HEADER)
 
 
 def _product(operation: Operation, graph: Graph) -> Kernel | Refusal:
@@ -150,7 +150,7 @@ def _product(operation: Operation, graph: Graph) -> Kernel | Refusal:
     assert isinstance(operation, Product)
     if operation.fixed.right_shift < 0:
         return Refusal(reason="ESP-NN shifts products to the right only, these go to the left")
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, function="esp_nn_multiply", header=_HEADER)
+    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="multiply", function="esp_nn_multiply", header=_HEADER)
 
 
 def _window_refusal(window: Window) -> Refusal | None:
