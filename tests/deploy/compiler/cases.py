@@ -26,8 +26,11 @@ def _outputs(inputs: int, kernel: int, stride: int, dilation: int, padding: str)
     return -(-inputs // stride) if padding == "same" else (inputs - reach) // stride + 1
 
 
-def _weights(model: ModelBuilder, rng: np.random.Generator, shape: tuple[int, ...], axis: int, per_channel: bool) -> tuple[int, np.ndarray]:
+def _weights(
+    model: ModelBuilder, rng: np.random.Generator, shape: tuple[int, ...], axis: int, per_channel: bool, spread: float = 1.0
+) -> tuple[int, np.ndarray]:
     scales = rng.uniform(0.002, 0.02, shape[axis] if per_channel else 1).astype(np.float32)
+    scales[1::2] /= np.float32(spread)
     data = rng.integers(-127, 128, shape)
     index = model.tensor("weights", shape, scale=tuple(scales.tolist()), axis=axis if per_channel and len(scales) > 1 else 0, data=data)
     return index, scales
@@ -54,9 +57,13 @@ def convolution(
     gain: float = 1.0,
     depth_multiplier: int = 0,
     pads: tuple[tuple[int, int], tuple[int, int]] | None = None,
+    spread: float = 1.0,
     seed: int = 0,
 ) -> bytes:
-    """CONV_2D, or DEPTHWISE_CONV_2D with a depth multiplier; with `pads` behind a PAD. `gain` above 1 saturates the outputs."""
+    """CONV_2D, or DEPTHWISE_CONV_2D with a depth multiplier; with `pads` behind a PAD. `gain` above 1 saturates the outputs.
+
+    Every other channel's weights have a scale smaller by `spread`.
+    """
     rng = np.random.default_rng(seed)
     model = ModelBuilder()
     height, width, depth = size
@@ -69,7 +76,7 @@ def convolution(
         model.operator("PAD", [source, amounts], [image], "PadOptions")
     out_channels = depth * depth_multiplier if depth_multiplier else channels
     shape, axis = ((1, *kernel, out_channels), 3) if depth_multiplier else ((channels, *kernel, depth), 0)
-    weights, scales = _weights(model, rng, shape, axis, per_channel)
+    weights, scales = _weights(model, rng, shape, axis, per_channel, spread)
     absent = [] if depth_multiplier else [-1]  # the reference interpreter breaks down over an absent bias of a depthwise convolution
     inputs = [image, weights, *([_bias(model, rng, out_channels, scales)] if bias else absent)]
     products = kernel[0] * kernel[1] * (1 if depth_multiplier else depth)

@@ -21,6 +21,14 @@ def _ending(rng: np.random.Generator) -> dict[str, object]:
     return {"activation": activation, "zero_points": zero_points, "gain": gain, "per_channel": bool(rng.random() < 0.7)}
 
 
+def _spread(rng: np.random.Generator) -> bytes:
+    """Channels whose scales lie so far apart that they cannot share a shift."""
+    size, channels, kernel, multiplier = ((3, 5, int(rng.choice([12, 36, 100]))), 6, (1, 1), 0) if rng.random() < 0.6 else ((5, 7, 8), 0, (3, 3), 1)
+    return convolution(
+        size, channels, kernel, depth_multiplier=multiplier, activation="relu", zero_points=(-128, -128), spread=400.0, seed=int(rng.integers(99))
+    )
+
+
 def _depthwise(rng: np.random.Generator) -> bytes:
     channels = int(rng.choice([1, 4, 8, 12, 5]))
     size = (int(rng.integers(3, 9)), int(rng.integers(3, 19)), channels)
@@ -64,6 +72,7 @@ def _dense(rng: np.random.Generator) -> bytes:
 
 
 _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
+    "spread": (_spread, 6),
     "depthwise": (_depthwise, 14),
     "single_channel": (_single_channel, 4),
     "rows": (_rows, 10),
