@@ -76,7 +76,7 @@ class _Run:
 
     report: ModelRunReport
     build: BuildArtifact
-    code_bytes: int  # of kernels, generated code and C library; on a host of all that is no weight
+    model_code_bytes: int | None  # of the image, what does not only talk to the host; None: no linker tells
 
 
 def inspect_model(request: ModelRequest, *, picture: Path | None = None) -> ModelOutcome:
@@ -303,8 +303,7 @@ def _run_on_board(
             log=log,
             on_inference=lambda done: advance(done, len(cases)),
         )
-    own_code_bytes = model_code_bytes(build)
-    return _Run(report=report, build=build, code_bytes=build.flash_bytes - file.compiled.weights_bytes if own_code_bytes is None else own_code_bytes)
+    return _Run(report=report, build=build, model_code_bytes=model_code_bytes(build))
 
 
 def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) -> dict[str, Any]:
@@ -332,6 +331,7 @@ def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) ->
         "arena_bytes": compiled.arena_bytes if isinstance(compiled, CompiledModel) else None,
         "state_bytes": compiled.state_bytes,
         "code_bytes": None,
+        "model_code_bytes": None,
         "kernel_instances": instances_of(compiled) if isinstance(compiled, CompiledModel) else None,
         "predicted_code_bytes": costs.code_bytes(compiled) if isinstance(compiled, CompiledModel) and costs is not None else None,
         "weights_bytes": compiled.weights_bytes,
@@ -379,8 +379,8 @@ def _run_facts(file: ModelFile | InterpretedFile, run: _Run) -> dict[str, Any]:
         **per_inference,
         "arena_bytes": report.arena_used_bytes,
         "model_kernels": report.model_kernels or f"tinyaudio {build.runtime}",
-        "code_bytes": run.code_bytes,
-        "image_code_bytes": build.flash_bytes - compiled.weights_bytes,
+        "code_bytes": build.flash_bytes - compiled.weights_bytes,
+        "model_code_bytes": run.model_code_bytes,
         "flash_bytes": build.flash_bytes,
         "ram_bytes": build.ram_bytes,
         "budget_ok": build.budget_ok,
