@@ -52,6 +52,8 @@ class VendorLibrary:
         take = self.kernels.get(type(operation))
         if take is None:
             return Refusal(reason=f"{self.title} is not asked for {operation.kind}")
+        if any(tensor.dtype != "int8" for tensor in tensors_of(operation, graph)):
+            return Refusal(reason="its values are not int8")
         return take(operation, graph)
 
 
