@@ -11,7 +11,7 @@ from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProj
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.errors import InputError
 from tinyaudio.deploy.build import build_project
-from tinyaudio.deploy.compiler import Optimize
+from tinyaudio.deploy.compiler import VENDORS, Optimize
 from tinyaudio.deploy.placement import psram_warnings
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, vendor_library, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
@@ -156,7 +156,7 @@ def build_stage(line: Line, board_id: str, *, offline: bool = False, request: Fi
 
     def build(arena_bytes: int | None, used_bytes: int | None) -> tuple[FirmwareProject, BuildArtifact]:
         rendered, directory = render_stage(line, board_id, request=request, arena_bytes=arena_bytes, arena_used_bytes=used_bytes)
-        for sentence in psram_warnings(board, rendered.placement):
+        for sentence in (*psram_warnings(board, rendered.placement), *_caveats(board, request)):
             line.progress.warning(sentence)
         with line.progress.task(f"building for {board_id} with PlatformIO"):
             return rendered, build_project(directory, board, project=rendered, offline=offline, on_line=line.progress.detail)
@@ -168,6 +168,14 @@ def build_stage(line: Line, board_id: str, *, offline: bool = False, request: Fi
         line.progress.note(f"the arena of {artifact.arena_bytes:,} bytes is an estimate; the first {board_id} that answers tells how much it needs")
         return artifact
     return search_arena(line, board, (project, artifact), kernels=request.kernels, build=build)
+
+
+def _caveats(board: Board, request: FirmwareRequest) -> tuple[str, ...]:
+    """Return what nobody can promise of the kernels that were asked for."""
+    if request.kernels != "vendor":
+        return ()
+    caveat = VENDORS[vendor_library(board, request.runtime or board.default_runtime)].caveat
+    return (caveat,) if caveat else ()
 
 
 def keep_arena(line: Line, build: BuildArtifact, identity: DeviceIdentity, *, request: FirmwareRequest) -> bool:

@@ -46,6 +46,7 @@ class VendorLibrary:
     title: str  # "CMSIS-NN"
     kernels: Mapping[type[Operation], Take]  # by the class of operators
     keeps_padding_apart: bool = False  # a PAD in front of a convolution stays: the kernels do worse with padding of their own
+    caveat: str = ""  # what nobody can promise of its kernels before a device has computed; told to whoever builds with them
 
     def take(self, operation: Operation, graph: Graph) -> Kernel | Refusal:
         """Return the call that computes `operation`, or why there is none."""

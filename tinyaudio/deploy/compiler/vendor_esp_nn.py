@@ -4,7 +4,7 @@ How much scratch a kernel really wants differs between versions, so what is plan
 library before each call, and let its version in C, which needs none, compute what wants more.
 
 The library's C versions compute what the reference computes, bit for bit (compared on a host). Of its vector instructions
-nobody here can say so: there is no emulator of them. `NOT_PROVEN` is what is told to whoever asks for these kernels.
+nobody here can say so: there is no emulator of them. `NOT_PROVEN` is what is told to whoever builds with these kernels.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from tinyaudio.deploy.compiler.vendor import (
 )
 from tinyaudio.deploy.compiler.window import Window
 
-#: What nobody can promise of these kernels before a device has computed.
 NOT_PROVEN = (
     "ESP-NN's vector kernels round sums in their own assembly, which no emulator here runs: they are meant to equal the reference bit for bit, "
     "and only `hil` and `hil --self-test` on the board show whether they do"
@@ -203,4 +202,5 @@ ESP_NN = VendorLibrary(
         Product: _product,
     },
     keeps_padding_apart=True,
+    caveat=NOT_PROVEN,
 )
