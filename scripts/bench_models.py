@@ -1,7 +1,8 @@
 """Prove and measure the models of ``$TINYAUDIO_DATA/models``, beside TFLite Micro's figures; write them into docs/performance.md.
 
-Where ``TINYAUDIO_TFLM_ROOT`` names a tree of TFLite Micro, the models run on that as well; without one, its figures on the page
-stay those of the last time. Ends with 3 if what the compiler makes differs from the reference interpreter, or a bound is broken.
+Where ``TINYAUDIO_TFLM_ROOT`` names a tree of TFLite Micro, the models run on that as well, and compiled with its CMSIS-NN;
+without one, these figures on the page stay those of the last time. Ends with 3 if what the compiler makes differs from the
+reference interpreter, or a bound is broken.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
+
+from vendor_section import vendor_section
 
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.tools import run_tool
@@ -117,6 +120,7 @@ class Figures:
     facts: dict[str, Any]  # of `tinyaudio model bench`, optimized for size
     fast: dict[str, Any]  # the same, optimized for speed
     tflm: dict[str, Any] | None = None  # the same of TFLite Micro; None: there is no tree
+    vendor: dict[str, Any] | None = None  # the same of the compiler with CMSIS-NN's kernels; None: there is no tree
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -133,6 +137,7 @@ class Figures:
         return (
             *(f"{name} {self.facts[name]:,} of at most {limit:,}" for name, limit in limits.items() if self.facts[name] > limit),
             *(f"{name} {self.fast[name]:,} of at most {limit:,} (speed)" for name, limit in for_speed.items() if self.fast[name] > limit),
+            *((f"{self.vendor['mismatches']} mismatches with CMSIS-NN",) if self.vendor is not None and self.vendor["mismatches"] else ()),
         )
 
 
@@ -142,11 +147,12 @@ def data_folder() -> Path:
 
 
 def measure(reference: Reference, *, inputs: int, board: str) -> Figures:
-    """Measure one model for size, for speed, and on TFLite Micro where there is a tree of it."""
+    """Measure one model for size, for speed, and on TFLite Micro and with CMSIS-NN where there is a tree of it."""
     facts = _bench(reference, "--runtime", "tflm" if has_tree() else "aot", inputs=inputs, board=board)
     fast = _bench(reference, "--runtime", "aot", "--optimize", "speed", inputs=inputs, board=board)
     if has_tree():
-        return Figures(reference=reference, facts=facts["aot"], fast=fast, tflm=facts)
+        vendor = _bench(reference, "--runtime", "aot", "--kernels", "vendor", inputs=inputs, board=board)
+        return Figures(reference=reference, facts=facts["aot"], fast=fast, tflm=facts, vendor=vendor)
     return Figures(reference=reference, facts=facts, fast=fast)
 
 
@@ -184,9 +190,9 @@ def section(figures: Sequence[Figures]) -> str:
             "",
             "Written by `./scripts/bench models`; not by hand. Each model is alone in an image (`tinyaudio model bench`). Inputs: saturating",
             "patterns, features of recordings, random values. Mismatches are elements of the output, and of the tensor in front of a final softmax,",
-            "that differ from TFLite Micro's reference kernels. Instructions are QEMU's, medians; they are not cycles. Code is .text and .rodata of",
-            "kernels, generated code and C library, without weights. TFLM stands for TFLite Micro with CMSIS-NN, gcc 12.2 -O2; its code is all of an",
-            "image but weights.",
+            "that differ from TFLite Micro's reference kernels. Instructions are QEMU's, medians; they are not cycles. Code is all of the image but",
+            "weights: kernels, generated code, C library, the link to the host and the drivers. TFLM stands for TFLite Micro with CMSIS-NN, gcc 12.2",
+            "-O2; its code is all of an image but weights, too.",
             "",
             "| model | inputs | mismatches | MACs | instructions | a MAC | of TFLM | arena | of TFLM | code | of TFLM | weights | broken |",
             "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
@@ -271,7 +277,7 @@ def fitted_costs(figures: Iterable[Figures]) -> str:
             row = (operation["macs"], values, operation["instructions"])
             measured.setdefault(operation["kernel"], []).append(row)
             measured["default"].append(row)
-        code.append((item.facts["kernel_instances"], item.facts["image_code_bytes"]))
+        code.append((item.facts["kernel_instances"], item.facts["code_bytes"]))
     families = sorted(code[0][0])
     base, *instances = _least_squares([((1.0, *(float(counts[family]) for family in families)), size) for counts, size in code])
     lines = [
@@ -332,10 +338,14 @@ def main() -> int:
     if arguments.fit:
         write_text_atomically(COSTS, fitted_costs(figures))
     if arguments.json:
-        print(json.dumps({"models": [{**item.facts, "broken": item.broken, "speed": item.fast, "tflm": item.tflm} for item in figures]}))
+        more = [{"broken": item.broken, "speed": item.fast, "tflm": item.tflm, "vendor": item.vendor} for item in figures]
+        print(json.dumps({"models": [{**item.facts, **other} for item, other in zip(figures, more, strict=True)]}))
     elif not arguments.model:
         page = with_section(with_section(PAGE.read_text(encoding="utf-8"), section(figures)), speed_section(figures))
-        write_text_atomically(PAGE, with_section(page, tflm_section(figures)) if has_tree() else page)
+        if has_tree():
+            measured = [item.vendor for item in figures if item.vendor is not None]
+            page = with_section(with_section(page, tflm_section(figures)), vendor_section(measured))
+        write_text_atomically(PAGE, page)
     return 3 if any(item.broken for item in figures) else 0
 
 

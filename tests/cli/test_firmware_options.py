@@ -18,7 +18,7 @@ COMMANDS = ("render", "build", "flash", "hil", "run", "demo")
     ("option", "message", "hint"),
     [
         ("--runtime", "there is no runtime 'fast'", "runtimes: aot, tflm"),
-        ("--kernels", "there are no kernels 'fast'", "kernels: optimized, reference"),
+        ("--kernels", "there are no kernels 'fast'", "kernels: optimized, reference, vendor"),
     ],
 )
 def test_a_word_that_does_not_exist_is_one_clear_error(tmp_path: Path, command: str, option: str, message: str, hint: str) -> None:

@@ -79,6 +79,8 @@ def test_hand_written_sources_are_copied_as_they_are(project: FirmwareProject) -
         "tinyaudio_tflm",
         "tinyaudio_self_test",
         "tinyaudio_anomaly",
+        "tinyaudio_cmsis_nn",
+        "tinyaudio_esp_nn",
     }
 
 

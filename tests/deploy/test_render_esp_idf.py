@@ -19,7 +19,7 @@ from tinyaudio.core.resources import resource_root
 from tinyaudio.deploy.chip_config import port_files
 from tinyaudio.deploy.placement import Demand, Part, arena_is_in_psram, plan_esp_idf, psram_warnings, unmeasured_arena_bytes
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project
-from tinyaudio.deploy.render.esp_idf import TFLITE_MICRO_VERSIONS, TFLM_VERSION_FILE, esp_idf_files
+from tinyaudio.deploy.render.esp_idf import TFLITE_MICRO_VERSIONS, TFLM_VERSION_FILE, VENDOR_OPERATORS_FILE, VENDOR_VERSION_FILE, esp_idf_files
 from tinyaudio.dsp.frontend import design_frontend
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "esp_idf"
@@ -31,13 +31,16 @@ FILES = (
     "src/generated/arena_config.h",
     "src/generated/board_config.h",
     TFLM_VERSION_FILE,
+    VENDOR_OPERATORS_FILE,
+    VENDOR_VERSION_FILE,
     "src/idf_component.yml",
 )
-#: Folder of golden files -> the project: two boards on their own runtime, and one on the other.
+#: Folder of golden files -> the project: two boards on their own runtime, and one on the other, with its own kernels and the vendor's.
 PROJECTS: dict[str, tuple[str, RuntimeChoice | None]] = {
     "esp32s3": ("esp32s3", None),
     "esp32s3_box_3": ("esp32s3_box_3", None),
     "esp32s3_aot": ("esp32s3", RuntimeChoice(runtime="aot")),
+    "esp32s3_vendor": ("esp32s3", RuntimeChoice(runtime="aot", kernels="vendor")),
     "esp32s3_reference": ("esp32s3", RuntimeChoice(runtime="tflm", kernels="reference")),
 }
 
@@ -98,8 +101,9 @@ def test_definitions_hold_no_spaces() -> None:
 
 def test_a_pin_with_a_known_defect_is_refused_for_models_that_meet_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TFLITE_MICRO_VERSIONS, "espressif/esp-nn", "1.2.5")
-    with pytest.raises(BuildError, match=r"espressif/esp-nn 1\.2\.5 computes wrongly: .*esp-nn/issues/31"):
-        rendered("esp32s3")
+    for name in ("esp32s3", "esp32s3_vendor"):
+        with pytest.raises(BuildError, match=r"espressif/esp-nn 1\.2\.5 computes wrongly: .*esp-nn/issues/31"):
+            rendered(name)
     assert rendered("esp32s3_aot").runtime == "aot"
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.golden_fixture import golden_vectors
 from tests.xtensa_sim.toolchain import COMPILER, compile_xtensa, require
-from tinyaudio.core.artifacts import Calibration, GoldenTensors, QuantizedModel
+from tinyaudio.core.artifacts import Calibration, GoldenTensors, KernelChoice, QuantizedModel, Runtime
 from tinyaudio.core.board import load_board
 from tinyaudio.core.resources import resource_root
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
@@ -25,15 +25,21 @@ from tinyaudio.dsp.frontend import design_frontend
 
 DECLARATIONS = Path(__file__).resolve().parent / "include"
 PORT = resource_root("firmware") / "ports" / "esp32s3"
-TFLM_GLUE = resource_root("firmware") / "lib" / "tinyaudio_tflm" / "src"
-#: Both boards and both runtimes, as they are flashed and as a self-test.
-PROJECTS = (("esp32s3", "tflm", False), ("esp32s3", "aot", True), ("esp32s3_box_3", "aot", False), ("esp32s3_box_3", "tflm", True))
+GLUE = [resource_root("firmware") / "lib" / name / "src" for name in ("tinyaudio_tflm", "tinyaudio_esp_nn")]
+#: Both boards and both runtimes, as they are flashed and as a self-test; and a compiled model that calls ESP-NN.
+PROJECTS: tuple[tuple[str, Runtime, KernelChoice, bool], ...] = (
+    ("esp32s3", "tflm", "optimized", False),
+    ("esp32s3", "aot", "optimized", True),
+    ("esp32s3_box_3", "aot", "optimized", False),
+    ("esp32s3_box_3", "tflm", "optimized", True),
+    ("esp32s3", "aot", "vendor", False),
+)
 HOST_FLAGS = ("-fno-exceptions", "-fno-rtti", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror")
 
 
-@pytest.fixture(scope="module", params=PROJECTS, ids=lambda which: "-".join((*which[:2], *(("self_test",) if which[2] else ()))))
+@pytest.fixture(scope="module", params=PROJECTS, ids=lambda which: "-".join((*which[:3], *(("self_test",) if which[3] else ()))))
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    board, runtime, has_self_test = request.param
+    board, runtime, kernels, has_self_test = request.param
     folder = tmp_path_factory.mktemp(board)
     model = golden_vectors().model
     inputs = RenderInputs(
@@ -41,7 +47,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         tables=design_frontend(model.spec, kernel="esp_sc16"),
         quantized=model,
         calibration=Calibration(smoothing_patches=3, detection_threshold=64),
-        choice=RuntimeChoice(runtime=runtime, golden=self_test_vectors(model) if has_self_test else None),
+        choice=RuntimeChoice(runtime=runtime, kernels=kernels, golden=self_test_vectors(model) if has_self_test else None),
     )
     write_project(render_project(inputs), folder)
     return folder
@@ -103,7 +109,11 @@ def test_nothing_is_declared_that_is_not_called() -> None:
         text = re.sub(r"//[^\n]*|#define[^\n]*", "", header.read_text(encoding="utf-8"))
         declared |= set(re.findall(r"\b([A-Za-z]\w+)\s*\((?!\*)[^;{}()]*\)\s*(?:const)?\s*;", text))
     assert len(declared) > 60
-    sources = (*PORT.glob("*.cc"), *TFLM_GLUE.glob("*.cc"), *(resource_root("firmware") / "lib").rglob("esp_sc16.cc"))
+    sources = (
+        *PORT.glob("*.cc"),
+        *(path for folder in GLUE for path in folder.glob("*.cc")),
+        *(resource_root("firmware") / "lib").rglob("esp_sc16.cc"),
+    )
     callers = " ".join(path.read_text(encoding="utf-8") for path in sources)
     callers += " ".join(add_method(kind) for kind in read_outline(golden_vectors().model.tflite).kinds)
     assert sorted(name for name in declared if not re.search(rf"\b{name.rstrip('_')}\b", callers)) == []

@@ -33,12 +33,13 @@ def test_the_decoder_follows_the_table(case: dict[str, Any], piece_bytes: int) -
     assert decoder.needs_more == (not wire.endswith(b"\0"))
 
 
-@pytest.fixture(scope="module")
-def cpp_output(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+@pytest.fixture(scope="module", params=[4, 1], ids=["crc32 by words", "crc32 by bytes"])
+def cpp_output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     library = FIRMWARE_LIB / "tinyaudio_wire"
     main = Path(__file__).resolve().parents[1] / "host_cpp" / "wire_cases_main.cc"
     sources = [main, library / "src" / "framing.cc", library / "src" / "crc32.cc"]
-    binary = compile_host(tmp_path_factory.mktemp("wire") / "wire_cases", sources, include_dirs=[library / "include"])
+    flags = [f"-DTINYAUDIO_CRC32_TABLES={request.param}"]
+    binary = compile_host(tmp_path_factory.mktemp("wire") / "wire_cases", sources, include_dirs=[library / "include"], flags=flags)
     return run_host(binary, stdin="\n".join(case["wire"] for case in CASES).encode()).decode().splitlines()
 
 

@@ -19,6 +19,9 @@ _COMPARED = ("mismatches", *(f"{unit}_per_inference" for unit in _UNITS), "instr
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A full-integer INT8 .tflite.", dir_okay=False)]
 CompilerOption = Annotated[str | None, typer.Option("--runtime", help="aot (the model compiler): the only one that tells before it runs.")]
 RuntimeOption = Annotated[str | None, typer.Option("--runtime", help="aot (the model compiler) or tflm (TFLite Micro). Default: the board's own.")]
+ModelKernelsOption = Annotated[
+    str | None, typer.Option("--kernels", help="Of the model compiler: optimized (default), ours; or vendor: CMSIS-NN where it serves.")
+]
 InputsOption = Annotated[int, typer.Option("--inputs", min=1, help="How many inputs to try; of a streaming model, consecutive steps.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the random inputs.")]
 PresetOption = Annotated[str | None, typer.Option("--preset", help="Front end of the model, by name, for inputs that are features of sounds.")]
@@ -89,6 +92,7 @@ def verify(
     seed: SeedOption = 1,
     preset: PresetOption = None,
     audio: AudioOption = None,
+    kernels: ModelKernelsOption = None,
     optimize: OptimizeOption = None,
     offline: OfflineOption = False,
     json: JsonOption = False,
@@ -113,6 +117,7 @@ def verify(
             path=file,
             board_id=board,
             runtime=runtime,
+            kernels=kernels,
             optimize=optimize,
             inputs=inputs,
             seed=seed,
@@ -132,6 +137,7 @@ def bench(
     seed: SeedOption = 1,
     preset: PresetOption = None,
     audio: AudioOption = None,
+    kernels: ModelKernelsOption = None,
     optimize: OptimizeOption = None,
     offline: OfflineOption = False,
     json: JsonOption = False,
@@ -141,17 +147,19 @@ def bench(
     """Verify a model and measure it on the board, operator by operator.
 
     With --runtime tflm the model is measured twice, on TFLite Micro and compiled, and both are shown side by side. In the JSON,
-    "aot" then holds the figures of the compiled one.
+    "aot" then holds the figures of the compiled one. With --kernels vendor it is compiled twice, with the vendor's kernels and with
+    ours, and each operator shows both; "own" then holds the figures of ours.
 
     Example: tinyaudio model bench kws.tflite --board mps2_an500
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import ModelRequest, compare_runtimes, verify_model
+        from tinyaudio.pipeline import ModelRequest, compare_kernels, compare_runtimes, verify_model
 
         request = ModelRequest(
             path=file,
             board_id=board,
             runtime=runtime,
+            kernels=kernels,
             optimize=optimize,
             inputs=inputs,
             seed=seed,
@@ -159,11 +167,16 @@ def bench(
             audio=audio,
             offline=offline,
         )
-        outcome = compare_runtimes(request, output) if runtime == "tflm" else verify_model(request, output, per_operator=True)
-        _say_operators(output, outcome.facts)
+        if kernels == "vendor" and runtime != "tflm":
+            outcome = compare_kernels(request, output)
+            _say_kernels(output, outcome.facts)
+            _say_comparison(output, outcome.facts, outcome.facts["own"])
+        else:
+            outcome = compare_runtimes(request, output) if runtime == "tflm" else verify_model(request, output, per_operator=True)
+            _say_operators(output, outcome.facts)
         if outcome.facts.get("aot") is not None:
             _say_operators(output, outcome.facts["aot"])
-            _say_comparison(output, outcome.facts)
+            _say_comparison(output, outcome.facts, outcome.facts["aot"])
         _end(output, outcome)
 
 
@@ -195,15 +208,35 @@ def _end(output: Output, outcome: Any) -> None:
         raise typer.Exit(EXIT_CHECK_FAILED)
 
 
-def _say_comparison(output: Output, facts: dict[str, Any]) -> None:
+def _say_comparison(output: Output, facts: dict[str, Any], other: dict[str, Any]) -> None:
     if output.as_json:
         return
     rows = []
     for name in _COMPARED:
-        figures = (facts.get(name), facts["aot"].get(name))
+        figures = (facts.get(name), other.get(name))
         if None not in figures:
             rows.append((name.replace("_", " "), *(f"{figure:,}" for figure in figures)))
-    output.table(facts["model"], ("", facts["model_kernels"], facts["aot"]["model_kernels"]), rows)
+    output.table(facts["model"], ("", facts["model_kernels"], other["model_kernels"]), rows)
+
+
+def _say_kernels(output: Output, facts: dict[str, Any]) -> None:
+    """Show what each operator costs with the vendor's kernels and with ours; operators that only one of both has stand alone."""
+    if output.as_json:
+        return
+    unit = next(name for name in _UNITS if name in facts["ops"][0])
+    own = {operation["index"]: operation for operation in facts["own"]["ops"]}
+    rows = []
+    for operation in facts["ops"]:
+        ours = own.get(operation["index"])
+        ratio = f"{operation[unit] / ours[unit]:.2f}" if ours and ours[unit] else ""
+        refusal = operation["vendor_refusal"]
+        whose = f"ours: {refusal}" if refusal else "the vendor's"
+        rows.append((f"{operation['index']} {operation['kind']}", f"{operation[unit]:,}", f"{ours[unit]:,}" if ours else "", ratio, whose))
+    total = f"{unit}_per_inference"
+    both = (facts[total], facts["own"][total])
+    rows.append(("all", f"{both[0]:,}", f"{both[1]:,}", f"{both[0] / both[1]:.2f}", ""))
+    columns = ("operator", unit, "with ours", "ratio", "kernel")
+    output.table(f"{facts['model']} on {facts['board']} ({facts['model_kernels']})", columns, rows)
 
 
 def _say_operators(output: Output, facts: dict[str, Any]) -> None:

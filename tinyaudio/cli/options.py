@@ -23,5 +23,8 @@ RuntimeOption = Annotated[str | None, typer.Option("--runtime", help="aot (compi
 OptimizeOption = Annotated[
     str | None, typer.Option("--optimize", help="What the model compiler packs weights for: size (default), or speed, where flash is no matter.")
 ]
-KernelsOption = Annotated[str | None, typer.Option("--kernels", help="optimized (default), or reference: the plain ones to compare with.")]
+KernelsOption = Annotated[
+    str | None,
+    typer.Option("--kernels", help="optimized (default); reference: plain ones to compare with; vendor: a compiled model calls CMSIS-NN or ESP-NN."),
+]
 SelfTestOption = Annotated[bool, typer.Option("--self-test", help="With golden vectors of every operator, run on request: `hil --self-test`.")]

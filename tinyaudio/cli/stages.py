@@ -274,7 +274,8 @@ def hil(
 
     With --self-test, an image with golden vectors runs every operator of the model on them instead, and the first that
     computes something else is named: operator, index, element, expected and actual value. With --ab, both sets of kernels are
-    built and given the same clips, and the first clip for which they differ is named. Exits with 3 if anything differs.
+    built and given the same clips, and the first clip for which they differ is named; with --ab --kernels vendor the fast ones are
+    the vendor's. Exits with 3 if anything differs.
 
     Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0, or tinyaudio hil --slot left
 
@@ -285,7 +286,7 @@ def hil(
         from tinyaudio.pipeline import ab_stage, hil_stage, open_line, parse_request, self_test_stage, slot_line
 
         request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize)
-        if ab and (self_test or kernels is not None):
+        if ab and (self_test or kernels not in (None, "vendor")):
             other = "--self-test" if self_test else "--kernels"
             raise InputError(
                 f"--ab builds both sets of kernels and streams clips, {other} asks for something else", hint="leave one out", where=other

@@ -24,7 +24,7 @@ NO_MODEL_SHA256 = "0" * 64
 
 Runtime = Literal["aot", "tflm"]
 #: Kernels of a runtime: the fast ones (Armv7E-M assembly, CMSIS-NN, ESP-NN) or the plain ones they are compared with.
-KernelChoice = Literal["optimized", "reference"]
+KernelChoice = Literal["optimized", "reference", "vendor"]
 
 BoolArray = npt.NDArray[np.bool_]
 Int8Array = npt.NDArray[np.int8]

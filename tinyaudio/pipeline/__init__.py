@@ -24,7 +24,7 @@ from tinyaudio.pipeline.learning import (
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.metrics import evaluation_metrics
-from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compare_runtimes, compile_to_folder, inspect_model, verify_model
+from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compare_kernels, compare_runtimes, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
@@ -61,6 +61,7 @@ __all__ = [
     "check_board",
     "check_data",
     "choose_spec",
+    "compare_kernels",
     "compare_runtimes",
     "compile_to_folder",
     "cross_validate",

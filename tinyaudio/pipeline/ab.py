@@ -1,4 +1,4 @@
-"""Fast kernels against plain ones: two firmwares, the same clips, compared clip by clip."""
+"""Fast kernels, ours or the vendor's, against plain ones: two firmwares, the same clips, compared clip by clip."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from tinyaudio.pipeline.flashing import FlashRequest, flash_stage
 from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.proof import Proof, Streamed, stream_clips, write_proof
-
-_BOTH: tuple[KernelChoice, ...] = ("reference", "optimized")
 
 
 def ab_stage(
@@ -41,7 +39,7 @@ def ab_stage(
     slot
         Of bench.toml, in place of a port: which board of depth ``serial`` is flashed.
     request
-        Its runtime is that of both firmwares.
+        Its runtime is that of both firmwares; its kernels are the fast ones: ours, or the vendor's.
 
     Raises
     ------
@@ -53,19 +51,21 @@ def ab_stage(
     chosen: Depth = "serial" if slot is not None else choose_depth(board, depth=depth, port=port)
     if chosen == "fake":
         raise InputError("at depth fake no kernel runs that could be compared", hint="use --depth virtual or serial", where="--depth")
-    if not has_fast_kernels(board, request.runtime or board.default_runtime):
+    fast: KernelChoice = "vendor" if request.kernels == "vendor" else "optimized"
+    if fast == "optimized" and not has_fast_kernels(board, request.runtime or board.default_runtime):
         raise InputError(
             f"{board.id} has plain kernels only, so there is nothing to compare",
             hint="use a board with a Cortex-M7 or an ESP32-S3, or another --runtime",
             where="--ab",
         )
+    choices: tuple[KernelChoice, ...] = ("reference", fast)
     reference, optimized = (
         _stream(line, board, depth=chosen, flashing=FlashRequest(board_id=board.id, slot=slot, port=port, firmware=_with(request, kernels)))
-        for kernels in _BOTH
+        for kernels in choices
     )
     comparison = compare_kernels(
         [clip.filename for clip in optimized.clips],
-        (_side(optimized, "optimized"), optimized.runs),
+        (_side(optimized, fast), optimized.runs),
         (_side(reference, "reference"), reference.runs),
         spec=line.project.frontend,
     )

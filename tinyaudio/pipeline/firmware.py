@@ -11,14 +11,17 @@ from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProj
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.errors import InputError
 from tinyaudio.deploy.build import build_project
-from tinyaudio.deploy.compiler import Optimize
+from tinyaudio.deploy.compiler import VENDORS, Optimize
 from tinyaudio.deploy.placement import psram_warnings
-from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
+from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, vendor_library, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.pipeline.arena import keep_measured_arena, kept_arena, search_arena
 from tinyaudio.pipeline.learning import calibrate_stage, project_board, project_frontend, quantize_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.model_file import parse_optimize
+
+#: What `--kernels` takes.
+KERNEL_CHOICES: tuple[KernelChoice, ...] = ("optimized", "reference", "vendor")
 
 
 def board_frontend(line: Line, board: Board) -> FrontendTables:
@@ -53,7 +56,7 @@ class FirmwareRequest:
 
     @property
     def _words(self) -> tuple[str, ...]:
-        kernels, optimize = ("reference" if self.kernels == "reference" else None), ("speed" if self.optimize == "speed" else None)
+        kernels, optimize = (self.kernels if self.kernels != "optimized" else None), ("speed" if self.optimize == "speed" else None)
         words = (self.runtime, kernels, optimize, "self_test" if self.self_test else None)
         return tuple(word for word in words if word)
 
@@ -71,11 +74,11 @@ def parse_request(*, runtime: str | None = None, kernels: str | None = None, opt
     """
     if runtime not in (None, "aot", "tflm"):
         raise InputError(f"there is no runtime {runtime!r}", hint="runtimes: aot, tflm", where="--runtime")
-    if kernels not in (None, "optimized", "reference"):
-        raise InputError(f"there are no kernels {kernels!r}", hint="kernels: optimized, reference", where="--kernels")
+    if kernels not in (None, *KERNEL_CHOICES):
+        raise InputError(f"there are no kernels {kernels!r}", hint=f"kernels: {', '.join(KERNEL_CHOICES)}", where="--kernels")
     return FirmwareRequest(
         runtime=cast(Runtime | None, runtime),
-        kernels=cast(KernelChoice, kernels or "optimized"),
+        kernels=kernels or "optimized",
         optimize=parse_optimize(optimize),
         self_test=self_test,
     )
@@ -107,7 +110,8 @@ def render_stage(
     Raises
     ------
     InputError
-        If the board computes other features than the model was trained with, or TFLite Micro is to run weights packed for speed.
+        If the board computes other features than the model was trained with, TFLite Micro is to run weights packed for speed, or
+        there are no vendor's kernels for the board.
     """
     board = project_board(line.project, board_id)
     tables = board_frontend(line, board)
@@ -121,6 +125,8 @@ def render_stage(
     runtime = request.runtime or board.default_runtime
     if runtime == "tflm" and request.optimize == "speed":
         raise InputError("TFLite Micro takes the weights as they are in the file", hint="use --runtime aot", where="--optimize")
+    if request.kernels == "vendor":
+        vendor_library(board, runtime)
     choice = RuntimeChoice(
         runtime=runtime,
         kernels=request.kernels,
@@ -150,7 +156,7 @@ def build_stage(line: Line, board_id: str, *, offline: bool = False, request: Fi
 
     def build(arena_bytes: int | None, used_bytes: int | None) -> tuple[FirmwareProject, BuildArtifact]:
         rendered, directory = render_stage(line, board_id, request=request, arena_bytes=arena_bytes, arena_used_bytes=used_bytes)
-        for sentence in psram_warnings(board, rendered.placement):
+        for sentence in (*psram_warnings(board, rendered.placement), *_caveats(board, request)):
             line.progress.warning(sentence)
         with line.progress.task(f"building for {board_id} with PlatformIO"):
             return rendered, build_project(directory, board, project=rendered, offline=offline, on_line=line.progress.detail)
@@ -162,6 +168,14 @@ def build_stage(line: Line, board_id: str, *, offline: bool = False, request: Fi
         line.progress.note(f"the arena of {artifact.arena_bytes:,} bytes is an estimate; the first {board_id} that answers tells how much it needs")
         return artifact
     return search_arena(line, board, (project, artifact), kernels=request.kernels, build=build)
+
+
+def _caveats(board: Board, request: FirmwareRequest) -> tuple[str, ...]:
+    """Return what nobody can promise of the kernels that were asked for."""
+    if request.kernels != "vendor":
+        return ()
+    caveat = VENDORS[vendor_library(board, request.runtime or board.default_runtime)].caveat
+    return (caveat,) if caveat else ()
 
 
 def keep_arena(line: Line, build: BuildArtifact, identity: DeviceIdentity, *, request: FirmwareRequest) -> bool:

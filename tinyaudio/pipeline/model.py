@@ -17,7 +17,7 @@ from tinyaudio.core.errors import InputError, ModelError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.deploy.build import build_project, model_code_bytes
 from tinyaudio.deploy.compiler import CompiledModel, read_graph
-from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, write_project
+from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, vendor_library, write_project
 from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_differences
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline.device_line import choose_depth, open_virtual_line
@@ -41,6 +41,7 @@ from tinyaudio.pipeline.model_inputs import ModelInput, make_inputs, real_inputs
 from tinyaudio.report import ArenaBuffer, ArenaTimeline, write_arena_picture
 
 DEFAULT_INPUTS = 20
+_KERNELS = ("optimized", "vendor")
 _MEASURED_INPUTS = 3  # inferences step by step, behind the others
 
 
@@ -51,6 +52,7 @@ class ModelRequest:
     path: Path
     board_id: str
     runtime: str | None = None  # None: the board's own
+    kernels: str | None = None  # of the compiler: "optimized", ours, or "vendor"; None: ours
     optimize: str | None = None  # what the compiler packs the weights for, "size" or "speed"; None: size
     inputs: int = DEFAULT_INPUTS
     seed: int = 1
@@ -74,7 +76,7 @@ class _Run:
 
     report: ModelRunReport
     build: BuildArtifact
-    code_bytes: int  # of kernels, generated code and C library; on a host of all that is no weight
+    model_code_bytes: int | None  # of the image, what does not only talk to the host; None: no linker tells
 
 
 def inspect_model(request: ModelRequest, *, picture: Path | None = None) -> ModelOutcome:
@@ -163,13 +165,26 @@ def compare_runtimes(request: ModelRequest, progress: Progress) -> ModelOutcome:
     TinyaudioError
         See `verify_model`.
     """
-    interpreted = verify_model(replace(request, runtime="tflm", optimize=None), progress, per_operator=True)
+    interpreted = verify_model(replace(request, runtime="tflm", optimize=None, kernels=None), progress, per_operator=True)
     try:
         compiled = verify_model(replace(request, runtime="aot"), progress, per_operator=True)
     except ModelError as error:
         progress.warning(f"the model compiler does not take this model: {error}")
         return replace(interpreted, facts=interpreted.facts | {"aot": None})
     return replace(interpreted, facts=interpreted.facts | {"aot": compiled.facts}, passed=interpreted.passed and compiled.passed)
+
+
+def compare_kernels(request: ModelRequest, progress: Progress) -> ModelOutcome:
+    """Measure a compiled model with the vendor's kernels and with ours; the facts of the latter are ``facts["own"]``.
+
+    Raises
+    ------
+    TinyaudioError
+        See `verify_model`.
+    """
+    vendor = verify_model(replace(request, runtime=request.runtime or "aot", kernels="vendor"), progress, per_operator=True)
+    own = verify_model(replace(request, runtime="aot", kernels=None), progress, per_operator=True)
+    return replace(vendor, facts=vendor.facts | {"own": own.facts}, passed=vendor.passed and own.passed)
 
 
 def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> ArenaTimeline:
@@ -211,13 +226,18 @@ def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile,
 
 def _open_to_run(request: ModelRequest, board: Board, runtime: Runtime) -> ModelFile | InterpretedFile:
     optimize = parse_optimize(request.optimize)
+    if request.kernels not in (None, *_KERNELS):
+        raise InputError(f"there are no kernels {request.kernels!r} for a model alone", hint=f"kernels: {', '.join(_KERNELS)}", where="--kernels")
     if runtime == "tflm":
         if optimize == "speed":
             raise InputError("TFLite Micro takes the weights as they are in the file", hint="use --runtime aot", where="--optimize")
+        if request.kernels == "vendor":
+            vendor_library(board, runtime)
         interpreted = read_interpreted(request.path, board)
         plan_model(board, interpreted.compiled)
         return interpreted
-    file = read_model(request.path, optimize=optimize, with_steps=True)
+    vendor = vendor_library(board, runtime) if request.kernels == "vendor" else None
+    file = read_model(request.path, optimize=optimize, with_steps=True, vendor=vendor)
     require_budget(_estimate(board, file), board, file.name)
     return file
 
@@ -291,14 +311,13 @@ def _run_on_board(
             log=log,
             on_inference=lambda done: advance(done, len(cases)),
         )
-    own_code_bytes = model_code_bytes(build)
-    return _Run(report=report, build=build, code_bytes=build.flash_bytes - file.compiled.weights_bytes if own_code_bytes is None else own_code_bytes)
+    return _Run(report=report, build=build, model_code_bytes=model_code_bytes(build))
 
 
 def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) -> dict[str, Any]:
     """Return what is known of a model without running it; what only a run tells is None. Only the compiler's kernels are predicted."""
     compiled = file.compiled
-    costs = cost_table() if isinstance(compiled, CompiledModel) else None
+    costs = cost_table() if isinstance(compiled, CompiledModel) and compiled.vendor is None else None
     operations = []
     for operation in compiled.ops:
         row = asdict(operation)
@@ -310,15 +329,17 @@ def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) ->
         "board": board.id,
         "runtime": runtime,
         "optimize": file.optimize if isinstance(file, ModelFile) else None,
+        "vendor": compiled.vendor if isinstance(compiled, CompiledModel) else None,
         "inputs": 0,
         "mismatches": None,
         "max_abs_diff": None,
         "instructions_per_inference": None,
         "predicted_instructions": sum(operation["predicted_instructions"] for operation in operations) if costs is not None else None,
         "macs": compiled.macs,
-        "arena_bytes": compiled.arena_bytes if costs is not None else None,
+        "arena_bytes": compiled.arena_bytes if isinstance(compiled, CompiledModel) else None,
         "state_bytes": compiled.state_bytes,
         "code_bytes": None,
+        "model_code_bytes": None,
         "kernel_instances": instances_of(compiled) if isinstance(compiled, CompiledModel) else None,
         "predicted_code_bytes": costs.code_bytes(compiled) if isinstance(compiled, CompiledModel) and costs is not None else None,
         "weights_bytes": compiled.weights_bytes,
@@ -366,8 +387,8 @@ def _run_facts(file: ModelFile | InterpretedFile, run: _Run) -> dict[str, Any]:
         **per_inference,
         "arena_bytes": report.arena_used_bytes,
         "model_kernels": report.model_kernels or f"tinyaudio {build.runtime}",
-        "code_bytes": run.code_bytes,
-        "image_code_bytes": build.flash_bytes - compiled.weights_bytes,
+        "code_bytes": build.flash_bytes - compiled.weights_bytes,
+        "model_code_bytes": run.model_code_bytes,
         "flash_bytes": build.flash_bytes,
         "ram_bytes": build.ram_bytes,
         "budget_ok": build.budget_ok,

@@ -14,7 +14,7 @@ from tinyaudio.core.errors import BuildError, InputError, ModelError, NotYetSupp
 from tinyaudio.core.presets import load_preset
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.tflite_metadata import read_metadata
-from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
+from tinyaudio.deploy.compiler import CompiledModel, Optimize, VendorName, compile_model
 from tinyaudio.deploy.render import interpreted_model, plan_model
 from tinyaudio.deploy.tflm import TflmModel
 from tinyaudio.learn.quantize import FRONTEND_KEY
@@ -62,7 +62,9 @@ class BudgetEstimate:
     problems: tuple[str, ...]  # one sentence each; empty: it fits
 
 
-def read_model(path: Path, *, optimize: Optimize = "size", with_steps: bool = True, int8_ends: bool = False) -> ModelFile:
+def read_model(
+    path: Path, *, optimize: Optimize = "size", with_steps: bool = True, int8_ends: bool = False, vendor: VendorName | None = None
+) -> ModelFile:
     """Read and compile the model in `path`; see `compile_model` for the options.
 
     Raises
@@ -75,7 +77,7 @@ def read_model(path: Path, *, optimize: Optimize = "size", with_steps: bool = Tr
         name=path.stem,
         tflite=tflite,
         sha256=sha256_bytes(tflite),
-        compiled=compile_model(tflite, name=path.stem, optimize=optimize, with_steps=with_steps, int8_ends=int8_ends),
+        compiled=compile_model(tflite, name=path.stem, optimize=optimize, with_steps=with_steps, int8_ends=int8_ends, vendor=vendor),
         optimize=optimize,
     )
 

@@ -16,6 +16,7 @@ from tinyaudio.core.board import Board, Depth
 from tinyaudio.core.evaluation import decisions_of, is_right, named
 from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.deploy.compiler import compile_model
+from tinyaudio.deploy.render import vendor_library
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_page_inputs
@@ -213,7 +214,8 @@ def _arena(line: Line, streamed: Streamed, tflite: bytes) -> ArenaTimeline | Non
     """Return how the compiler laid out the arena of the image that ran; None of TFLite Micro, which lays out its own."""
     if streamed.report.identity.runtime != "aot":
         return None
-    compiled = compile_model(tflite, name="model", optimize=streamed.request.optimize, int8_ends=True)
+    vendor = vendor_library(streamed.board, "aot") if streamed.request.kernels == "vendor" else None
+    compiled = compile_model(tflite, name="model", optimize=streamed.request.optimize, int8_ends=True, vendor=vendor)
     return arena_timeline(tflite, compiled, title=line.project.name)
 
 

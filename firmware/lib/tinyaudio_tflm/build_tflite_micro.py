@@ -6,19 +6,15 @@
 * `TINYAUDIO_TFLM_PACKAGES`, a folder for packages, or one in PlatformIO's own folder of the project: they are fetched, as
   ``custom_tflite_micro`` in platformio.ini names them.
 
-`TINYAUDIO_TFLM_OBJECTS` names a folder of objects that earlier projects compiled from the same sources with the same compiler,
-by flags: what is there is copied, what is not is put there. Nothing of a project goes into these objects.
+`TINYAUDIO_TFLM_OBJECTS` names a folder of objects that earlier projects compiled, see `library_archive.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 from pathlib import Path
-
-from SCons.Script import Action
 
 Import("env")
 
@@ -26,7 +22,7 @@ _here = Path.cwd()
 sys.path.insert(0, str(_here))
 from choose_sources import SourcesError, choose_sources  # noqa: E402
 from fetch_packages import FetchError, fetch_packages, folder_of_pins  # noqa: E402
-from kept_objects import copy_object, take_object  # noqa: E402
+from library_archive import library_archive  # noqa: E402
 
 
 def _source_folder():
@@ -54,35 +50,7 @@ env.Append(
 
 
 def _archive(name, root, files):
-    """Return the archive of `files` below `root`, compiled as its authors do: without our warnings."""
-    theirs = env.Clone()
-    flags = [flag for flag in env["CCFLAGS"] if not str(flag).startswith("-ffile-prefix-map")]  # names the project's folder
-    theirs.Replace(CCFLAGS=[*flags, "-w", f"-ffile-prefix-map={root}={name}"])
-    theirs.Append(CPPDEFINES=list(_sources.defines))
-    build_dir = Path(env.subst("$BUILD_DIR")) / name
-    kept = _kept_objects(theirs, name)
-    nodes = [_object(theirs, root / file, build_dir / f"{file}.o", kept / f"{file}.o" if kept else None) for file in files]
-    return theirs.StaticLibrary(str(build_dir / name), nodes)
-
-
-def _kept_objects(theirs, name):
-    folder = os.environ.get("TINYAUDIO_TFLM_OBJECTS")
-    if not folder:
-        return None
-    flags = [str(theirs[variable]) for variable in ("CC", "CXX", "CFLAGS", "CXXFLAGS", "CCFLAGS", "CPPDEFINES")]
-    return Path(folder) / hashlib.sha256("\n".join(flags).encode()).hexdigest()[:16] / name
-
-
-def _object(theirs, source, target, kept):
-    """Return the node of an object: a copy of the one in `kept`, or one to compile, which is then kept."""
-    if take_object(kept, target):
-        return theirs.File(str(target))
-    node = theirs.Object(str(target), str(source))
-    if kept is not None:
-        # PlatformIO's AddPostAction puts off what concerns files that are not there yet, and forgets it of a cloned environment.
-        keep = Action(lambda target, **_: copy_object(Path(str(target[0])), kept), None)
-        node[0].get_executor().add_post_action(keep)
-    return node
+    return library_archive(env, name, root, files, defines=_sources.defines, kept=os.environ.get("TINYAUDIO_TFLM_OBJECTS"))
 
 
 _libraries = _archive("tflite_micro", _sources.root, _sources.runtime)

@@ -26,8 +26,11 @@ def _outputs(inputs: int, kernel: int, stride: int, dilation: int, padding: str)
     return -(-inputs // stride) if padding == "same" else (inputs - reach) // stride + 1
 
 
-def _weights(model: ModelBuilder, rng: np.random.Generator, shape: tuple[int, ...], axis: int, per_channel: bool) -> tuple[int, np.ndarray]:
+def _weights(
+    model: ModelBuilder, rng: np.random.Generator, shape: tuple[int, ...], axis: int, per_channel: bool, spread: float = 1.0
+) -> tuple[int, np.ndarray]:
     scales = rng.uniform(0.002, 0.02, shape[axis] if per_channel else 1).astype(np.float32)
+    scales[1::2] /= np.float32(spread)
     data = rng.integers(-127, 128, shape)
     index = model.tensor("weights", shape, scale=tuple(scales.tolist()), axis=axis if per_channel and len(scales) > 1 else 0, data=data)
     return index, scales
@@ -54,9 +57,13 @@ def convolution(
     gain: float = 1.0,
     depth_multiplier: int = 0,
     pads: tuple[tuple[int, int], tuple[int, int]] | None = None,
+    spread: float = 1.0,
     seed: int = 0,
 ) -> bytes:
-    """CONV_2D, or DEPTHWISE_CONV_2D with a depth multiplier; with `pads` behind a PAD. `gain` above 1 saturates the outputs."""
+    """CONV_2D, or DEPTHWISE_CONV_2D with a depth multiplier; with `pads` behind a PAD. `gain` above 1 saturates the outputs.
+
+    Every other channel's weights have a scale smaller by `spread`.
+    """
     rng = np.random.default_rng(seed)
     model = ModelBuilder()
     height, width, depth = size
@@ -69,7 +76,7 @@ def convolution(
         model.operator("PAD", [source, amounts], [image], "PadOptions")
     out_channels = depth * depth_multiplier if depth_multiplier else channels
     shape, axis = ((1, *kernel, out_channels), 3) if depth_multiplier else ((channels, *kernel, depth), 0)
-    weights, scales = _weights(model, rng, shape, axis, per_channel)
+    weights, scales = _weights(model, rng, shape, axis, per_channel, spread)
     absent = [] if depth_multiplier else [-1]  # the reference interpreter breaks down over an absent bias of a depthwise convolution
     inputs = [image, weights, *([_bias(model, rng, out_channels, scales)] if bias else absent)]
     products = kernel[0] * kernel[1] * (1 if depth_multiplier else depth)
@@ -111,19 +118,19 @@ def transposed(
     per_channel: bool = True,
     bias: bool = True,
     gain: float = 1.0,
+    zero_points: tuple[int, int] = (-7, 5),
     seed: int = 0,
 ) -> bytes:
     """TRANSPOSE_CONV."""
     rng = np.random.default_rng(seed)
     model = ModelBuilder()
-    image = model.tensor("image", (1, *size), scale=_INPUT_SCALE, zero_point=-7)
+    image = model.tensor("image", (1, *size), scale=_INPUT_SCALE, zero_point=zero_points[0])
     beyond = [max(kernel[axis] - stride[axis], 0) if padding == "valid" else 0 for axis in (0, 1)]
     height, width = output or (size[0] * stride[0] + beyond[0], size[1] * stride[1] + beyond[1])
     shape = model.tensor("shape", (4,), dtype="int32", data=np.array([1, height, width, channels]))
     weights, scales = _weights(model, rng, (channels, *kernel, size[2]), 0, per_channel)
-    target = model.tensor(
-        "output", (1, height, width, channels), scale=float(_INPUT_SCALE * 0.011 * 60 * np.sqrt(kernel[0] * kernel[1] * size[2]) / gain), zero_point=5
-    )
+    scale = float(_INPUT_SCALE * 0.011 * 60 * np.sqrt(kernel[0] * kernel[1] * size[2]) / gain)
+    target = model.tensor("output", (1, height, width, channels), scale=scale, zero_point=zero_points[1])
     model.operator(
         "TRANSPOSE_CONV",
         [shape, weights, image, *([_bias(model, rng, channels, scales)] if bias else [])],
@@ -280,6 +287,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "transposed_stride_1": lambda: transposed((4, 5, 3), 2, (3, 3), stride=(1, 1), bias=False, seed=55),
     "transposed_large": lambda: transposed((3, 3, 2), 4, (5, 5), stride=(2, 3), activation="relu6", seed=56),
     "transposed_cut": lambda: transposed((4, 4, 2), 3, (3, 3), output=(7, 7), seed=57),
+    "transposed_three_rows": lambda: transposed((3, 8, 16), 2, (3, 3), stride=(1, 2), seed=58),
     **VALUE_CASES,
     **MOVING_CASES,
 }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
-from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
+from tinyaudio.deploy.compiler import CompiledModel, Optimize, VendorName, compile_model
 
 NN = FIRMWARE_LIB / "tinyaudio_nn"
 INCLUDE_DIRS = (NN / "include", FIRMWARE_LIB / "tinyaudio_placement" / "include")
@@ -52,8 +52,13 @@ class HostModels:
         sanitize: bool = True,
         optimize: Optimize = "size",
         flags: Sequence[str] = (),
+        vendor: VendorName | None = None,
+        vendor_sources: Sequence[Path] = (),
     ) -> None:
-        self.compiled: dict[str, CompiledModel] = {name: compile_model(tflite, name=name, optimize=optimize) for name, tflite in models.items()}
+        self._vendor_sources = tuple(vendor_sources)  # the adapters of `vendor`, and what stands in for its library
+        self.compiled: dict[str, CompiledModel] = {
+            name: compile_model(tflite, name=name, optimize=optimize, vendor=vendor) for name, tflite in models.items()
+        }
         directory.mkdir(exist_ok=True)
         with (directory / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -66,6 +71,7 @@ class HostModels:
     def rebuild(cls, compiled: Mapping[str, CompiledModel], directory: Path) -> HostModels:
         """Build what lies in `directory`, where a test has changed the generated files of `compiled`."""
         models = cls.__new__(cls)
+        models._vendor_sources = ()
         models.compiled = dict(compiled)
         models._build(directory, dsp=False, sanitize=True, flags=())
         models._program = directory / _PROGRAM
@@ -77,7 +83,7 @@ class HostModels:
         source.write_text(_RUNNER.format(includes=include_all(self.compiled), cases="\n".join(cases)), encoding="utf-8")
         compile_host(
             directory / _PROGRAM,
-            [source, *sorted((NN / "src").glob("*.cc"))],
+            [source, *sorted((NN / "src").glob("*.cc")), *self._vendor_sources],
             include_dirs=[*INCLUDE_DIRS, directory],
             flags=[f"-DTINYAUDIO_NN_DSP={int(dsp)}", "-O0" if sanitize else "-O1", *flags],  # under the sanitizers, compiling takes longest
             sanitize=sanitize,

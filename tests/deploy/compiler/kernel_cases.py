@@ -21,6 +21,14 @@ def _ending(rng: np.random.Generator) -> dict[str, object]:
     return {"activation": activation, "zero_points": zero_points, "gain": gain, "per_channel": bool(rng.random() < 0.7)}
 
 
+def _spread(rng: np.random.Generator) -> bytes:
+    """Channels whose scales lie so far apart that they cannot share a shift."""
+    size, channels, kernel, multiplier = ((3, 5, int(rng.choice([12, 36, 100]))), 6, (1, 1), 0) if rng.random() < 0.6 else ((5, 7, 8), 0, (3, 3), 1)
+    return convolution(
+        size, channels, kernel, depth_multiplier=multiplier, activation="relu", zero_points=(-128, -128), spread=400.0, seed=int(rng.integers(99))
+    )
+
+
 def _depthwise(rng: np.random.Generator) -> bytes:
     channels = int(rng.choice([1, 4, 8, 12, 5]))
     size = (int(rng.integers(3, 9)), int(rng.integers(3, 19)), channels)
@@ -52,16 +60,25 @@ def _transposed(rng: np.random.Generator) -> bytes:
     return transposed(size, int(rng.choice([1, 2, 4])), (3, 3), activation=str(rng.choice(["none", "relu"])), seed=int(rng.integers(99)))
 
 
+def _twins(rng: np.random.Generator) -> bytes:
+    size = (int(rng.integers(1, 5)), 4 * int(rng.integers(1, 4)), 8 * int(rng.integers(1, 4)))
+    kernel = (int(rng.integers(2, 6)), int(rng.integers(3, 5)))
+    stride = (int(rng.integers(1, 4)), 2)
+    return transposed(size, int(rng.choice([1, 2, 6])), kernel, stride=stride, seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
+
+
 def _dense(rng: np.random.Generator) -> bytes:
     return dense(1, int(rng.integers(4, 90)), int(rng.integers(3, 9)), per_channel=True, seed=int(rng.integers(99)))
 
 
 _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
+    "spread": (_spread, 6),
     "depthwise": (_depthwise, 14),
     "single_channel": (_single_channel, 4),
     "rows": (_rows, 10),
     "pointwise": (_pointwise, 10),
     "transposed": (_transposed, 4),
+    "transposed_twins": (_twins, 10),
     "dense": (_dense, 3),
 }
 

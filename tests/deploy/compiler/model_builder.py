@@ -31,6 +31,7 @@ class _Tensor:
     axis: int
     data: bytes | None
     signature: tuple[int, ...] | None
+    variable: bool
 
 
 @dataclass(kw_only=True)
@@ -61,6 +62,7 @@ class ModelBuilder:
         axis: int = 0,
         data: np.ndarray | None = None,
         signature: Sequence[int] | None = None,
+        variable: bool = False,
     ) -> int:
         scales = (scale,) if isinstance(scale, float) else tuple(scale)
         zero_points = (zero_point,) * len(scales) if isinstance(zero_point, int) else tuple(zero_point)
@@ -74,6 +76,7 @@ class ModelBuilder:
                 axis=axis,
                 data=None if data is None else np.ascontiguousarray(data, dtype=dtype).tobytes(),
                 signature=None if signature is None else tuple(signature),
+                variable=variable,
             )
         )
         return len(self.tensors) - 1
@@ -176,6 +179,7 @@ def _tensor(builder: Any, tensor: _Tensor, buffer_index: int) -> int:
     tflite.TensorAddType(builder, _TYPES[tensor.dtype])
     tflite.TensorAddBuffer(builder, buffer_index)
     tflite.TensorAddName(builder, name)
+    tflite.TensorAddIsVariable(builder, tensor.variable)
     if quantization:
         tflite.TensorAddQuantization(builder, quantization)
     if signature is not None:

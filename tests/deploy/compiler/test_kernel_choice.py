@@ -60,6 +60,30 @@ def test_phases_of_a_transposed_convolution_read_rows() -> None:
     assert _kernels(transposed((4, 5, 8), 4, (3, 3))) == ["conv_rows"]
 
 
+def test_phases_with_two_columns_multiply_two_neighbours_at_once() -> None:
+    assert _kernels(transposed((4, 8, 8), 4, (3, 3))) == ["conv_twins"]
+    assert _kernels(transposed((4, 8, 8), 1, (3, 3))) == ["conv_twins"]  # both columns in one
+    (operation,) = compile_model(transposed((4, 8, 8), 4, (3, 3)), name="case", optimize="size").ops
+    assert operation.kernel != "conv_twins"  # it takes weights of two bytes
+
+
+@pytest.mark.parametrize(
+    "tflite",
+    [
+        transposed((4, 6, 8), 4, (3, 3)),  # blocks of four pixels
+        transposed((4, 8, 12), 4, (3, 3)),  # groups of eight channels
+        transposed((4, 8, 8), 4, (7, 3), stride=(1, 2)),  # at most three rows
+        transposed((4, 8, 8), 4, (5, 3), stride=(5, 2)),  # at most four phases
+        transposed((4, 8, 8), 4, (3, 3), output=(7, 16)),  # as many rows for each phase
+        transposed((4, 8, 8), 4, (3, 3), gain=900.0),  # a shift to the left
+        transposed((4, 8, 64), 4, (3, 3)),  # sums of more than 21 bits
+    ],
+)
+def test_what_twins_cannot_do_takes_other_kernels(tflite: bytes) -> None:
+    (kernel,) = _kernels(tflite)
+    assert kernel in ("conv_rows", "conv_2d")
+
+
 def _arena_bytes(graph: Graph) -> int:
     return plan_memory(buffers_of(graph, schedule(graph))).arena_bytes
 

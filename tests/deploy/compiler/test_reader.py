@@ -116,8 +116,8 @@ def test_bad_model_names_tensor_or_operator(name: str) -> None:
 
 def test_unsupported_operator_lists_the_supported_ones() -> None:
     parts = _Parts()
-    parts.code, parts.options_name, parts.options = "SVDF", "SVDFOptions", {}
-    with pytest.raises(ModelError, match=r"operator 0 SVDF \(output tensor 'output'\): the operator is not supported") as caught:
+    parts.code, parts.options_name, parts.options = "L2_NORMALIZATION", "L2NormOptions", {}
+    with pytest.raises(ModelError, match=r"operator 0 L2_NORMALIZATION \(output tensor 'output'\): the operator is not supported") as caught:
         read_graph(parts.build())
     assert all(kind in caught.value.hint for kind in OPERATIONS)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tinyaudio.deploy.compiler.channels import ChannelConstants
 from tinyaudio.deploy.compiler.columns import ChannelStream, can_fold, channel_stream
 from tinyaudio.deploy.compiler.fine import fine_requantization
-from tinyaudio.deploy.compiler.graph import Constant
+from tinyaudio.deploy.compiler.graph import Constant, Kernel, Quantization, Tensor
+from tinyaudio.deploy.compiler.ops.conv_2d import Placement
+from tinyaudio.deploy.compiler.twins import TwinPhase, twin_kernel
+from tinyaudio.deploy.compiler.window import Extent, Window
 
 
 def _constants(
@@ -97,6 +103,43 @@ def test_a_fine_requantization_is_exact_over_random_channels() -> None:
         scaled = accumulators << fine.fraction_bits
         addends = fine.addends - (scaled < 0) * 2 * (fine.addends & -fine.addends)
         np.testing.assert_array_equal(np.clip(((scaled * multipliers >> 32) + addends) >> fine.shifts, -128, 127), expected)
+
+
+def _twin_kernel(weights: np.ndarray, *, zero_point: int = -9) -> Kernel | None:
+    """Of one kernel row over four pixels; `weights` [channels, 2 * input channels]."""
+    quantization = Quantization(scales=(1.0,), zero_points=(zero_point,), axis=0)
+    image = Tensor(index=0, name="image", shape=(1, 1, 4, weights.shape[1] // 2), dtype="int8", quantization=quantization, data=None)
+    single = Extent(size=1, stride=1, dilation=1, before=0, after=0)
+    window = Window(height=single, width=replace(single, size=2, before=1))
+    placement = Placement(image=0, output=1, offset=0, height=1, width=4, column_step=4, row_step=16)
+    return twin_kernel(image, [TwinPhase(window=window, constants=_constants(weights), placement=placement)], macs=0)
+
+
+def test_stream_of_twins() -> None:
+    kernel = _twin_kernel(np.stack([np.arange(16), -np.arange(16)]))
+    assert kernel is not None
+    words = kernel.constants[0].values
+    half, in_front = 1 << 20, sum(range(8))  # of the weights that meet the left neighbour
+    assert words[:2].tolist() == [half - 9 * in_front, half + 9 * in_front]
+    assert words[2:18].reshape(8, 2)[3].tolist() == [11 + (3 << 21), -11 - (3 << 21)]
+    shift = 4 + 2 - 1  # the second channel's right shift, with two bits behind the point
+    assert words[18:].tolist() == [(10 - half) * 8, 8, 2**30, (1 << (shift - 1)) + 2, (20 - half) * 4, 4, 2**30 + 1, (1 << (shift - 1)) + 1]
+
+
+def test_sums_of_twins_stay_apart_as_far_as_the_compiler_lets_them() -> None:
+    largest = ((1 << 20) - 1) // 128
+    weights = np.zeros((2, 128), np.int64)
+    weights[:, :64] = 127
+    weights[0, 64] = largest - 64 * 127
+    assert _twin_kernel(weights) is not None
+    weights[0, 64] += 1
+    assert _twin_kernel(weights) is None
+    for first, second, own, before in itertools.product((-128, 127), (-128, 127), (-largest, 0, largest // 2), (-(largest // 2), 0)):
+        own = max(own, abs(before) - largest)
+        sums = (1 << 20) + (1 << 41) + (first + (second << 21)) * (own + (before << 21))
+        assert (sums & 0x1FFFFF) - (1 << 20) == own * first
+        assert (sums >> 21 & 0x1FFFFF) - (1 << 20) == before * first + own * second
+        assert sums >> 42 == before * second
 
 
 @pytest.mark.parametrize(

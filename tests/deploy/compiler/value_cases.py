@@ -15,7 +15,7 @@ _ACTIVATIONS = {
     "relu6": tflite.ActivationFunctionType.RELU6,
     "relu_n1_to_1": tflite.ActivationFunctionType.RELU_N1_TO_1,
 }
-_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions"}
+_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "SQUARED_DIFFERENCE": "SquaredDifferenceOptions"}
 
 
 def table(
@@ -79,7 +79,8 @@ def pair(
             operands.append(model.tensor(f"operand_{number}", shape, scale=scales[number], zero_point=zero_points[number]))
             model.operator("RESHAPE", [rescaled], [operands[-1]], "ReshapeOptions")
     target = model.tensor("output", output, scale=scales[2], zero_point=zero_points[2])
-    model.operator(code, operands, [target], _OPTIONS[code], FusedActivationFunction=_ACTIVATIONS[activation])
+    fused = {"FusedActivationFunction": _ACTIVATIONS[activation]} if code in ("ADD", "SUB", "MUL") else {}
+    model.operator(code, operands, [target], _OPTIONS.get(code, ""), **fused)
     return model.build(inputs=[flat], outputs=[target])
 
 

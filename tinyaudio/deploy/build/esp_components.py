@@ -10,7 +10,7 @@ from pathlib import Path
 from tinyaudio.core.artifacts import FirmwareProject
 from tinyaudio.core.errors import ToolError
 from tinyaudio.core.files import write_text_if_changed
-from tinyaudio.deploy.render.esp_idf import TFLM_VERSION_FILE
+from tinyaudio.deploy.render.esp_idf import TFLM_VERSION_FILE, VENDOR_OPERATORS_FILE, VENDOR_VERSION_FILE, vendor_version
 from tinyaudio.deploy.tflm import OPERATORS_FILE, ROOT_VARIABLE, describe, refuse_known_defects
 
 _MANIFEST_FILE = "src/idf_component.yml"
@@ -44,36 +44,41 @@ def component_version(folder: Path) -> str:
 def use_local_components(directory: Path, project: FirmwareProject) -> None:
     """Put the components of ``TINYAUDIO_TFLM_ROOT``, if it is set, in the place of those that a registry would send.
 
-    The folder holds ``esp-tflite-micro`` and ``esp-nn``, as a checkout or the component manager makes them. Only the files in
-    `directory` change; the next rendering brings the pins back.
+    The folder holds ``esp-tflite-micro`` and ``esp-nn``, as a checkout or the component manager makes them; a compiled model
+    takes the latter alone. Only the files in `directory` change; the next rendering brings the pins back.
 
     Raises
     ------
     ToolError
-        If the folder has not both of them.
+        If the folder has not those that the project takes.
     StorageError
         If the project's files cannot be written.
     BuildError
         If their version is known to compute the model wrongly.
     """
     root = os.environ.get(ROOT_VARIABLE)
-    if not root or OPERATORS_FILE not in project.files:
+    if not root:
         return
-    wanted = json.loads(project.files[OPERATORS_FILE])
-    folders = _local_folders(root)
-    versions = {name: component_version(folder) for name, folder in folders.items()}
-    for name, version in versions.items():
-        refuse_known_defects(name, version, wanted["operators"])
+    if OPERATORS_FILE in project.files:
+        wanted = json.loads(project.files[OPERATORS_FILE])
+        folders, version_file = _local_folders(root), TFLM_VERSION_FILE
+        operators, version = wanted["operators"], _local_version(folders, wanted["kernel_library"])
+    elif VENDOR_OPERATORS_FILE in project.files:
+        folders, version_file = {_ESP_NN: _folder(Path(root), _ESP_NN)}, VENDOR_VERSION_FILE
+        operators, version = json.loads(project.files[VENDOR_OPERATORS_FILE]), vendor_version(component_version(folders[_ESP_NN]))
+    else:
+        return
+    for name, folder in folders.items():
+        refuse_known_defects(name, component_version(folder), operators)
 
     def local(pin: re.Match[str]) -> str:
         if pin["name"] not in folders:
             return pin[0]
         return f'  {pin["name"]}:\n    version: "*"\n    override_path: {json.dumps(str(folders[pin["name"]]))}'
 
-    version = _local_version(folders, wanted["kernel_library"])
     write_text_if_changed(directory / _MANIFEST_FILE, _PIN.sub(local, project.files[_MANIFEST_FILE]))
     write_text_if_changed(directory / _CMAKE_FILE, f"{project.files[_CMAKE_FILE]}# {ROOT_VARIABLE}: {version}\n")
-    write_text_if_changed(directory / TFLM_VERSION_FILE, re.sub('"[^"]*"', json.dumps(version), project.files[TFLM_VERSION_FILE]))
+    write_text_if_changed(directory / version_file, re.sub('"[^"]*"', json.dumps(version), project.files[version_file]))
 
 
 def components_version(project: FirmwareProject) -> str:
@@ -93,10 +98,11 @@ def components_version(project: FirmwareProject) -> str:
 
 def linked_kernels(directory: Path, project: FirmwareProject) -> str:
     """Return what the project in `directory` reports of whose kernels compute its model; "": those of tinyaudio."""
-    if TFLM_VERSION_FILE not in project.files:
-        return ""
-    found = re.search('"([^"]*)"', (directory / TFLM_VERSION_FILE).read_text(encoding="utf-8"))
-    return found[1] if found else ""
+    for file, prefix in ((TFLM_VERSION_FILE, ""), (VENDOR_VERSION_FILE, "tinyaudio + ")):
+        found = re.search('"([^"]*)"', (directory / file).read_text(encoding="utf-8")) if file in project.files else None
+        if found:
+            return prefix + found[1]
+    return ""
 
 
 def _local_folders(root: str) -> dict[str, Path]:

@@ -17,7 +17,8 @@ from tinyaudio.deploy.build.esp_idf import build_esp_idf_project
 from tinyaudio.deploy.build.facts import HOT_SECTION, build_json, describe_image
 from tinyaudio.deploy.build.failure import FETCHED_TOOLCHAIN, failure, may_be_overflow
 from tinyaudio.deploy.build.platformio import platformio_environment, prepare_platformio
-from tinyaudio.deploy.build.tflite_micro import TfliteMicroSource, tflite_micro_source
+from tinyaudio.deploy.build.tflite_micro import LibrarySource, tflite_micro_source
+from tinyaudio.deploy.build.vendor_kernels import vendor_source
 
 _TIMEOUT_SECONDS = 900.0
 _COMPILERS = {"cortex-m7": "arm-none-eabi-gcc", "host": "g++"}
@@ -74,6 +75,8 @@ def build_project(
     started = time.monotonic()
     toolchain = _toolchain(board, offline=offline)
     source = tflite_micro_source(project, board_id=board.id, toolchain=toolchain, offline=offline)
+    if not source.version:
+        source = vendor_source(project, toolchain=toolchain, offline=offline)
     _run(directory, board, project=project, source=source, toolchain=toolchain, offline=offline, on_line=on_line)
     output = directory / ".pio" / "build" / board.id
     artifact = describe_image(output, board, project=project, toolchain=toolchain, model_kernels=source.version, seconds=time.monotonic() - started)
@@ -86,7 +89,7 @@ def _run(
     board: Board,
     *,
     project: FirmwareProject,
-    source: TfliteMicroSource,
+    source: LibrarySource,
     toolchain: str,
     offline: bool,
     on_line: Callable[[str], None] | None,

@@ -34,10 +34,10 @@ _KEY_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TfliteMicroSource:
-    """What the build script of firmware/lib/tinyaudio_tflm is told."""
+class LibrarySource:
+    """What the build script of a library is told, of firmware/lib/tinyaudio_tflm or tinyaudio_cmsis_nn."""
 
-    version: str = ""  # "": the project has no TFLite Micro
+    version: str = ""  # what the firmware reports; "": the project has no such library
     variables: dict[str, str] = field(default_factory=dict)  # of its environment
 
 
@@ -58,7 +58,7 @@ def tflite_micro_version(project: FirmwareProject) -> str:
     return find_tree(Path(folder), kernel_library).version if folder else packages_version(kernel_library)
 
 
-def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: str, offline: bool) -> TfliteMicroSource:
+def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: str, offline: bool) -> LibrarySource:
     """Return where `project` gets TFLite Micro from; nothing for other runtimes.
 
     What is fetched, and what is compiled of it or of a local tree, is kept in the cache for the next project.
@@ -72,7 +72,7 @@ def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: s
         If a component is known to compute the model wrongly.
     """
     if OPERATORS_FILE not in project.files:
-        return TfliteMicroSource()
+        return LibrarySource()
     wanted = _wanted(project)
     kernel_library, exposed = wanted["kernel_library"], wanted["exposed"]
     folder = os.environ.get(ROOT_VARIABLE)
@@ -80,16 +80,17 @@ def tflite_micro_source(project: FirmwareProject, *, board_id: str, toolchain: s
         tree = find_tree(Path(folder), kernel_library)
         _refuse_defects(tree.components, exposed)
         variables = {ROOT_VARIABLE: str(tree.root), **_common_variables(tree.version, (str(tree.root), tree.fingerprint, toolchain))}
-        return TfliteMicroSource(version=tree.version, variables=variables)
+        return LibrarySource(version=tree.version, variables=variables)
     wanted_packages = packages(kernel_library)
     _refuse_defects([component for package in wanted_packages for component in package.components], exposed)
     folder_of_packages = packages_dir(wanted_packages)
     missing = [package for package in wanted_packages if not (folder_of_packages / package.name).is_dir()]
     if missing:
-        _require_network(missing, board_id=board_id, offline=offline)
+        instead = f"`--runtime aot` needs neither, and `tinyaudio render --board {board_id} --runtime tflm` works"
+        require_network(missing, offline=offline, what="the runtime tflm", instead=instead)
     version = packages_version(kernel_library)
     variables = {_PACKAGES_VARIABLE: str(folder_of_packages), **_common_variables(version, (folder_of_packages.name, toolchain))}
-    return TfliteMicroSource(version=version, variables=variables)
+    return LibrarySource(version=version, variables=variables)
 
 
 def _refuse_defects(components: Iterable[tuple[str, str]], operators: list[str]) -> None:
@@ -112,18 +113,35 @@ def _wanted(project: FirmwareProject) -> dict[str, Any]:
     return wanted
 
 
-def _require_network(missing: list[Package], *, board_id: str, offline: bool) -> None:
-    """Raise unless `missing` can be fetched: asked here, in seconds, for git tries much longer."""
+def require_network(missing: Sequence[Package], *, offline: bool, what: str, instead: str) -> None:
+    """Raise unless `missing` can be fetched: asked here, in seconds, for git tries much longer.
+
+    Parameters
+    ----------
+    missing
+        What is not on this computer.
+    offline
+        Whether nothing may be fetched.
+    what
+        Needs it.
+    instead
+        What works without.
+
+    Raises
+    ------
+    ToolError
+        If nothing may be fetched, the authors' hosts do not answer, or git is not installed.
+    """
     hosts = sorted({urllib.parse.urlsplit(package.url).netloc for package in missing})
     refusal = "--offline forbids it" if offline else registry_refusal(addresses=[f"https://{host}/" for host in hosts])
     if refusal:
         names = ", ".join(package.name for package in missing)
         raise ToolError(
-            f"the runtime tflm needs {names}: not on this computer, and not to be fetched ({refusal})",
+            f"{what} needs {names}: not on this computer, and not to be fetched ({refusal})",
             hint=(
                 f"run the same command once with a network, which fetches them from {', '.join(hosts)}, or name a local tree with {ROOT_VARIABLE} "
-                f"(docs/guide/runtimes.md); meanwhile `--runtime aot` needs neither, and `tinyaudio render --board {board_id} --runtime tflm` works"
+                f"(docs/guide/runtimes.md); meanwhile {instead}"
             ),
-            where="TFLite Micro",
+            where=missing[0].name if len(missing) == 1 else "TFLite Micro",
         )
     find_tool("git")  # fetches them

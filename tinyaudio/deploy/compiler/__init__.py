@@ -6,11 +6,12 @@ firmware/lib/tinyaudio_nn, `memory` lays out the arena, `emit` writes the text. 
 
 from __future__ import annotations
 
-from tinyaudio.deploy.compiler.compile import CompiledModel, CompiledStep, OperationSummary, PlacedTensor, TensorSummary, compile_model
+from tinyaudio.deploy.compiler.compile import VENDORS, CompiledModel, CompiledStep, OperationSummary, PlacedTensor, TensorSummary, compile_model
 from tinyaudio.deploy.compiler.graph import Graph, Operation, Quantization, Tensor
 from tinyaudio.deploy.compiler.memory import MemoryPlan
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize
 from tinyaudio.deploy.compiler.reader import read_graph
+from tinyaudio.deploy.compiler.vendor import VendorName
 
 __all__ = [
     "compile_model",
@@ -26,4 +27,6 @@ __all__ = [
     "Operation",
     "MemoryPlan",
     "Optimize",
+    "VENDORS",
+    "VendorName",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyaudio.deploy.compiler.channels import ChannelConstants, even
-from tinyaudio.deploy.compiler.fine import FineRequantization, fine_requantization
+from tinyaudio.deploy.compiler.fine import FineRequantization, addends_above, fine_requantization, short_requantization
 from tinyaudio.deploy.compiler.graph import Constant, IntArray
 
 WeightFormat = Literal["bytes", "folded", "wide"]  # of requantize.h
@@ -28,8 +28,10 @@ class ChannelStream:
     shape: tuple[tuple[str, int | str], ...]  # what multiply_columns takes from a Shape, but sizes
 
 
-def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, may_fold: bool = True) -> ChannelStream:
+def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, for_columns: bool = True) -> ChannelStream:
     """Return the stream with weights of two bytes if `wide` is wanted and exact, else with folded ones where that pays, else of one byte.
+
+    `for_columns`: for multiply_columns; the dense layer of one row takes neither folded weights nor the short requantization.
 
     Within each four of the first `grouped` places of the depth (a multiple of four), the inner two change places: so lie
     the columns that the kernels multiply with.
@@ -38,9 +40,10 @@ def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, may
     if fine is not None:
         shape = stream_shape("wide", shift=int(fine.shifts[0]), constants=constants)
         return ChannelStream(constant=_wide_stream(constants, fine, grouped), wide=True, shape=shape)
-    folded = may_fold and can_fold(constants)
-    shape = stream_shape("folded" if folded else "bytes", shift=0, constants=constants)
-    return ChannelStream(constant=_byte_stream(constants, grouped, folded=folded), wide=False, shape=shape)
+    folded = for_columns and can_fold(constants)
+    short = short_requantization(constants) if for_columns else None
+    shape = stream_shape("folded" if folded else "bytes", shift=0 if short is None else int(short.shifts[0]), constants=constants)
+    return ChannelStream(constant=_byte_stream(constants, short, grouped, folded=folded), wide=False, shape=shape)
 
 
 def stream_shape(weights: WeightFormat, *, shift: int, constants: ChannelConstants) -> tuple[tuple[str, int | str], ...]:
@@ -68,20 +71,29 @@ def _wide_stream(constants: ChannelConstants, fine: FineRequantization, grouped:
     return _joined(constants, [_in_pairs(bias << fine.fraction_bits, pairs, empty=0), words.reshape(pairs, -1), scales.reshape(pairs, 4)])
 
 
-def _byte_stream(constants: ChannelConstants, grouped: int, *, folded: bool) -> Constant:
+def _byte_stream(constants: ChannelConstants, short: FineRequantization | None, grouped: int, *, folded: bool) -> Constant:
     paired = _weights_in_pairs(constants.weights.astype(np.int64), grouped=grouped)
     pairs = len(paired)
-    bias, multipliers, right_shifts = (
-        _in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants, (0, 0, 1), strict=True)
-    )
+    bias = _in_pairs(constants.constants[0].values, pairs, empty=0)
     if folded:
         words = (256 * paired[:, 1] + paired[:, 0]).astype("<i2").view("<i4")
         bias[:, 1] = 256 * bias[:, 1] + bias[:, 0]
     else:
         words = np.ascontiguousarray(paired.transpose(0, 2, 3, 1)).astype(np.int8).reshape(pairs, -1).view("<i4")
+    return _joined(constants, [bias, words.reshape(pairs, -1), *_byte_scales(constants, short, pairs)])
+
+
+def _byte_scales(constants: ChannelConstants, short: FineRequantization | None, pairs: int) -> list[npt.NDArray[np.signedinteger]]:
+    """Return what lies behind the weights of each pair."""
+    if short is not None:
+        above = _in_pairs(addends_above(constants, short), pairs, empty=0)
+        return [_in_pairs(short.multipliers, pairs, empty=0), above.astype("<i2").view("<i4")]
+    multipliers, right_shifts = (
+        _in_pairs(constant.values, pairs, empty=empty) for constant, empty in zip(constants.constants[1:], (0, 1), strict=True)
+    )
     shifts: npt.NDArray[np.int8] = np.zeros((pairs, 4), np.int8)
     shifts[:, :2] = right_shifts - 1
-    return _joined(constants, [bias, words.reshape(pairs, -1), multipliers, shifts.view("<i4")])
+    return [multipliers, shifts.view("<i4")]
 
 
 def _joined(constants: ChannelConstants, parts: list[npt.NDArray[np.signedinteger]]) -> Constant:

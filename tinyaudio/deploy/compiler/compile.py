@@ -14,6 +14,12 @@ from tinyaudio.deploy.compiler.passes.strip_ends import strip_ends
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize, widen_weights
 from tinyaudio.deploy.compiler.reader import read_graph
 from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, logits_index, schedule, scratch_name
+from tinyaudio.deploy.compiler.vendor import VendorLibrary, VendorName, with_vendor_kernels
+from tinyaudio.deploy.compiler.vendor_cmsis_nn import CMSIS_NN
+from tinyaudio.deploy.compiler.vendor_esp_nn import ESP_NN
+
+#: The libraries whose kernels the compiler can call.
+VENDORS: dict[VendorName, VendorLibrary] = {library.name: library for library in (CMSIS_NN, ESP_NN)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +42,13 @@ class OperationSummary:
     index: int  # position in the .tflite
     kind: str  # "CONV_2D"
     name: str  # of its C++ function
-    kernel: str  # of firmware/lib/tinyaudio_nn: the first one, if it takes several calls
+    kernel: str  # of firmware/lib/tinyaudio_nn or the adapter of a vendor's: the first one, if it takes several calls
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     macs: int  # multiply-accumulates of one inference
     weights_bytes: int  # weights, bias and requantization
     scratch_bytes: int
+    vendor_refusal: str = ""  # why not by a kernel of the vendor's library, if one was wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +95,19 @@ class CompiledModel:
     plan: MemoryPlan
     steps: tuple[CompiledStep, ...]  # in order of execution
     fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
+    optimize: Optimize = "size"
+    vendor: VendorName | None = None  # whose kernels compute what they can
 
 
-def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8_ends: bool = False, with_steps: bool = False) -> CompiledModel:
+def compile_model(
+    tflite: bytes,
+    *,
+    name: str,
+    optimize: Optimize = "size",
+    int8_ends: bool = False,
+    with_steps: bool = False,
+    vendor: VendorName | None = None,
+) -> CompiledModel:
     """Compile a full-integer INT8 ``.tflite`` model.
 
     Parameters
@@ -105,6 +122,8 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8
         Leave out conversions from and to other types at the model's input and output.
     with_steps
         Whether ``model.h`` also declares ``run_step()`` and ``memory()``, which run the operators one by one.
+    vendor
+        The library whose kernels compute the operators that it takes; all others, and with None all, are computed by ours.
 
     Returns
     -------
@@ -118,12 +137,14 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8
         If the file is malformed or uses what is not supported; the error names the tensor or operator.
     """
     read = read_graph(tflite)
-    graph = grow_strips(widen_weights(simplify(strip_ends(read) if int8_ends else read), optimize=optimize))
+    stripped = strip_ends(read) if int8_ends else read
+    simple, refusals = with_vendor_kernels(stripped, VENDORS[vendor]) if vendor is not None else (simplify(stripped), {})
+    graph = grow_strips(widen_weights(simple, optimize=optimize))
     if not graph.operations:
         raise ModelError("no operator computes anything", hint="the model's output is its input", where=f"model {name!r}")
     steps = schedule(graph)
     plan = plan_memory(buffers_of(graph, steps))
-    ops = tuple(_operation_summary(step, graph) for step in steps)
+    ops = tuple(_operation_summary(step, graph, vendor_refusal=refusals.get(step.operation.index, "")) for step in steps)
     return CompiledModel(
         name=name,
         files=emit(graph, steps, plan, name=name, with_steps=with_steps),
@@ -138,6 +159,8 @@ def compile_model(tflite: bytes, *, name: str, optimize: Optimize = "size", int8
         plan=plan,
         steps=tuple(_compiled_step(step, graph, plan) for step in steps),
         fullest=_fullest(graph, steps, plan),
+        optimize=optimize,
+        vendor=vendor,
     )
 
 
@@ -178,7 +201,7 @@ def _tensor_summary(tensor: Tensor) -> TensorSummary:
     )
 
 
-def _operation_summary(step: Step, graph: Graph) -> OperationSummary:
+def _operation_summary(step: Step, graph: Graph, *, vendor_refusal: str) -> OperationSummary:
     operation = step.operation
     return OperationSummary(
         index=operation.index,
@@ -190,4 +213,5 @@ def _operation_summary(step: Step, graph: Graph) -> OperationSummary:
         macs=step.macs,
         weights_bytes=sum(constant.bytes for constant in step.constants),
         scratch_bytes=step.scratch_bytes,
+        vendor_refusal=vendor_refusal,
     )

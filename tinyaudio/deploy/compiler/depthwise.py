@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from tinyaudio.deploy.compiler.channels import ChannelConstants, even
 from tinyaudio.deploy.compiler.columns import WeightFormat, stream_shape
-from tinyaudio.deploy.compiler.fine import FineRequantization, fine_requantization
+from tinyaudio.deploy.compiler.fine import SHORT_FRACTION_BITS, FineRequantization, addends_above, fine_requantization, short_requantization
 from tinyaudio.deploy.compiler.graph import Arrays, Constant, Kernel, Pointer, Scratch, Tensor
 from tinyaudio.deploy.compiler.window import Window
 
-_BYTE_FRACTION_BITS = 8  # an int8 weight in the upper half of an int16
 STRIP_BYTES = 4 << 10  # where nothing says how much memory is spare
 
 
@@ -85,13 +84,15 @@ class Depthwise3x3:
             words = np.stack([_halves(scaled[..., 0], scaled[..., 1]), _halves(scaled[..., 1], scaled[..., 2])], axis=-1)
             parts = [words.reshape(len(rows), 6), bias << fine.fraction_bits, multipliers, fine.addends]
             return _join(parts), "wide", int(fine.shifts[0])
-        fine = fine_requantization(self.constants, fraction_bits=_BYTE_FRACTION_BITS)
+        short = short_requantization(self.constants)
+        fine = short or fine_requantization(self.constants, fraction_bits=SHORT_FRACTION_BITS)
         if fine is None:
             return None
         packed = np.zeros((len(rows), 3, 4), np.int8)
         packed[..., 0], packed[..., 1], packed[..., 3] = rows[..., 1], rows[..., 0], rows[..., 2]
-        packed[:, 0, 2] = fine.shifts
-        return _join([packed.view("<i4").reshape(len(rows), 3), bias << _BYTE_FRACTION_BITS, multipliers]), "bytes", 0
+        packed[:, 0, 2] = fine.shifts if short is None else addends_above(self.constants, short)
+        stream = _join([packed.view("<i4").reshape(len(rows), 3), bias << SHORT_FRACTION_BITS, fine.multipliers])
+        return stream, "bytes", 0 if short is None else int(short.shifts[0])
 
 
 def _shifted(rows: npt.NDArray[np.int64], fine: FineRequantization) -> npt.NDArray[np.int64]:

@@ -25,6 +25,7 @@ class ArrayText:
     c_type: str
     values: tuple[int, ...]
     comment: str
+    alignment_bytes: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +57,13 @@ class EndText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateText:
-    """A variable and its first value: a constant array, or one number for all its values."""
+    """A variable and its first value: a constant array, or one number for all its bytes."""
 
     place: str
     comment: str
-    elements: int
+    bytes: int
     value: int
-    array: str  # name; "" where all values are `value`
+    array: str  # name; "" where all bytes are `value`
 
 
 def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str, with_steps: bool = False) -> dict[str, str]:
@@ -97,9 +98,9 @@ def _state(number: int, state: State, graph: Graph, plan: MemoryPlan) -> tuple[S
     if len(set(values)) > 1:
         array = ArrayText(name=f"kState{number}", c_type="int8_t", values=values, comment=plain_text(tensor.name))
     text = StateText(
-        place=_place(graph, plan, Pointer(tensor=tensor.index)),
+        place=_place(graph, plan, Pointer(tensor=tensor.index, raw=True)),
         comment=f"{plain_text(tensor.name)} {list(tensor.shape)}",
-        elements=tensor.elements,
+        bytes=tensor.bytes,
         value=values[0],
         array=array.name if array else "",
     )
@@ -159,6 +160,7 @@ def _array(operation: Operation, constant: Constant, graph: Graph) -> ArrayText:
         c_type=constant.c_type,
         values=tuple(constant.values.tolist()),
         comment=plain_text(graph.tensor(operation.outputs[0]).name),
+        alignment_bytes=constant.alignment_bytes,
     )
 
 

@@ -80,6 +80,7 @@ class Constant:
     role: str  # "weights", "bias", "multipliers", "right_shifts": last part of its C++ name
     c_type: str  # "int8_t", "int16_t", "int32_t" ...
     values: IntArray  # flat
+    alignment_bytes: int = 4  # of its address
 
     @property
     def bytes(self) -> int:
@@ -154,6 +155,11 @@ class Operation(ABC):
         del constants
         return None
 
+    @property
+    def states(self) -> tuple[int, ...]:
+        """Return the tensors among its inputs and outputs that keep their values from one inference to the next."""
+        return ()
+
     def where(self, graph: Graph) -> str:
         """Return the place that error messages name."""
         return operation_place(self.index, self.kind, graph.tensors[self.outputs[0]].name)
@@ -175,12 +181,21 @@ class Graph:
     operations: tuple[Operation, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    file_tensors: int = 0  # so many of the tensors are the file's; the others were made while compiling
     states: tuple[State, ...] = ()
     aliases: tuple[tuple[int, int], ...] = ()  # (tensor, tensor in whose memory it lies): of removed operators that only moved values
 
     def storage(self, tensor_index: int) -> int:
         """Return the tensor in whose memory tensor `tensor_index` lies; most often itself."""
         return dict(self.aliases).get(tensor_index, tensor_index)
+
+    def in_the_file(self, tensor_index: int) -> int:
+        """Return a tensor of the file that holds the same values as `tensor_index`; if there is none, itself."""
+        storage = self.storage(tensor_index)
+        if tensor_index < self.file_tensors or storage in self.state_tensors:
+            return tensor_index
+        names = sorted({index for index, lies_in in self.aliases if lies_in == storage} | {storage})
+        return names[0] if self.tensor(names[0]).elements == self.tensor(tensor_index).elements else tensor_index
 
     def with_aliases(self, sources: Mapping[int, int], operations: tuple[Operation, ...]) -> Graph:
         """Return the graph with `operations`, in which each tensor of `sources` lies where the other one lies.

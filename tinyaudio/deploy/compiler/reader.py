@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tflite
 
 from tinyaudio.core.errors import ModelError
 from tinyaudio.core.tflite_metadata import guarded, open_model
-from tinyaudio.deploy.compiler.graph import ABSENT, Graph, Operation, Tensor
+from tinyaudio.deploy.compiler.dilation import find_chains, read_chain
+from tinyaudio.deploy.compiler.graph import ABSENT, Graph, Operation, State, Tensor
 from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.deploy.compiler.passes.fold_constants import fold_constants
 from tinyaudio.deploy.compiler.tensors import EXPORT_AGAIN, RESOURCE, read_tensors
@@ -21,6 +23,8 @@ from tinyaudio.deploy.compiler.variables import VARIABLE_OPERATORS, Variables, i
 from tinyaudio.deploy.compiler.view import OperatorView
 
 MAX_LIST_ENTRIES = 1 << 16  # of tensors, operators and buffers
+_OF_FREE_BATCH = frozenset({"BROADCAST_TO", "FILL", "GATHER", "REDUCE_PROD", "WHILE"})
+_OF_REAL_NUMBERS = frozenset({"COS", "EXP", "GELU", "LOG", "NEG", "SIN", "SQRT", "SQUARE"})  # int8 values are converted for them
 EDGE_DTYPES = ("int8", "uint8", "int16", "int32", "float32")  # of the model's input and output
 
 
@@ -56,9 +60,11 @@ def _read_graph(tflite_bytes: bytes) -> Graph:
         operations=operations,
         inputs=_tensor_indices(subgraph.InputsLength(), subgraph.Inputs, len(tensors), "inputs of the model"),
         outputs=_tensor_indices(subgraph.OutputsLength(), subgraph.Outputs, len(tensors), "outputs of the model"),
-        states=variables.states(),
+        file_tensors=subgraph.TensorsLength(),
+        states=(*variables.states(), *_own_states(operations, tensors)),
     )
     _check_ends(graph)
+    _check_states(graph)
     _check_data_flow(graph)
     return graph
 
@@ -84,7 +90,11 @@ def _read_views(model: Any, subgraph: Any) -> list[OperatorView]:
     for index, kind in enumerate(kinds):
         for tensor in (*inputs[index], *outputs[index]):
             users.setdefault(tensor, f"operator {index} {kind}")
-    tensors = read_tensors(model, subgraph, users=users)
+    ends = {
+        *_tensor_indices(subgraph.InputsLength(), subgraph.Inputs, count, "inputs of the model"),
+        *_tensor_indices(subgraph.OutputsLength(), subgraph.Outputs, count, "outputs of the model"),
+    }
+    tensors = read_tensors(model, subgraph, users=users, ends=ends)
     return [
         OperatorView(index=index, kind=kind, inputs=inputs[index], outputs=outputs[index], tensors=tensors, source=source)
         for index, (kind, source) in enumerate(zip(kinds, sources, strict=True))
@@ -93,7 +103,15 @@ def _read_views(model: Any, subgraph: Any) -> list[OperatorView]:
 
 def _read_operations(model: Any, views: Sequence[OperatorView], variables: Variables) -> tuple[Operation, ...]:
     operations: list[Operation] = []
+    chains = find_chains(views)
+    passed: set[int] = set()  # operators of chains that were read
     for view in views:
+        if view.index in passed:
+            continue
+        if view.index in chains:
+            operations += read_chain(chains[view.index], variables.tensors, _read_operation)
+            passed.update(chains[view.index].between)
+            continue
         if view.kind == "CALL_ONCE":
             number = initial_subgraph(view, model.SubgraphsLength())
             variables.initialize(view, _read_views(model, model.Subgraphs(number)))
@@ -107,14 +125,21 @@ def _read_operations(model: Any, views: Sequence[OperatorView], variables: Varia
 def _read_operation(view: OperatorView) -> Operation:
     read = OPERATIONS.get(view.kind)
     if read is None:
-        supported = sorted([*OPERATIONS, *VARIABLE_OPERATORS])
-        view.fail("the operator is not supported", hint=f"supported operators: {', '.join(supported)}")
+        view.fail("the operator is not supported", hint=_unsupported_hint(view.kind))
     if not view.outputs:
         view.fail("it has no output", hint=EXPORT_AGAIN)
     for index in (*view.inputs, *view.outputs):
         if index != ABSENT and view.tensors[index].dtype == RESOURCE:
             view.fail(f"tensor {view.tensors[index].describe()} is the handle of a variable")
     return read(view)
+
+
+def _unsupported_hint(kind: str) -> str:
+    if kind in _OF_FREE_BATCH:
+        return "models with a free batch size carry it along; export the model with a fixed batch size of 1"
+    if kind in _OF_REAL_NUMBERS:
+        return "TensorFlow Lite Micro computes it in real numbers only; leave it out of the model, or make it of supported operators"
+    return f"supported operators: {', '.join(sorted([*OPERATIONS, *VARIABLE_OPERATORS]))}"
 
 
 def _kind(model: Any, source: Any, index: int) -> str:
@@ -136,6 +161,25 @@ def _tensor_indices(count: int, element: Any, tensors: int, what: str, *, option
         if not (0 <= index < tensors or (optional and index == ABSENT)):
             raise ModelError(f"tensor {index} of {tensors} does not exist", hint=EXPORT_AGAIN, where=what)
     return indices
+
+
+def _own_states(operations: Sequence[Operation], tensors: Sequence[Tensor]) -> tuple[State, ...]:
+    """Return the states of recurrent operators; each starts at its zero point, as in TensorFlow Lite Micro."""
+    indices = [index for operation in operations for index in operation.states]
+    return tuple(
+        State(tensor=index, initial=np.full(tensors[index].shape, tensors[index].zero_point, tensors[index].dtype))
+        for index in dict.fromkeys(indices)
+    )
+
+
+def _check_states(graph: Graph) -> None:
+    """What a recurrent operator keeps is its own: no other operator writes it, and it is no end of the model."""
+    for operation in graph.operations:
+        for index in operation.states:
+            writers = [other for other in graph.operations if index in other.outputs]
+            if writers != [operation] or index in (*graph.inputs, *graph.outputs):
+                place = f"tensor {graph.tensors[index].describe()}"
+                raise ModelError(f"its state, {place}, is not its own", hint=EXPORT_AGAIN, where=operation.where(graph))
 
 
 def _check_ends(graph: Graph) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,14 @@ _DTYPES = {
 }
 
 
-def read_tensors(model: Any, subgraph: Any, *, users: Mapping[int, str]) -> list[Tensor]:
-    """Return all tensors of a subgraph; `users` names, for errors, the first operator that uses a tensor."""
-    return [_read_tensor(model, subgraph.Tensors(index), index, users.get(index, "")) for index in range(subgraph.TensorsLength())]
+def read_tensors(model: Any, subgraph: Any, *, users: Mapping[int, str], ends: Collection[int]) -> list[Tensor]:
+    """Return all tensors of a subgraph; `users` names, for errors, the first operator that uses a tensor, `ends` are inputs and outputs."""
+    return [
+        _read_tensor(model, subgraph.Tensors(index), index, users.get(index, ""), is_end=index in ends) for index in range(subgraph.TensorsLength())
+    ]
 
 
-def _read_tensor(model: Any, source: Any, index: int, user: str) -> Tensor:
+def _read_tensor(model: Any, source: Any, index: int, user: str, *, is_end: bool) -> Tensor:
     name = (source.Name() or b"").decode("utf-8", errors="replace")
     where = f"tensor {index} {name!r}{f' of {user}' if user else ''}"
     dtype = _DTYPES.get(source.Type())
@@ -49,7 +51,7 @@ def _read_tensor(model: Any, source: Any, index: int, user: str) -> Tensor:
         )
     if source.Sparsity() is not None:
         raise ModelError("sparse tensors are not supported", hint="export the model without sparsity", where=where)
-    shape = _read_shape(source, where)
+    shape = _read_shape(source, where, used=bool(user) or is_end, is_end=is_end)
     return Tensor(
         index=index,
         name=name or f"tensor_{index}",
@@ -64,16 +66,17 @@ def _is_integer(dtype: str) -> bool:
     return dtype != RESOURCE and bool(np.issubdtype(np.dtype(dtype), np.integer))
 
 
-def _read_shape(source: Any, where: str) -> tuple[int, ...]:
+def _read_shape(source: Any, where: str, *, used: bool, is_end: bool) -> tuple[int, ...]:
     rank = source.ShapeLength()
     if rank > _MAX_RANK:
         raise ModelError(f"it has {rank} dimensions", hint=EXPORT_AGAIN, where=where)
     shape = tuple(int(source.Shape(axis)) for axis in range(rank))
     signature = tuple(int(source.ShapeSignature(axis)) for axis in range(min(source.ShapeSignatureLength(), _MAX_RANK)))
-    # A free batch size is recorded as shape 1, signature -1; everything then runs with 1.
-    if any(size < 0 for size in (*shape, *signature[1:])) or (signature[:1] == (-1,) and shape[:1] != (1,)):
+    # A free batch size is recorded as shape 1, signature -1; everything then runs with 1. Only within the model may it be another dimension.
+    free = [axis for axis, size in enumerate(signature) if size < 0 and not (shape[axis : axis + 1] == (1,) and (axis == 0 or not is_end))]
+    if free or any(size < 0 for size in shape):
         raise ModelError(f"its shape {list(signature or shape)} is dynamic", hint="export the model with a fixed batch size of 1", where=where)
-    if any(size == 0 for size in shape):
+    if used and any(size == 0 for size in shape):  # an LSTM names intermediate tensors that have no size
         raise ModelError(f"its shape {list(shape)} has a size of zero", hint=EXPORT_AGAIN, where=where)
     if math.prod(shape) > MAX_TENSOR_ELEMENTS:
         raise ModelError(f"its shape {list(shape)} is too large", hint=EXPORT_AGAIN, where=where)
@@ -93,7 +96,8 @@ def _read_quantization(source: Any, shape: tuple[int, ...], where: str, integer:
             raise ModelError(f"its scale is {scale}; a scale is finite and positive", hint="export the model again", where=where)
     if len(zero_points) != count:
         raise ModelError(f"it has {count} scales and {len(zero_points)} zero points", hint=EXPORT_AGAIN, where=where)
-    axis = int(source.QuantizedDimension()) if count > 1 else 0
+    # A bias may name the axis of its weights; a tensor of one dimension has no other.
+    axis = int(source.QuantizedDimension()) if count > 1 and len(shape) > 1 else 0
     if count > 1 and not (0 <= axis < len(shape) and shape[axis] == count):
         raise ModelError(f"it has {count} scales along axis {axis} of shape {list(shape)}", hint=EXPORT_AGAIN, where=where)
     return Quantization(scales=scales, zero_points=zero_points, axis=axis)

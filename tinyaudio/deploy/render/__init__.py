@@ -24,7 +24,7 @@ Public face
 from __future__ import annotations
 
 from tinyaudio.deploy.render.bare_model import ModelRenderInputs, interpreted_model, model_source_files, plan_model, render_model_project
-from tinyaudio.deploy.render.model import RuntimeChoice, has_fast_kernels
+from tinyaudio.deploy.render.model import RuntimeChoice, has_fast_kernels, vendor_library
 from tinyaudio.deploy.render.platform import platform_files
 from tinyaudio.deploy.render.project import (
     FINGERPRINT_FILE,
@@ -50,5 +50,6 @@ __all__ = [
     "render_frontend_project",
     "render_model_project",
     "render_project",
+    "vendor_library",
     "write_project",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from tinyaudio.deploy.compiler import CompiledModel, TensorSummary
 from tinyaudio.deploy.placement import plan_placement
 from tinyaudio.deploy.render.generated import COUNTER_UNIT_CONSTANTS
 from tinyaudio.deploy.render.linker import linker_script, model_demand
-from tinyaudio.deploy.render.model import KERNEL_LIBRARIES, ModelParts, estimated_arena_bytes, tflm_parts
+from tinyaudio.deploy.render.model import KERNEL_LIBRARIES, ModelParts, estimated_arena_bytes, tflm_parts, with_vendor
 from tinyaudio.deploy.render.platform import platform_files, project_configuration
 from tinyaudio.deploy.render.project import NO_FRONTEND_FINGERPRINT, PORT_DMA_BYTES, finish_project
 from tinyaudio.deploy.render.sources import files_below, library_files, port_sources
 from tinyaudio.deploy.tflm import TflmModel, read_outline, render_tflm_model
 
+_SMALL_CRC32_FLAG = "-DTINYAUDIO_CRC32_TABLES=1"  # a model alone exchanges a few tensors: nothing that three tables more would speed up
 _MODEL_LIBRARIES = ("tinyaudio_nn", "tinyaudio_placement")
 
 
@@ -77,6 +78,7 @@ def render_model_project(inputs: ModelRenderInputs) -> FirmwareProject:
     board = inputs.board
     placement = plan_model(board, inputs.compiled)
     model = _parts(inputs.compiled)
+    model = replace(model, build_flags=(*model.build_flags, _SMALL_CRC32_FLAG))
     files = {**library_files(board.fft_kernel, model.libraries), **port_sources(board), **port_files(board), **model.files}
     files["src/main.cc"] = render_template("app/model_main.cc.j2", _main_context(inputs, model.runtime))
     if placement is not None:
@@ -108,9 +110,10 @@ def _parts(compiled: CompiledModel | TflmModel) -> ModelParts:
     if isinstance(compiled, TflmModel):
         return tflm_parts(compiled)
     files = {f"src/{path}": text for path, text in compiled.files.items()}
-    return ModelParts(
+    parts = ModelParts(
         runtime="aot", summary=compiled, files=files, kernels="", arena_used_bytes=compiled.arena_bytes, libraries=frozenset({"tinyaudio_nn"})
     )
+    return parts if compiled.vendor is None else with_vendor(parts, compiled.vendor, optimize=compiled.optimize)
 
 
 def _main_context(inputs: ModelRenderInputs, runtime: Runtime) -> dict[str, Any]:
@@ -118,6 +121,7 @@ def _main_context(inputs: ModelRenderInputs, runtime: Runtime) -> dict[str, Any]
     return {
         "board_id": board.id,
         "runtime": runtime,
+        "vendor": isinstance(compiled, CompiledModel) and compiled.vendor is not None,
         "model_sha256": inputs.model_sha256,
         "input_bytes": _bytes_of(compiled.input_),
         "output_bytes": _bytes_of(compiled.output_),

@@ -5,6 +5,7 @@ Pins of everything that is fetched: the platform by the board file, all componen
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from pathlib import PurePosixPath
 from typing import Any
@@ -42,6 +43,8 @@ TFLITE_MICRO_VERSIONS = {_ESP_NN: "1.4.2", _TFLITE_MICRO: "1.4.0"}
 #: What of TFLite Micro is linked, for the firmware to report. A header, since PlatformIO's builder for ESP-IDF takes the
 #: quotes off a definition that has spaces in it.
 TFLM_VERSION_FILE = "src/generated/tflm_version.h"
+#: The same of ESP-NN in a project whose compiled model calls it, and the operators that it computes.
+VENDOR_VERSION_FILE, VENDOR_OPERATORS_FILE = "src/generated/vendor_version.h", "lib/tinyaudio_esp_nn/operators.json"
 
 APPLICATION_OFFSET = 0x1_0000  # of the flash: behind the boot loader and the table of partitions
 _CORE_DUMP_BYTES = 0x1_0000
@@ -96,7 +99,33 @@ def esp_idf_files(board: Board, paths: Collection[str], placement: Placement, mo
         "src/generated/arena_config.h": _render("arena_config.h", arena_context),
         "src/idf_component.yml": _render("idf_component.yml", manifest),
     }
-    return files | ({TFLM_VERSION_FILE: _render("tflm_version.h", {"version": tflm_version(model)})} if model is not None and _is_tflm(model) else {})
+    return files | (_version_files(model) if model is not None else {})
+
+
+def _version_files(model: ModelParts) -> dict[str, str]:
+    if _is_tflm(model):
+        return {TFLM_VERSION_FILE: _render("tflm_version.h", {"version": tflm_version(model)})}
+    if _calls_esp_nn(model):
+        version = vendor_version(TFLITE_MICRO_VERSIONS[_ESP_NN])
+        return {
+            VENDOR_VERSION_FILE: _render("vendor_version.h", {"version": version}),
+            VENDOR_OPERATORS_FILE: json.dumps(_vendor_kinds(model)) + "\n",
+        }
+    return {}
+
+
+def vendor_version(esp_nn: str) -> str:
+    """Return what a compiled model reports of an ESP-NN that it calls."""
+    return f"ESP-NN {esp_nn}"
+
+
+def _calls_esp_nn(model: ModelParts | None) -> bool:
+    return model is not None and model.runtime == "aot" and model.kernel_library == "esp_nn"
+
+
+def _vendor_kinds(model: ModelParts) -> list[str]:
+    """Return the kinds of operators that ESP-NN computes."""
+    return sorted({operation.kind for operation in model.summary.ops if operation.kernel.startswith("esp_nn")})
 
 
 def tflm_version(model: ModelParts) -> str:
@@ -111,6 +140,9 @@ def _is_tflm(model: ModelParts | None) -> bool:
 
 def _component_versions(model: ModelParts | None) -> dict[str, str]:
     """Return the components that compute the model; raise `BuildError` if one is known to compute it wrongly."""
+    if model is not None and _calls_esp_nn(model):
+        refuse_known_defects(_ESP_NN, TFLITE_MICRO_VERSIONS[_ESP_NN], _vendor_kinds(model))
+        return {_ESP_NN: TFLITE_MICRO_VERSIONS[_ESP_NN]}
     if model is None or not isinstance(model.summary, TflmModel):
         return {}
     for component, version in TFLITE_MICRO_VERSIONS.items():
@@ -120,7 +152,7 @@ def _component_versions(model: ModelParts | None) -> dict[str, str]:
 
 def _nn_kernels(model: ModelParts | None) -> str:
     """Return ESP-NN's setting in the configuration of ESP-IDF, "" where it is not linked."""
-    if model is None or not _is_tflm(model):
+    if model is None or not (_is_tflm(model) or _calls_esp_nn(model)):
         return ""
     return "OPTIMIZED" if model.kernel_library else "ANSI_C"
 

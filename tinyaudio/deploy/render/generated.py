@@ -60,6 +60,7 @@ def _application_context(parts: Parts) -> dict[str, Any]:
         "board_id": board.id,
         "runtime": parts.runtime,
         "kernels": parts.model.kernels if parts.model is not None else "none",
+        "vendor": parts.runtime == "aot" and parts.model is not None and parts.model.kernel_library != "",
         "self_test": parts.model is not None and parts.model.has_self_test,
         "keeps_state": parts.model is not None and parts.model.keeps_state,
         "kernel": parts.tables.kernel,

@@ -6,23 +6,46 @@ from dataclasses import dataclass, field, replace
 
 from tinyaudio.core.artifacts import GoldenTensors, KernelChoice, QuantizedModel, Runtime
 from tinyaudio.core.board import Board
-from tinyaudio.core.errors import ModelError
-from tinyaudio.deploy.compiler import CompiledModel, Optimize, compile_model
+from tinyaudio.core.errors import InputError, ModelError
+from tinyaudio.deploy.compiler import CompiledModel, Optimize, VendorName, compile_model
 from tinyaudio.deploy.render.self_test import self_test_files, step_operators, use_operators
 from tinyaudio.deploy.tflm import OPERATORS_FILE, Outline, TflmModel, generous_arena_bytes, read_outline, render_tflm_model
 
 #: Core -> library of fast kernels that TFLite Micro has for it; "": none but its reference kernels.
 KERNEL_LIBRARIES = {"cortex-m7": "cmsis_nn", "xtensa-lx7": "esp_nn", "host": ""}
+#: Core -> library of its vendor's kernels that a compiled model can call.
+VENDOR_LIBRARIES: dict[str, VendorName] = {"cortex-m7": "cmsis_nn", "xtensa-lx7": "esp_nn"}
 
 #: Left for the application, the link and the stack when the arena is not measured yet.
 _OTHER_RAM_BYTES = 131_072
 _PLAIN_FLAG = "-DTINYAUDIO_NN_DSP=0"
+_SPEED_FLAG = "-DTINYAUDIO_WEIGHTS_FOR_SPEED"  # for what the vendor's adapters report
 _TFLM_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", "-DFLATBUFFERS_LOCALE_INDEPENDENT=0")
 
 
 def has_fast_kernels(board: Board, runtime: Runtime) -> bool:
     """Return whether the choice of kernels makes a difference: a board may have none but the plain ones."""
     return board.core == "cortex-m7" if runtime == "aot" else KERNEL_LIBRARIES[board.core] != ""
+
+
+def vendor_library(board: Board, runtime: Runtime) -> VendorName:
+    """Return the library of `board`'s vendor that a compiled model calls with ``kernels = "vendor"``.
+
+    Raises
+    ------
+    InputError
+        If there is none for the board, or the model is not compiled.
+    """
+    if runtime != "aot":
+        raise InputError(
+            "TFLite Micro computes with its fastest kernels anyway, which are the vendor's where there are some",
+            hint="leave --kernels out, or compile the model with --runtime aot",
+            where="--kernels",
+        )
+    library = VENDOR_LIBRARIES.get(board.core)
+    if library is None:
+        raise InputError(f"there are no vendor's kernels for {board.id}", hint="use a board with a Cortex-M7 or an ESP32-S3", where="--kernels")
+    return library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +68,7 @@ class ModelParts:
     summary: CompiledModel | TflmModel
     files: dict[str, str]  # by path in the project
     kernels: str  # whose kernels compute; "": the runtime tells when it runs
-    kernel_library: str = ""  # of TFLite Micro
+    kernel_library: str = ""  # of TFLite Micro, or the vendor's that a compiled model calls
     arena_used_bytes: int | None = None  # of summary.arena_bytes; None: not measured yet
     build_flags: tuple[str, ...] = ()
     has_self_test: bool = False
@@ -68,12 +91,13 @@ def model_parts(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) 
 
 def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) -> ModelParts:
     golden = choice.golden
-    compiled = compile_model(quantized.tflite, name="model", optimize=choice.optimize, int8_ends=True, with_steps=golden is not None)
+    vendor = vendor_library(board, "aot") if choice.kernels == "vendor" else None
+    compiled = compile_model(quantized.tflite, name="model", optimize=choice.optimize, int8_ends=True, with_steps=golden is not None, vendor=vendor)
     files = {f"src/{path}": text for path, text in compiled.files.items()}
     if golden is not None:
         files |= self_test_files(golden, step_operators(golden, compiled.steps), "aot")
     is_plain = choice.kernels == "reference" or not has_fast_kernels(board, "aot")
-    return ModelParts(
+    parts = ModelParts(
         runtime="aot",
         summary=compiled,
         files=files,
@@ -83,6 +107,18 @@ def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) ->
         has_self_test=golden is not None,
         keeps_state=compiled.state_bytes > 0,
         libraries=frozenset({"tinyaudio_nn"} | ({"tinyaudio_self_test"} if golden is not None else set())),
+    )
+    return parts if vendor is None else with_vendor(parts, vendor, optimize=choice.optimize)
+
+
+def with_vendor(parts: ModelParts, vendor: VendorName, *, optimize: Optimize) -> ModelParts:
+    """Return a compiled model that calls kernels of `vendor`, with what it needs for them; the kernels tell their version themselves."""
+    return replace(
+        parts,
+        kernels="",
+        kernel_library=vendor,
+        build_flags=(*parts.build_flags, *((_SPEED_FLAG,) if optimize == "speed" else ())),
+        libraries=parts.libraries | {f"tinyaudio_{vendor}"},
     )
 
 

@@ -10,7 +10,7 @@ from tinyaudio.core.resources import resource_root
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.render.model import ModelParts
 from tinyaudio.deploy.render.sources import files_below
-from tinyaudio.deploy.tflm import packages
+from tinyaudio.deploy.tflm import CMSIS_NN, packages
 
 #: Core -> what the compiler is told of the machine.
 _MACHINE_FLAGS: dict[str, tuple[str, ...]] = {
@@ -50,9 +50,10 @@ def platform_files(board: Board, placement: Placement | None = None) -> dict[str
 
 
 def project_configuration(board: Board, model: ModelParts | None) -> dict[str, str]:
-    """Return PlatformIO's configuration, by path in the project; it names the packages that lib/tinyaudio_tflm fetches."""
+    """Return PlatformIO's configuration, by path in the project; it names the packages that lib/tinyaudio_tflm or tinyaudio_cmsis_nn fetches."""
     context = {
         "packages": packages(model.kernel_library) if model is not None and model.runtime == "tflm" else (),
+        "cmsis_nn": CMSIS_NN if model is not None and model.runtime == "aot" and model.kernel_library == "cmsis_nn" else None,
         "board_id": board.id,
         "platform": board.platformio.platform,
         "platformio_board": board.platformio.board,

@@ -15,7 +15,9 @@ _SOURCE_SUFFIXES = (".h", ".cc", ".c", ".json", ".py", ".S")
 
 
 #: Libraries of firmware/lib that only projects of one runtime, or with a self-test, have.
-_OF_MODELS = frozenset({"tinyaudio_nn", "tinyaudio_tflm", "tinyaudio_self_test", "tinyaudio_anomaly"})
+_OF_MODELS = frozenset({"tinyaudio_nn", "tinyaudio_tflm", "tinyaudio_self_test", "tinyaudio_anomaly", "tinyaudio_cmsis_nn", "tinyaudio_esp_nn"})
+#: Build scripts that two libraries share, of which a project has one: they lie with the first, and copies go to the second.
+_SHARED_SCRIPTS = {"tinyaudio_cmsis_nn": tuple(f"tinyaudio_tflm/{name}.py" for name in ("fetch_packages", "kept_objects", "library_archive"))}
 
 
 def library_files(kernel: KernelId, model_libraries: frozenset[str]) -> dict[str, str]:
@@ -24,7 +26,10 @@ def library_files(kernel: KernelId, model_libraries: frozenset[str]) -> dict[str
     unwanted = (of_kernels - set(KERNELS[kernel].libraries)) | (_OF_MODELS - model_libraries)
     others = tuple(f"lib/{library}/" for library in sorted(unwanted))
     libraries = files_below("lib", resource_root("firmware") / "lib")
-    return {path: text for path, text in libraries.items() if not path.startswith(others)}
+    chosen = {path: text for path, text in libraries.items() if not path.startswith(others)}
+    for library in model_libraries & _SHARED_SCRIPTS.keys():
+        chosen |= {f"lib/{library}/{script.rpartition('/')[2]}": libraries[f"lib/{script}"] for script in _SHARED_SCRIPTS[library]}
+    return chosen
 
 
 def port_sources(board: Board) -> dict[str, str]:

@@ -18,10 +18,11 @@ from tinyaudio.deploy.tflm.model import (
     tight_arena_bytes,
 )
 from tinyaudio.deploy.tflm.outline import OperatorUse, Outline, read_outline
-from tinyaudio.deploy.tflm.packages import Package, packages, packages_version
+from tinyaudio.deploy.tflm.packages import CMSIS_NN, Package, packages, packages_version
 from tinyaudio.deploy.tflm.tree import ROOT_VARIABLE, Tree, describe, find_tree
 
 __all__ = [
+    "CMSIS_NN",
     "DEFECTS",
     "DIFFERENCES",
     "Defect",

@@ -19,7 +19,7 @@ _KERNELS = "tensorflow/lite/micro/kernels"
 _NEEDED = (_ENTRY, "third_party/flatbuffers/include", "third_party/gemmlowp", "third_party/ruy")
 _SOURCE_SUFFIXES = {".h", ".cc", ".c", ".S"}
 _REVISION = re.compile(r"\$Revision:\s*V\.?([\w.]+)")
-_CMSIS_NN_HEADER = "third_party/cmsis_nn/Include/arm_nnfunctions.h"
+_CMSIS_NN = "third_party/cmsis_nn"
 _CMSIS_NN_TRANSPOSE_CONV = "third_party/cmsis_nn/Source/ConvolutionFunctions/arm_transpose_conv_s8.c"
 _FINGERPRINT_DIGITS = 12
 
@@ -77,11 +77,16 @@ def find_tree(folder: Path, kernel_library: str) -> Tree:
             root=root,
             kernel_library=kernel_library,
             fingerprint=_fingerprint(root),
-            kernel_library_version=_revision(root / _CMSIS_NN_HEADER) if kernel_library == "cmsis_nn" else "",
+            kernel_library_version=cmsis_nn_revision(root / _CMSIS_NN) if kernel_library == "cmsis_nn" else "",
             components=_components(root, kernel_library),
         )
     except OSError as error:
         raise storage_error(root, error) from error
+
+
+def cmsis_nn_revision(root: Path) -> str:
+    """Return the revision that the CMSIS-NN in `root` tells of itself, "19.1.0"; "" if it tells none."""
+    return _revision(root / "Include" / "arm_nnfunctions.h")
 
 
 def _has_kernels(root: Path, kernel_library: str) -> bool:

@@ -6,7 +6,9 @@ namespace tinyaudio {
 namespace nn {
 namespace {
 
-constexpr int32_t kRaised = 20;  // bits by which both summands are raised before they are rescaled
+constexpr int32_t kRaised = 20;       // bits by which both summands are raised before they are rescaled
+constexpr int32_t kSquareRaised = 7;  // the same for a difference that is squared
+constexpr Bounds kAnyByte = {-128, 127};
 
 int8_t bounded(int32_t value, const Bounds& bounds) {
     value = value < bounds.low ? bounds.low : value;
@@ -42,6 +44,41 @@ struct Multiply {
     }
 };
 
+struct Maximum {
+    int8_t operator()(int8_t first, int8_t second) const { return first > second ? first : second; }
+};
+
+struct Minimum {
+    int8_t operator()(int8_t first, int8_t second) const { return first < second ? first : second; }
+};
+
+struct SquareDifference {
+    const SquaredDifference& difference;
+
+    int8_t operator()(int8_t first, int8_t second) const {
+        const int32_t between = raised(first, difference.first) - raised(second, difference.second);
+        const Rescaling& output = difference.output;
+        return bounded(multiply_by_quantized_multiplier(between * between, output.multiplier, output.right_shift) + output.zero_point, kAnyByte);
+    }
+
+    // Within 2^15, so that the square of a difference fits 32 bits.
+    static int32_t raised(int8_t value, const Rescaling& rescaling) {
+        return multiply_by_quantized_multiplier((value - rescaling.zero_point) * (1 << kSquareRaised), rescaling.multiplier, rescaling.right_shift);
+    }
+};
+
+struct LeakByTensor {
+    const Prelu& parameters;
+
+    int8_t operator()(int8_t first, int8_t second) const {
+        const int32_t value = first - parameters.first_zero_point;
+        const int32_t scaled = value >= 0 ? multiply_by_quantized_multiplier(value, parameters.rising_multiplier, parameters.rising_right_shift)
+                                          : multiply_by_quantized_multiplier(value * (second - parameters.second_zero_point),
+                                                                             parameters.product_multiplier, parameters.product_right_shift);
+        return bounded(scaled + parameters.output_zero_point, kAnyByte);
+    }
+};
+
 template <typename Operation>
 void for_each_pair(const int8_t* first, const int8_t* second, int8_t* output, const Grid& grid, const Operation& operation) {
     for (int32_t a = 0; a < grid.sizes[0]; ++a) {
@@ -67,6 +104,22 @@ void add(const int8_t* first, const int8_t* second, int8_t* output, const Sum& s
 
 void multiply(const int8_t* first, const int8_t* second, int8_t* output, const Product& product) {
     for_each_pair(first, second, output, product.grid, Multiply{product});
+}
+
+void maximum(const int8_t* first, const int8_t* second, int8_t* output, const Grid& grid) {
+    for_each_pair(first, second, output, grid, Maximum{});
+}
+
+void minimum(const int8_t* first, const int8_t* second, int8_t* output, const Grid& grid) {
+    for_each_pair(first, second, output, grid, Minimum{});
+}
+
+void squared_difference(const int8_t* first, const int8_t* second, int8_t* output, const SquaredDifference& difference) {
+    for_each_pair(first, second, output, difference.grid, SquareDifference{difference});
+}
+
+void prelu(const int8_t* first, const int8_t* second, int8_t* output, const Prelu& parameters) {
+    for_each_pair(first, second, output, parameters.grid, LeakByTensor{parameters});
 }
 
 }  // namespace nn

@@ -77,7 +77,10 @@ int32_t largest(const int8_t* values, int32_t count) {
     return result;
 }
 
-void softmax_row(const int8_t* input, int8_t* output, const SoftmaxParameters& parameters) {
+template <typename Output>
+void softmax_row(const int8_t* input, Output* output, const SoftmaxParameters& parameters) {
+    constexpr int32_t kBits = 8 * sizeof(Output);
+    constexpr int32_t kHalf = 1 << (kBits - 1);
     const int32_t maximum = largest(input, parameters.depth);
     int32_t sum = 0;
     for (int32_t index = 0; index < parameters.depth; ++index) {
@@ -89,25 +92,30 @@ void softmax_row(const int8_t* input, int8_t* output, const SoftmaxParameters& p
     const int32_t headroom = __builtin_clz(static_cast<uint32_t>(sum));
     const int32_t mantissa = static_cast<int32_t>((static_cast<uint32_t>(sum) << headroom) - (1u << 31));
     const int32_t scale = reciprocal_of_one_plus(mantissa);
-    const int32_t output_shift = kSumIntegerBits - headroom + 31 - 8;
+    const int32_t output_shift = kSumIntegerBits - headroom + 31 - kBits;
     for (int32_t index = 0; index < parameters.depth; ++index) {
         const int32_t difference = input[index] - maximum;
-        int32_t value = -128;
+        int32_t value = -kHalf;
         if (difference >= parameters.smallest_difference) {
             const int32_t exponential = exp_of_negative(scaled_difference(difference, parameters));
             value += divide_by_power_of_two(multiply_high_doubled(scale, exponential), output_shift);
         }
-        output[index] = static_cast<int8_t>(value > 127 ? 127 : (value < -128 ? -128 : value));
+        output[index] = static_cast<Output>(value > kHalf - 1 ? kHalf - 1 : (value < -kHalf ? -kHalf : value));
+    }
+}
+
+template <typename Output>
+void softmax_rows(const int8_t* input, Output* output, const SoftmaxParameters& parameters) {
+    for (int32_t row = 0; row < parameters.rows; ++row) {
+        softmax_row(input + row * parameters.depth, output + row * parameters.depth, parameters);
     }
 }
 
 }  // namespace
 
-void softmax(const int8_t* input, int8_t* output, const SoftmaxParameters& parameters) {
-    for (int32_t row = 0; row < parameters.rows; ++row) {
-        softmax_row(input + row * parameters.depth, output + row * parameters.depth, parameters);
-    }
-}
+void softmax(const int8_t* input, int8_t* output, const SoftmaxParameters& parameters) { softmax_rows(input, output, parameters); }
+
+void softmax(const int8_t* input, int16_t* output, const SoftmaxParameters& parameters) { softmax_rows(input, output, parameters); }
 
 }  // namespace nn
 }  // namespace tinyaudio

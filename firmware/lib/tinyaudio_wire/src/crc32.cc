@@ -6,9 +6,15 @@ namespace {
 constexpr uint32_t kReflectedPolynomial = 0xEDB88320u;
 
 // kTables.at[0] is the plain table of one byte; at[k][b] is the CRC of byte b followed by k zero bytes, so that four bytes
-// are looked up at once (slicing-by-4: M. Kounavis, F. Berry, ISCC 2005). 4 KB of constants.
+// are looked up at once (slicing-by-4: M. Kounavis, F. Berry, ISCC 2005). 1 KB of constants each: firmware that streams
+// nothing does with the first one.
+#if !defined(TINYAUDIO_CRC32_TABLES)
+#define TINYAUDIO_CRC32_TABLES 4
+#endif
+static_assert(TINYAUDIO_CRC32_TABLES == 1 || TINYAUDIO_CRC32_TABLES == 4, "a byte or four at once");
+
 struct Tables {
-    uint32_t at[4][256];
+    uint32_t at[TINYAUDIO_CRC32_TABLES][256];
 };
 
 constexpr Tables make_tables() {
@@ -19,7 +25,7 @@ constexpr Tables make_tables() {
         tables.at[0][byte] = value;
     }
     for (uint32_t byte = 0; byte < 256; ++byte) {
-        for (int slice = 1; slice < 4; ++slice) {
+        for (int slice = 1; slice < TINYAUDIO_CRC32_TABLES; ++slice) {
             const uint32_t before = tables.at[slice - 1][byte];
             tables.at[slice][byte] = (before >> 8) ^ tables.at[0][before & 0xFFu];
         }
@@ -34,6 +40,7 @@ constexpr Tables kTables = make_tables();
 uint32_t crc32_update(uint32_t crc, const void* data, uint32_t bytes) {
     const uint8_t* position = static_cast<const uint8_t*>(data);
     uint32_t value = ~crc;
+#if TINYAUDIO_CRC32_TABLES == 4
     while (bytes >= 4) {
         value ^= static_cast<uint32_t>(position[0]) | static_cast<uint32_t>(position[1]) << 8 |
                  static_cast<uint32_t>(position[2]) << 16 | static_cast<uint32_t>(position[3]) << 24;
@@ -42,6 +49,7 @@ uint32_t crc32_update(uint32_t crc, const void* data, uint32_t bytes) {
         position += 4;
         bytes -= 4;
     }
+#endif
     while (bytes-- > 0) value = (value >> 8) ^ kTables.at[0][(value ^ *position++) & 0xFFu];
     return ~value;
 }

@@ -1,4 +1,4 @@
-"""What ADD, SUB and MUL share: two tensors, one of which may be repeated along some dimensions or be constant."""
+"""What operators of two tensors share: one of them may be repeated along some dimensions or be constant."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ MAX_DIMENSIONS = 4  # kGridDimensions of elementwise.h, after neighbours are joi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BinaryOperation(Operation):
+class PairOperation(Operation):
     """An operator of two tensors, value by value."""
-
-    bounds: Bounds
 
     def pointers(self, graph: Graph) -> tuple[Argument, ...]:
         """Return the arguments for both inputs and the output."""
@@ -39,6 +37,13 @@ class BinaryOperation(Operation):
             for position, index in enumerate(self.inputs)
             if graph.tensor(index).data is None and graph.tensor(index).elements == output.elements
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BinaryOperation(PairOperation):
+    """One that holds its results within bounds."""
+
+    bounds: Bounds
 
 
 def broadcast_shape(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...] | None:

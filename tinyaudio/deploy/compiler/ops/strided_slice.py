@@ -1,4 +1,4 @@
-"""STRIDED_SLICE."""
+"""STRIDED_SLICE and SLICE."""
 
 from __future__ import annotations
 
@@ -77,6 +77,29 @@ def read(view: OperatorView) -> StridedSlice:
         steps=tuple(taken.step for taken in ranges),
         counts=tuple(len(taken) for taken in ranges),
         folded_shape=shape,
+    )
+
+
+def read_slice(view: OperatorView) -> StridedSlice:
+    """Read and check a SLICE; a size of -1 takes all that follows."""
+    view.expect_arity(inputs=(3,))
+    values = view.moved()
+    begins, sizes = view.integers(1), view.integers(2)
+    if not 1 <= len(values.shape) <= MAX_DIMENSIONS or {len(begins), len(sizes)} != {len(values.shape)}:
+        view.fail(f"its begin and size do not fit the input {values.describe()}")
+    counts = tuple(whole - begin if size == -1 else size for whole, begin, size in zip(values.shape, begins, sizes, strict=True))
+    if any(begin < 0 or count < 1 or begin + count > whole for whole, begin, count in zip(values.shape, begins, counts, strict=True)):
+        view.fail(f"its begin {list(begins)} and size {list(sizes)} do not fit the input {values.describe()}")
+    view.expect_output_shape(counts)
+    return StridedSlice(
+        index=view.index,
+        kind=view.kind,
+        inputs=(values.index,),
+        outputs=view.outputs,
+        starts=begins,
+        steps=(1,) * len(counts),
+        counts=counts,
+        folded_shape=counts,
     )
 
 

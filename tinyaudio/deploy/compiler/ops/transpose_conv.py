@@ -17,6 +17,7 @@ from tinyaudio.deploy.compiler.arithmetic import Bounds
 from tinyaudio.deploy.compiler.channels import channel_constants, channel_operands
 from tinyaudio.deploy.compiler.graph import Graph, Kernel, Operation
 from tinyaudio.deploy.compiler.ops.conv_2d import Placement, convolution_kernel
+from tinyaudio.deploy.compiler.twins import TwinPhase, twin_kernel
 from tinyaudio.deploy.compiler.view import OperatorView
 from tinyaudio.deploy.compiler.window import Extent, Window
 
@@ -40,39 +41,49 @@ class TransposeConvolution(Operation):
     wide_weights: bool = False  # two bytes each: faster, and twice the flash
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
-        """Return `conv_2d` for each phase in turn; columns of a single channel are computed together, as its channels."""
+        """Return a convolution for each phase; columns of a single channel are computed together, as its channels.
+
+        `conv_twins` computes all phases of the same columns at once.
+        """
         output = graph.tensor(self.outputs[0])
         height, width, channels = output.shape[1:]
-        vertical = phases(self.window.height, height)
         columns = phases(self.window.width, width)
         together = channels == 1 and width % self.window.width.stride == 0
-        horizontal = (columns,) if together else tuple((column,) for column in columns)
-        return tuple(self._kernel(graph, row, group) for row in vertical for group in horizontal)
+        return tuple(
+            kernel
+            for group in ((columns,) if together else tuple((column,) for column in columns))
+            for kernel in self._kernels(graph, phases(self.window.height, height), group)
+        )
 
-    def _kernel(self, graph: Graph, row: Phase, columns: tuple[Phase, ...]) -> Kernel:
+    def _kernels(self, graph: Graph, rows: tuple[Phase, ...], columns: tuple[Phase, ...]) -> tuple[Kernel, ...]:
+        image, depth = self.inputs[0], graph.tensor(self.inputs[0]).shape[3] * graph.tensor(self.outputs[0]).shape[3]
+        taps_of_columns = sum(len(column.taps) for column in columns)
+        macs = [row.outputs * columns[0].outputs * len(row.taps) * taps_of_columns * depth for row in rows]
+        parts = [self._phase(graph, row, columns) for row in rows]
+        twins = twin_kernel(graph.tensor(image), parts, macs=sum(macs)) if self.wide_weights else None
+        if twins is not None:
+            return (twins,)
+        kernels = (convolution_kernel(graph, part.window, part.constants, placement=part.placement, wide=self.wide_weights) for part in parts)
+        return tuple(replace(kernel, macs=count) for kernel, count in zip(kernels, macs, strict=True))
+
+    def _phase(self, graph: Graph, row: Phase, columns: tuple[Phase, ...]) -> TwinPhase:
         output, strides = graph.tensor(self.outputs[0]), (self.window.height.stride, self.window.width.stride)
         weights = graph.tensor(self.inputs[1]).data
         assert weights is not None, "checked when the operator was read"
         window, taps = _joined(weights, row, columns)
         operands = channel_operands(self, graph, weights=taps.reshape(len(taps), -1), bounds=self.bounds, repeats=len(columns))
         channels, width = output.shape[3], output.shape[2]
-        kernel = convolution_kernel(
-            graph,
-            window,
-            channel_constants(operands, role_suffix=f"_{row.first}_{columns[0].first}"),
-            placement=Placement(
-                image=self.inputs[0],
-                output=output.index,
-                offset=(row.first * width + columns[0].first) * channels,
-                height=row.outputs,
-                width=columns[0].outputs,
-                column_step=strides[1] * channels,
-                row_step=strides[0] * width * channels,
-            ),
-            wide=self.wide_weights,
+        placement = Placement(
+            image=self.inputs[0],
+            output=output.index,
+            offset=(row.first * width + columns[0].first) * channels,
+            height=row.outputs,
+            width=columns[0].outputs,
+            column_step=strides[1] * channels,
+            row_step=strides[0] * width * channels,
         )
-        taps_of_all = len(row.taps) * sum(len(column.taps) for column in columns)
-        return replace(kernel, macs=row.outputs * columns[0].outputs * taps_of_all * channels * weights.shape[3])
+        constants = channel_constants(operands, role_suffix=f"_{row.first}_{columns[0].first}")
+        return TwinPhase(window=window, constants=constants, placement=placement)
 
 
 def phases(extent: Extent, outputs: int) -> tuple[Phase, ...]:

@@ -22,6 +22,10 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     remove_reshapes,
     remove_dead,
     share_variables,
+)
+
+#: What brings operators into the form that our kernels compute best; a vendor's want them as they were.
+KERNEL_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     widen_depthwise,
     narrow_convolution,
 )
@@ -29,6 +33,18 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 
 def simplify(graph: Graph) -> Graph:
     """Run all passes."""
+    return suit_kernels(tidy(graph))
+
+
+def tidy(graph: Graph) -> Graph:
+    """Run the passes after which less is to be computed, whoever computes it."""
     for run in PASSES:
+        graph = run(graph)
+    return graph
+
+
+def suit_kernels(graph: Graph) -> Graph:
+    """Run the passes for our own kernels."""
+    for run in KERNEL_PASSES:
         graph = run(graph)
     return graph

@@ -55,6 +55,6 @@ def _extra_bytes(graph: Graph, operation: _Widenable) -> int:
 
 
 def _spare_bytes(graph: Graph) -> float:
-    weights = [index for operation in graph.operations for index in operation.inputs[1:2] if graph.tensors[index].dtype == "int8"]
+    weights = [index for operation in graph.operations for index in operation.inputs[1:] if index >= 0 and graph.tensors[index].dtype == "int8"]
     in_the_file = sum(graph.tensor(index).elements for index in weights if graph.tensor(index).data is not None)
     return MAX_GROWTH * in_the_file - sum(_constant_bytes(graph, operation) for operation in graph.operations)

@@ -23,7 +23,7 @@ struct DepthwiseJob {
     const int32_t* stream;
     int8_t* output_end;   // `output` behind the last channel
     int32_t strip_bytes;  // from a plane to behind the last row that an output starts in
-    int32_t offset;       // 2 * zero point + 1
+    int32_t offset;       // 2 * zero point + 1; with one shift for all channels, what all their addends have
 };
 
 // A kernel row's weights from the bytes w1, w0, any, w2, times 256.
@@ -32,16 +32,22 @@ struct DepthwiseJob {
     "lsl %[a1], %[y], #8\n\t"                      \
     "pkhbt %[" first "], %[a0], %[y], lsl #24\n\t" \
     "pkhtb %[" second "], %[a0], %[a1]\n\t"
+#define TINYAUDIO_NN_PLANE_CHANNEL_WEIGHTS \
+    "ldr %[y], [%[x]], #4\n\t"             \
+    TINYAUDIO_NN_PLANE_UNPACK("r0", "r1")  \
+    "ubfx %[a2], %[y], #16, #8\n\t"        \
+    "ldr %[y], [%[x]], #4\n\t"             \
+    TINYAUDIO_NN_PLANE_UNPACK("r2", "r3")  \
+    "ldr %[y], [%[x]], #4\n\t"             \
+    TINYAUDIO_NN_PLANE_UNPACK("r4", "r5")  \
+    "vldmia %[x]!, {s0-s1}\n\t"            \
+    "vmov %[a0], s13\n\t"
+#define TINYAUDIO_NN_PLANE_CHANNEL_SHORT \
+    TINYAUDIO_NN_PLANE_CHANNEL_WEIGHTS   \
+    "add %[a0], %[a0], %[a2]\n\t"        \
+    "vmov s2, %[a0]\n\t"
 #define TINYAUDIO_NN_PLANE_CHANNEL_BYTES  \
-    "ldr %[y], [%[x]], #4\n\t"            \
-    TINYAUDIO_NN_PLANE_UNPACK("r0", "r1") \
-    "ubfx %[a2], %[y], #16, #8\n\t"       \
-    "ldr %[y], [%[x]], #4\n\t"            \
-    TINYAUDIO_NN_PLANE_UNPACK("r2", "r3") \
-    "ldr %[y], [%[x]], #4\n\t"            \
-    TINYAUDIO_NN_PLANE_UNPACK("r4", "r5") \
-    "vldmia %[x]!, {s0-s1}\n\t"           \
-    "vmov %[a0], s13\n\t"                 \
+    TINYAUDIO_NN_PLANE_CHANNEL_WEIGHTS    \
     "lsl %[a0], %[a0], %[a2]\n\t"         \
     "asr %[a0], %[a0], #1\n\t"            \
     "add %[a0], %[a0], #64\n\t"           \
@@ -127,7 +133,7 @@ struct DepthwiseJob {
     "add %[out], %[out], %[channels]\n\t"        \
     ".endif\n\t"
 #define TINYAUDIO_NN_PLANE_FINE "vmov %[x], s1\n\t" "vmov %[y], s2\n\t"
-#define TINYAUDIO_NN_PLANE_FINISH_WIDE(each) \
+#define TINYAUDIO_NN_PLANE_FINISH_SHARED(each) \
     TINYAUDIO_NN_PLANE_FINE each(TINYAUDIO_NN_PLANE_SCALE) each(TINYAUDIO_NN_PLANE_SHIFT_SATURATE) each(TINYAUDIO_NN_PLANE_STORE)
 #define TINYAUDIO_NN_PLANE_FINISH_BYTES(each)                                  \
     TINYAUDIO_NN_PLANE_FINE each(TINYAUDIO_NN_PLANE_SCALE) "vmov %[x], s3\n\t" \
@@ -210,6 +216,7 @@ struct DepthwiseBlocks {
     static constexpr int32_t kNextPlane = 2 * Strip::kStep;
     static constexpr bool kClamped = Shape::kRequantization == Requantization::kClampedAtZeroPoint;
     static constexpr int32_t kShift = Shape::kShift;
+    static constexpr bool kShort = !Strip::kWide && kShift != 0;
     // What immediate operands reach, and a requantization that ends in SSAT.
     static constexpr bool kFits = 2 * kRowBytes < 1020 && Shape::kOutputChannels < 4096 && kNextPlane < 4096 &&
                                   Shape::kStrideHeight * kRowBytes < 4096 && (Shape::kStrideWidth == 1 || Shape::kStrideWidth == 2) &&
@@ -218,18 +225,22 @@ struct DepthwiseBlocks {
     static __attribute__((noinline, noclone)) void multiply(const int16_t* planes, int8_t* output, const int32_t* stream, int32_t rows) {
         const int32_t strip_bytes = rows * Shape::kStrideHeight * kRowBytes;
         const DepthwiseJob job = {planes + 4 * Shape::kStrideWidth, output, stream, output + Shape::kOutputChannels, strip_bytes,
-                                  2 * Shape::kOutputZeroPoint + 1};
+                                  kShort ? ShortRequantizer<Shape>::addend_of(0) : 2 * Shape::kOutputZeroPoint + 1};
         const void* in = &job;
         int8_t* out;
         uint32_t x, y, r0, r1, r2, r3, r4, r5, a0, a1, a2, a3;
         if constexpr (Shape::kStrideWidth == 1 && Strip::kWide) {
-            TINYAUDIO_NN_PLANE_STRIDE(1, TINYAUDIO_NN_PLANE_CHANNEL_WIDE, TINYAUDIO_NN_PLANE_FINISH_WIDE);
+            TINYAUDIO_NN_PLANE_STRIDE(1, TINYAUDIO_NN_PLANE_CHANNEL_WIDE, TINYAUDIO_NN_PLANE_FINISH_SHARED);
+        } else if constexpr (Shape::kStrideWidth == 1 && kShort) {
+            TINYAUDIO_NN_PLANE_STRIDE(1, TINYAUDIO_NN_PLANE_CHANNEL_SHORT, TINYAUDIO_NN_PLANE_FINISH_SHARED);
         } else if constexpr (Shape::kStrideWidth == 1 && kClamped) {
             TINYAUDIO_NN_PLANE_STRIDE(1, TINYAUDIO_NN_PLANE_CHANNEL_BYTES, TINYAUDIO_NN_PLANE_FINISH_BYTES);
         } else if constexpr (Shape::kStrideWidth == 1) {
             TINYAUDIO_NN_PLANE_STRIDE(1, TINYAUDIO_NN_PLANE_CHANNEL_BYTES, TINYAUDIO_NN_PLANE_FINISH_SIGNED);
         } else if constexpr (Strip::kWide) {
-            TINYAUDIO_NN_PLANE_STRIDE(2, TINYAUDIO_NN_PLANE_CHANNEL_WIDE, TINYAUDIO_NN_PLANE_FINISH_WIDE);
+            TINYAUDIO_NN_PLANE_STRIDE(2, TINYAUDIO_NN_PLANE_CHANNEL_WIDE, TINYAUDIO_NN_PLANE_FINISH_SHARED);
+        } else if constexpr (kShort) {
+            TINYAUDIO_NN_PLANE_STRIDE(2, TINYAUDIO_NN_PLANE_CHANNEL_SHORT, TINYAUDIO_NN_PLANE_FINISH_SHARED);
         } else if constexpr (kClamped) {
             TINYAUDIO_NN_PLANE_STRIDE(2, TINYAUDIO_NN_PLANE_CHANNEL_BYTES, TINYAUDIO_NN_PLANE_FINISH_BYTES);
         } else {
@@ -239,6 +250,8 @@ struct DepthwiseBlocks {
 };
 
 #undef TINYAUDIO_NN_PLANE_UNPACK
+#undef TINYAUDIO_NN_PLANE_CHANNEL_WEIGHTS
+#undef TINYAUDIO_NN_PLANE_CHANNEL_SHORT
 #undef TINYAUDIO_NN_PLANE_CHANNEL_BYTES
 #undef TINYAUDIO_NN_PLANE_CHANNEL_WIDE
 #undef TINYAUDIO_NN_PLANE_ADD
@@ -270,7 +283,7 @@ struct DepthwiseBlocks {
 #undef TINYAUDIO_NN_PLANE_SHIFT_SATURATE
 #undef TINYAUDIO_NN_PLANE_STORE
 #undef TINYAUDIO_NN_PLANE_FINE
-#undef TINYAUDIO_NN_PLANE_FINISH_WIDE
+#undef TINYAUDIO_NN_PLANE_FINISH_SHARED
 #undef TINYAUDIO_NN_PLANE_FINISH_BYTES
 #undef TINYAUDIO_NN_PLANE_FINISH_SIGNED
 #undef TINYAUDIO_NN_PLANE_BLOCK

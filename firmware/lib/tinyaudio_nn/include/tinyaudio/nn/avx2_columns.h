@@ -69,6 +69,11 @@ inline __m128i requantize_two_channels(__m256i sums, const Pair& pair) {
     const int32_t* const behind = pair.behind_weights();
     if constexpr (Pair::kFine) {
         return EightFineRequantizers<Shape>(two_channels(behind[0], behind[2]), two_channels(behind[1], behind[3]), Shape::kShift)(sums);
+    } else if constexpr (Pair::kShort) {
+        using Short = ShortRequantizer<Shape>;
+        const __m256i addends = two_channels(Short::addend_of(pair.short_addend(0)), Short::addend_of(pair.short_addend(1)));
+        const EightFineRequantizers<Shape> requantize(two_channels(behind[0], behind[1]), addends, Shape::kShift);
+        return requantize(_mm256_slli_epi32(sums, kShortFractionBits));
     } else {
         const __m256i right_shifts = two_channels(static_cast<int8_t>(behind[2]) + 1, static_cast<int8_t>(behind[2] >> 8) + 1);
         return EightRequantizers<Shape>(two_channels(behind[0], behind[1]), right_shifts)(sums);

@@ -6,7 +6,7 @@
 //   weights[depth]                kBytes: int8 a0 b0 a1 b1 for each two of the depth; kWide: int16 a0 a1 b0 b1;
 //                                 kFolded: int16 256 b0 + a0, 256 b1 + a1, and instead of bias b 256 (bias b) + bias a
 //   int32 multiplier a, b         Q31, 0 or 2^30 to 2^31 - 1
-//   int8 right shift a - 1, b - 1, 0, 0
+//   int8 right shift a - 1, b - 1, 0, 0; with a shift that all channels share: int16 addend a, b, see ShortRequantizer
 // kWide: weights and bias times 2^j of the channel, and behind the weights, see FineRequantizer:
 //   int32 multiplier a, addend a, multiplier b, addend b
 // An odd last channel has a twin of zeros.
@@ -60,6 +60,7 @@ struct ChannelPair {
     static constexpr bool kFolded = Shape::kWeights == WeightFormat::kFolded;
     static constexpr int32_t kWeightWords = Shape::kWeights == WeightFormat::kWide ? Shape::kDepth : Shape::kDepth / 2;
     static constexpr bool kFine = Shape::kWeights == WeightFormat::kWide;
+    static constexpr bool kShort = !kFine && Shape::kShift != 0;
     static constexpr int32_t kWords = 2 + kWeightWords + (kFine ? 4 : 3);
 
     const int32_t* words;
@@ -67,10 +68,13 @@ struct ChannelPair {
     int32_t bias(int32_t lane) const { return kFolded && lane == 1 ? (words[1] - words[0]) >> 8 : words[lane]; }
     const int32_t* weights() const { return words + 2; }
     const int32_t* behind_weights() const { return words + 2 + kWeightWords; }
+    int32_t short_addend(int32_t lane) const { return static_cast<int16_t>(behind_weights()[2] >> (16 * lane)); }
     auto requantizer(int32_t lane) const {
         const int32_t* const behind = behind_weights();
         if constexpr (kFine) {
             return FineRequantizer<Shape>(behind[2 * lane], behind[2 * lane + 1], Shape::kShift);
+        } else if constexpr (kShort) {
+            return ShortRequantizer<Shape>(behind[lane], short_addend(lane));
         } else {
             return Requantizer<Shape>(behind[lane], static_cast<int8_t>(behind[2] >> (8 * lane)) + 1);
         }
@@ -142,7 +146,7 @@ __attribute__((noinline)) void multiply_channel_pair(const int16_t* columns, con
 }
 
 // All output channels of a block of kPixels pixels, kStep values apart.
-// Shape: kDepth (even), kOutputChannels, kWeights, kShift (kWide: all channels'; else 0), and Requantizer's.
+// Shape: kDepth (even), kOutputChannels, kWeights, kShift (all channels'; 0: each has its own), and Requantizer's.
 template <typename Shape, int32_t kPixels, int32_t kStep = Shape::kOutputChannels>
 inline void multiply_columns(const int16_t* columns, const int32_t* stream, int8_t* output) {
 #if TINYAUDIO_NN_ASSEMBLY
@@ -161,7 +165,7 @@ inline void multiply_columns(const int16_t* columns, const int32_t* stream, int8
 // pixel is left over wherever the number allows; what is left over comes last, without assembly.
 template <typename Shape, int32_t kPixels>
 struct Blocks {
-    static constexpr bool kPreferThree = Shape::kDepth >= 96;
+    static constexpr bool kPreferThree = Shape::kDepth >= (Shape::kWeights == WeightFormat::kWide ? 64 : 32);
     static constexpr int32_t kRest = kPixels % (kPreferThree ? 3 : 4);
     // With three preferred, each pixel too many makes a three a four; with four preferred, each one lacking a four a three.
     static constexpr int32_t kMost = kPixels / (kPreferThree ? 3 : 4) + (!kPreferThree && kRest != 0 ? 1 : 0);

@@ -6,7 +6,8 @@
 // that no unread row is hit.
 //
 // All that belongs to the weights lies in one stream, channel by channel; w0 w1 w2 is a row of the kernel:
-//   kBytes: three rows of int8 w1, w0, 0, w2 (instead of the first 0: shift), int32 256 * bias, multiplier
+//   kBytes: three rows of int8 w1, w0, 0, w2 (instead of the first 0: shift), int32 256 * bias, multiplier; with a shift
+//           that all channels share, instead of the first 0: addend, see ShortRequantizer
 //   kWide:  three rows of int16 w0, w1, w1, w2, int32 bias, multiplier, addend; weights and bias times 2^j
 // Bias with the input's zero point folded in; the rest see FineRequantizer; j is 8 for kBytes.
 #pragma once
@@ -50,8 +51,11 @@ struct DepthwiseChannel {
             }
             return channel;
         } else {
-            const int32_t shift = words[0] >> 16 & 0xff;
-            DepthwiseChannel channel = {{}, words[3], {words[4], FineRequantizer<Shape>::addend_of(shift, 8), shift}};
+            const int32_t byte = words[0] >> 16 & 0xff;
+            const int32_t shift = Shape::kShift != 0 ? Shape::kShift : byte;
+            const int32_t addend = Shape::kShift != 0 ? ShortRequantizer<Shape>::addend_of(byte)
+                                                      : FineRequantizer<Shape>::addend_of(shift, kShortFractionBits);
+            DepthwiseChannel channel = {{}, words[3], {words[4], addend, shift}};
             for (int32_t row = 0; row < 3; ++row) {
                 channel.weights[3 * row] = 256 * static_cast<int8_t>(words[row] >> 8);
                 channel.weights[3 * row + 1] = 256 * static_cast<int8_t>(words[row]);
@@ -167,7 +171,7 @@ inline void keep_shared_rows(int16_t* strip) {
 }
 
 // Shape: sizes, kOutputChannels (as many as inputs, or any number for one input), strides, paddings, kStripRows (rows of
-// outputs at a time), kInputZeroPoint, kWeights, kShift (kWide: all channels'; else 0), and Requantizer's.
+// outputs at a time), kInputZeroPoint, kWeights, kShift (all channels'; 0: each has its own), and Requantizer's.
 // `strip`: int16[kInputChannels * DepthwiseStrip<Shape>::kPlane], 4-byte aligned.
 template <typename Shape>
 void depthwise_3x3(const int8_t* input, int8_t* output, const int32_t* stream, void* strip) {

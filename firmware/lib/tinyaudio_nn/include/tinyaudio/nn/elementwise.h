@@ -1,4 +1,4 @@
-// Sums and products of two tensors, value by value; one of them may be repeated along some dimensions.
+// Two tensors, value by value; one of them may be repeated along some dimensions.
 #pragma once
 
 #include <stdint.h>
@@ -42,9 +42,33 @@ struct Product {
     Bounds bounds;
 };
 
+// (first - second)^2.
+struct SquaredDifference {
+    Grid grid;
+    Rescaling first;  // both raised by 7 bits before
+    Rescaling second;
+    Rescaling output;
+};
+
+// The first input where it is not negative, else the product of both.
+struct Prelu {
+    Grid grid;
+    int32_t first_zero_point;
+    int32_t second_zero_point;
+    int32_t output_zero_point;
+    int32_t rising_multiplier;  // Q31, of what is not negative
+    int32_t rising_right_shift;
+    int32_t product_multiplier;  // Q31, of the products
+    int32_t product_right_shift;
+};
+
 // The output may start where an input of the same size starts, or before.
 void add(const int8_t* first, const int8_t* second, int8_t* output, const Sum& sum);
 void multiply(const int8_t* first, const int8_t* second, int8_t* output, const Product& product);
+void maximum(const int8_t* first, const int8_t* second, int8_t* output, const Grid& grid);
+void minimum(const int8_t* first, const int8_t* second, int8_t* output, const Grid& grid);
+void squared_difference(const int8_t* first, const int8_t* second, int8_t* output, const SquaredDifference& difference);
+void prelu(const int8_t* first, const int8_t* second, int8_t* output, const Prelu& parameters);
 
 }  // namespace nn
 }  // namespace tinyaudio

@@ -132,5 +132,24 @@ private:
     int32_t lowest_;  // set bit of the addend: 2^(j-2)
 };
 
+constexpr int32_t kShortFractionBits = 8;
+
+// FineRequantizer for sums without bits behind the binary point, which are given eight: channels share the shift, because
+// those with a larger one have fewer bits in their multiplier. The compiler proves, step by step of the output, that no sum
+// within reach is rounded another way. Only for outputs clamped at the zero point.
+template <typename Shape>
+class ShortRequantizer {
+public:
+    // `above`: what the addend has in addition to (2 * zero point + 1) * 2^(shift-1)
+    ShortRequantizer(int32_t multiplier, int32_t above) : requantize_(multiplier, addend_of(above), Shape::kShift) {}
+
+    static constexpr int32_t addend_of(int32_t above) { return (2 * Shape::kOutputZeroPoint + 1) * ((1 << Shape::kShift) / 2) + above; }
+
+    int8_t operator()(int32_t accumulator) const { return requantize_(accumulator * (1 << kShortFractionBits)); }
+
+private:
+    FineRequantizer<Shape> requantize_;
+};
+
 }  // namespace nn
 }  // namespace tinyaudio

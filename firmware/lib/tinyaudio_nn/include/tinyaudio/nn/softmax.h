@@ -1,4 +1,4 @@
-// Softmax from int8 to int8 (output scale 1/256, zero point -128) in fixed point.
+// Softmax from int8 to int8 (output scale 1/256, zero point -128) or int16 (1/65536, -32768) in fixed point.
 #pragma once
 
 #include <stdint.h>
@@ -15,6 +15,7 @@ struct SoftmaxParameters {
 };
 
 void softmax(const int8_t* input, int8_t* output, const SoftmaxParameters& parameters);
+void softmax(const int8_t* input, int16_t* output, const SoftmaxParameters& parameters);
 
 }  // namespace nn
 }  // namespace tinyaudio
