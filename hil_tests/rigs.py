@@ -206,8 +206,7 @@ class Rig:
             expected.quantization,
             _recorded_model(golden),
             label_count=len(golden.model.labels),
-            smoothing_patches=CALIBRATION.smoothing_patches,
-            detection_threshold=CALIBRATION.detection_threshold,
+            calibration=CALIBRATION,
         )
         return FakeDevice(fake_hello(self.board, expected, runtime=self.board.default_runtime), computer, microphone=microphone, settings=settings)
 

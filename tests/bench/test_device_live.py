@@ -36,8 +36,7 @@ def live_computer() -> TwinComputer:
         QUANTIZATION,
         answer,
         label_count=3,
-        smoothing_patches=CALIBRATION.smoothing_patches,
-        detection_threshold=CALIBRATION.detection_threshold,
+        calibration=CALIBRATION,
     )
 
 
@@ -84,7 +83,7 @@ def test_a_recording_is_compared_in_every_stage(wrap: type[FaultyTransport] | No
     assert report.is_exact, report.mismatches
     assert report.is_complete
     assert list(report.mismatches) == [*("window", "fft", "energy", "mel", "log", "post", "features"), "logits", "outputs",
-                                       "smoothed_scores", "decisions", "clip_scores"]  # fmt: skip
+                                       "smoothed_scores", "decisions", "detections", "clip_scores", "clip_detections"]  # fmt: skip
     assert report.frames == SPEC.frames_of(len(LONG_PCM))
     assert report.seconds == len(LONG_PCM) / SPEC.sample_rate_hz
     assert len(report.detections) > 1
@@ -114,8 +113,7 @@ class _Spoiled(TwinComputer):
             QUANTIZATION,
             answer,
             label_count=3,
-            smoothing_patches=CALIBRATION.smoothing_patches,
-            detection_threshold=CALIBRATION.detection_threshold,
+            calibration=CALIBRATION,
         )
         self.fault = fault
 
@@ -133,8 +131,12 @@ class _Spoiled(TwinComputer):
                 return [dataclasses.replace(message, features_crc32=1)]
             case "outputs", PatchResult(patch_index=3):
                 return [dataclasses.replace(message, scores=(message.scores[0] ^ 1, *message.scores[1:]))]
-            case "decisions", Detection():
+            case "decisions", PatchResult(patch_index=3):
+                return [dataclasses.replace(message, detected=bytes([message.detected[0] ^ 1]))]
+            case "detections", Detection():
                 return []
+            case "clip_detections", ClipResult():
+                return [dataclasses.replace(message, detected=bytes([message.detected[0] ^ 2]))]
             case "clip_scores", ClipResult():
                 return [dataclasses.replace(message, score_sums=(0, 0, 0))]
             case "lost frame", StageTrace(frame_index=70):
@@ -152,7 +154,7 @@ class _Spoiled(TwinComputer):
         return [message]
 
 
-@pytest.mark.parametrize("stage", ["post", "features", "outputs", "decisions", "clip_scores"])
+@pytest.mark.parametrize("stage", ["post", "features", "outputs", "decisions", "detections", "clip_scores", "clip_detections"])
 def test_a_difference_is_found_and_named(stage: str) -> None:
     report = prove(fake(_Spoiled(stage), gaps={12_000: 100}))
     assert not report.is_exact

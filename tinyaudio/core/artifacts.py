@@ -207,11 +207,12 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How patch scores become decisions on the device, in integers."""
+    """How patch scores become decisions on the device, in integers; `tinyaudio.core.decisions` says how."""
 
     smoothing_patches: int  # moving sum over this many patches
     detection_threshold: int  # of an int8 output, -128 to 127; the smoothed mean must reach it
-    class_thresholds: tuple[int, ...] = ()  # the same for each label by itself, 128: never; empty: not asked for. No firmware applies them yet
+    class_thresholds: tuple[int, ...] = ()  # the same for each label by itself, 128: never; empty: `detection_threshold` holds for all
+    is_exclusive: bool = True  # only the best label is detected; False: every one that reaches its threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from tinyaudio.core.project import Project
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.tflite_metadata import read_metadata
 from tinyaudio.deploy.compiler import CompiledModel, TensorSummary, read_graph
+from tinyaudio.deploy.render import MAX_LABELS
 from tinyaudio.dsp.frontend import FrontendTables, nominal_input
 from tinyaudio.learn.quantize import FRONTEND_KEY, model_labels
 from tinyaudio.pipeline.model_file import ModelFile, read_model
 
-_MOST_LABELS = 64  # firmware/lib/tinyaudio_app: kMaxLabels
 _LEAST_OVERLAP = 0.4  # common part of the model's and the front end's ranges, as a share of all that they cover
 
 
@@ -67,11 +67,11 @@ def checked_labels(file: ModelFile, labels: tuple[str, ...]) -> tuple[str, ...]:
         raise ModelError(
             "does not name its labels", hint="give them, in the order of its outputs: --labels FILE, or labels = [...] below [model]", where=where
         )
-    if len(chosen) != compiled.output_.elements or len(chosen) > _MOST_LABELS:
+    if len(chosen) != compiled.output_.elements or len(chosen) > MAX_LABELS:
         output, some = compiled.output_, ", ".join(chosen[:4]) + (", ..." if len(chosen) > 4 else "")
         raise ModelError(
             f"has an output of {list(output.shape)} = {output.elements} values for {len(chosen)} labels ({some}); "
-            f"a project needs a classifier with one output a label, {_MOST_LABELS} at most",
+            f"a project needs a classifier with one output a label, {MAX_LABELS} at most",
             hint="name all labels in the order of the outputs; `tinyaudio model verify` and `bench` run models of any kind",
             where=where,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +282,8 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
         return _alarm_stage(line)
     quantized = quantize_stage(line)
     firmware = line.project.firmware
-    inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump()}
+    is_exclusive = not line.project.data.label_separator
+    inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump(), "is_exclusive": is_exclusive}
     if firmware.wanted_precision and line.project.train.validation == "include":
         raise ProjectError(
             "the validation split was trained on, so it cannot set a threshold",
@@ -309,11 +310,18 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
             hours=line.project.background.hours,
             per_hour=firmware.false_alarms_per_hour,
             smoothing_patches=firmware.smoothing_patches,
-            is_exclusive=not line.project.data.label_separator,
+            is_exclusive=is_exclusive,
         )
         return stricter(chosen, quiet)
 
-    return reuse_or_make(line, "calibrate", Calibration, inputs=inputs, description="calibrating", make=make)
+    return reuse_or_make(
+        line,
+        "calibrate",
+        Calibration,
+        inputs=inputs,
+        description="calibrating",
+        make=lambda advance: replace(make(advance), is_exclusive=is_exclusive),
+    )
 
 
 @once

@@ -61,7 +61,6 @@ def decisions(line: Line) -> tuple[DecisionFigures, ...]:
         expected_stage(line).value,
         dataset.truth_of(dataset.of_split("test")),
         labels=dataset.labels,
-        is_exclusive=not dataset.is_multi_label,
         background=background,
         hours=hours,
     )

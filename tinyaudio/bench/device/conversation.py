@@ -21,6 +21,7 @@ from tinyaudio.bench.transport import Deadline, Transport
 from tinyaudio.core.errors import DeviceError, InputError
 from tinyaudio.wire.link import LinkStatistics
 from tinyaudio.wire.messages import (
+    CalibrationSource,
     ClipBegin,
     Hello,
     LiveBegin,
@@ -364,6 +365,7 @@ class Device:
             capture_stages=capture.stage_mask if capture else 0,
             capture_first_frame=capture.first_frame if capture else 0,
             capture_frame_count=capture.frame_count if capture else 0,
+            decide_by=CalibrationSource.BUILT_IN,
         )
         self._session.send(begin, deadline, collector)
         position = 0

@@ -16,6 +16,7 @@ from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.device_link import DeviceLink
 from tinyaudio.wire.messages import (
     PROTOCOL_VERSION,
+    CalibrationSource,
     Capability,
     ClipBegin,
     DeviceFault,
@@ -215,6 +216,7 @@ class FakeDevice:
             capture_stages=0,
             capture_first_frame=0,
             capture_frame_count=0,
+            decide_by=CalibrationSource.STORED,
         )
         stored = (self._settings or {}).get(DETECTION_THRESHOLD_KEY)
         self._computer.begin(self._live, detection_threshold=None if stored is None else decode_threshold(stored))

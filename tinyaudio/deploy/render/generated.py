@@ -7,6 +7,7 @@ from typing import Any
 
 from tinyaudio.core.artifacts import Calibration, Runtime
 from tinyaudio.core.board import Board
+from tinyaudio.core.decisions import calibration_fingerprint, thresholds_of
 from tinyaudio.core.residual import ResidualScale
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.render.model import ModelParts
@@ -55,7 +56,7 @@ def generated_files(parts: Parts) -> dict[str, str]:
 
 
 def _application_context(parts: Parts) -> dict[str, Any]:
-    board = parts.board
+    board, calibration = parts.board, parts.calibration
     return {
         "board_id": board.id,
         "runtime": parts.runtime,
@@ -68,8 +69,12 @@ def _application_context(parts: Parts) -> dict[str, Any]:
         "patch_layout_constant": _PATCH_LAYOUT_CONSTANTS[parts.tables.spec.patch_layout],
         "model_sha256": parts.model_sha256,
         "labels": list(parts.labels),
-        "smoothing_patches": parts.calibration.smoothing_patches,
-        "detection_threshold": parts.calibration.detection_threshold,
+        "calibration_fingerprint": calibration_fingerprint(
+            calibration, label_count=len(parts.labels), model_sha256=parts.model_sha256, frontend_fingerprint=parts.tables.fingerprint
+        ),
+        "smoothing_patches": calibration.smoothing_patches,
+        "decision_rule_constant": "kBest" if calibration.is_exclusive else "kEvery",
+        "thresholds": thresholds_of(calibration, len(parts.labels)).tolist(),
         "counter_frequency_hz": board.counter_frequency_hz,
         "counter_unit_constant": COUNTER_UNIT_CONSTANTS[board.counter_unit],
     }

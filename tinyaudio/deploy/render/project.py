@@ -27,7 +27,7 @@ FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
 NO_FRONTEND_FINGERPRINT = "0" * 64
 
 PORT_DMA_BYTES = 28_672  # at most, of any port: rings of the link, buffers of the microphone
-_MAX_LABELS = 64  # firmware/lib/tinyaudio_app: kMaxLabels; wire/protocol.toml: PatchResult.scores
+MAX_LABELS = 1_024  # firmware/lib/tinyaudio_app: kMaxLabels
 _MAX_SMOOTHING_PATCHES = 255  # firmware/lib/tinyaudio_app: kMaxSmoothingPatches
 
 
@@ -219,8 +219,8 @@ def _check_model(inputs: RenderInputs, compiled: CompiledModel | TflmModel) -> N
         raise ModelError(
             f"has {compiled.output_.elements} outputs for {len(labels)} labels", hint="train the model again with these labels", where="output"
         )
-    elif max(len(labels), compiled.logits.elements) > _MAX_LABELS:
-        raise ModelError(f"has {len(labels)} labels; {_MAX_LABELS} are supported", hint="merge or drop some labels", where="labels")
+    elif max(len(labels), compiled.logits.elements) > MAX_LABELS:
+        raise ModelError(f"has {len(labels)} labels; {MAX_LABELS} are supported", hint="merge or drop some labels", where="labels")
     if not 1 <= inputs.calibration.smoothing_patches <= _MAX_SMOOTHING_PATCHES:
         raise ModelError(
             f"smoothing_patches is {inputs.calibration.smoothing_patches}; 1 to {_MAX_SMOOTHING_PATCHES} are supported",

@@ -66,9 +66,7 @@ void tell_value(Application& application, uint16_t key, SettingStatus status) {
 void obey_settings(Application& application) {
     uint8_t value[kMaxSettingBytes];
     const uint32_t bytes = settings_read(application.settings, kDetectionThresholdKey, value);
-    if (!decode_threshold(value, bytes, &application.live_threshold)) {
-        application.live_threshold = application.config->detection_threshold;
-    }
+    application.has_stored_threshold = decode_threshold(value, bytes, &application.stored_threshold);
 }
 
 void write_setting(Application& application, const MessageView& view) {
