@@ -89,16 +89,19 @@ def expected_scores(
     )
 
 
-def score_test_split(project: Project, trained: TrainedModel, features: FeatureSet, expected: ExpectedOutputs) -> AnomalyEvaluations:
-    """Return the scores of the test split by the float model, the INT8 model and loudness."""
+def score_test_split(project: Project, trained: TrainedModel | None, features: FeatureSet, expected: ExpectedOutputs) -> AnomalyEvaluations:
+    """Return the scores of the test split by the float model, where there is one, the INT8 model and loudness."""
     patch_set = patch_features(features, "test")
     log_mel = dequantized_log_mel(patch_set.log_mel, log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale)
     scale = features.spec.log_scale
-    mean_squares = FloatAutoencoder(trained).mean_squares(log_mel[..., np.newaxis], log_scale=scale)
-    usual_level = float(normal_patches(features, "train", project.anomaly).mean())
+    usual_level = float(normal_patches(features, "validation" if trained is None else "train", project.anomaly).mean())
     machines = machines_by_file(project)
+    by_float = None
+    if trained is not None:
+        mean_squares = FloatAutoencoder(trained).mean_squares(log_mel[..., np.newaxis], log_scale=scale)
+        by_float = _named("float", np.log2(np.maximum(mean_squares, _LEAST_MEAN_SQUARE)), patch_set, machines)
     return AnomalyEvaluations(
-        float=_named("float", np.log2(np.maximum(mean_squares, _LEAST_MEAN_SQUARE)), patch_set, machines),
+        float=by_float,
         int8=_named("int8", expected.outputs[:, 0].astype(np.float64) / STEPS_AN_OCTAVE, patch_set, machines),
         level=_named("level", np.abs(log_mel.mean(axis=(1, 2)).astype(np.float64) - usual_level) / scale, patch_set, machines),
     )
