@@ -24,6 +24,7 @@ from tinyaudio.pipeline.learning import (
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.metrics import evaluation_metrics
+from tinyaudio.pipeline.mixing import MixSettings, mix_data
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compare_runtimes, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
@@ -41,6 +42,7 @@ __all__ = [
     "FrontendBenchRequest",
     "Line",
     "LiveRequest",
+    "MixSettings",
     "ModelOutcome",
     "ModelRequest",
     "ModelSource",
@@ -77,6 +79,7 @@ __all__ = [
     "inspect_model",
     "line_with",
     "live_stage",
+    "mix_data",
     "new_project",
     "open_line",
     "quantization_gate",

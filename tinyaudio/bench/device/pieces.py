@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import reduce
+from operator import add
 from typing import Generic, TypeVar
 
 from tinyaudio.core.errors import ProtocolError
@@ -49,7 +51,7 @@ class Pieces(Generic[_Piece]):
         pieces, self._pieces = self._pieces, []
         if len(pieces) == 1:
             return piece
-        whole = {name: sum((getattr(item, name) for item in pieces[1:]), getattr(pieces[0], name)) for name in self._arrays}
+        whole = {name: reduce(add, (getattr(item, name) for item in pieces)) for name in self._arrays}
         return dataclasses.replace(piece, first_label=0, **whole)
 
     def _common(self, piece: _Piece) -> _Piece:
