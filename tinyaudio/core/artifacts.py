@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tinyaudio.core.one_class import OneClassTables
+from tinyaudio.core.one_class_fit import OneClassFit
 from tinyaudio.core.residual import STEPS_AN_OCTAVE
 from tinyaudio.core.spec import FrontendSpec, KernelId
 
@@ -120,6 +122,7 @@ class TrainedModel:
     validation_loss: tuple[float, ...]
     validation_accuracy: tuple[float, ...]  # of patches, by epoch
     temperature: float = 1.0  # that the classifier's weights were divided by after training
+    one_class: OneClassFit | None = None  # the network ends in an embedding, and this makes one score of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,16 +141,22 @@ class QuantizedModel:
     output_zero_point: int
     ops: tuple[str, ...]  # builtin operator names in execution order
     is_autoencoder: bool = False  # the output is the input again; the device makes one score of how far they are apart
+    one_class: OneClassTables | None = None  # the output is an embedding; the device makes one score of how strange it is
+
+    @property
+    def has_score(self) -> bool:
+        """Whether the device makes one score of the model's output, which then has no label."""
+        return self.is_autoencoder or self.one_class is not None
 
     @property
     def score_scale(self) -> float:
-        """What an int8 step of the device's scores stands for: a probability; for an autoencoder octaves of the mean square residual."""
-        return 1.0 / STEPS_AN_OCTAVE if self.is_autoencoder else self.output_scale
+        """What an int8 step of the device's scores stands for: a probability; of an anomaly detector octaves of what it measures."""
+        return 1.0 / STEPS_AN_OCTAVE if self.has_score else self.output_scale
 
     @property
     def score_zero_point(self) -> int:
         """The int8 score that stands for 0."""
-        return 0 if self.is_autoencoder else self.output_zero_point
+        return 0 if self.has_score else self.output_zero_point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

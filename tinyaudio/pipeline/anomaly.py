@@ -103,22 +103,24 @@ def _examples(line: Line, device: PatchScores) -> tuple[AnomalyExample, ...]:
         patch = dequantized_log_mel(
             patch_set.log_mel[strangest : strangest + 1], log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale
         )
-        pictures = (patch[0], reconstruct(patch[0]))
-        turned = [picture if features.spec.patch_layout == "frames_first" else picture.T for picture in pictures]
+        pictures = [patch[0]] if reconstruct is None else [patch[0], reconstruct(patch[0])]
+        turned = [(picture if features.spec.patch_layout == "frames_first" else picture.T).astype(np.float64) for picture in pictures]
         examples.append(
             AnomalyExample(
                 title=title,
                 clip=int(place),
                 pcm=read(patch_set.clips[place]),
-                input=turned[0].astype(np.float64),
-                reconstruction=turned[1].astype(np.float64),
+                input=turned[0],
+                reconstruction=turned[1] if len(turned) > 1 else None,
             )
         )
     return tuple(examples)
 
 
-def _reconstruct(line: Line) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return what gives a patch of log-mel back as the float model sees it, or the INT8 one where there is no other."""
+def _reconstruct(line: Line) -> Callable[[NDArray[np.float32]], NDArray[np.float32]] | None:
+    """Return what gives a patch of log-mel back as the float model sees it, or the INT8 one where there is no other; None: nothing does."""
+    if quantize_stage(line).value.one_class is not None:
+        return None
     if line.project.model_path is None:
         autoencoder = FloatAutoencoder(train_stage(line).value)
         return lambda patch: autoencoder.reconstruct(patch[np.newaxis, ..., np.newaxis])[0, ..., 0]

@@ -86,6 +86,7 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
             labels=inputs.quantized.labels,
             calibration=inputs.calibration,
             residual=_residual(inputs, compiled) if inputs.quantized.is_autoencoder else None,
+            one_class=inputs.quantized.one_class,
         )
     )
 
@@ -144,7 +145,7 @@ def _render(parts: Parts) -> FirmwareProject:
     summary = model.summary if model is not None else None
     kernel_library = model.kernel_library if model is not None else ""
     libraries = model.libraries if model is not None else frozenset()
-    if parts.residual is not None:
+    if parts.has_score:
         libraries |= {"tinyaudio_anomaly"}
     files = {**library_files(parts.tables.kernel, libraries), **port_sources(board), **port_files(board), **generated_files(parts)}
     if board.core == "xtensa-lx7":
@@ -213,6 +214,14 @@ def _check_model(inputs: RenderInputs, compiled: CompiledModel | TflmModel) -> N
             raise ModelError(
                 f"gives {compiled.output_.elements} values for a patch of {compiled.input_.elements}",
                 hint="an autoencoder gives its input again",
+                where="output",
+            )
+    elif inputs.quantized.one_class is not None:
+        channels = inputs.quantized.one_class.channels
+        if compiled.output_.elements != channels:
+            raise ModelError(
+                f"gives an embedding of {compiled.output_.elements} values; its tables are of {channels}",
+                hint="quantize the model again with `tinyaudio quantize`",
                 where="output",
             )
     elif compiled.output_.elements != len(labels):
