@@ -27,6 +27,7 @@ from tinyaudio.pipeline.metrics import evaluation_metrics
 from tinyaudio.pipeline.mixing import MixSettings, mix_data
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compare_runtimes, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.robustness import robustness_facts
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
@@ -87,6 +88,7 @@ __all__ = [
     "render_stage",
     "require_tracker",
     "run_demo",
+    "robustness_facts",
     "run_line",
     "sensitivity_facts",
     "self_test_stage",

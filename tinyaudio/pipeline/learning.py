@@ -27,7 +27,7 @@ from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.learn.anomaly import expected_scores, normal_scores, quantize_one_class, set_threshold, threshold_warnings
-from tinyaudio.learn.calibrate import calibrate, calibrate_for_alarms, calibrate_for_precision, stricter
+from tinyaudio.learn.calibrate import calibrate, calibrate_for_alarms, calibrate_for_precision, stricter, with_own_thresholds
 from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate, evaluate_float, evaluate_int8
@@ -323,7 +323,7 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
         Calibration,
         inputs=inputs,
         description="calibrating",
-        make=lambda advance: replace(make(advance), is_exclusive=is_exclusive),
+        make=lambda advance: with_own_thresholds(replace(make(advance), is_exclusive=is_exclusive), quantized.value, firmware),
     )
 
 
@@ -425,6 +425,11 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
         description="evaluating on the test split",
         make=make,
     )
+
+
+def test_groups(line: Line) -> list[str]:
+    """Return the group of each clip of the test split: what a bootstrap draws whole."""
+    return [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
 
 
 def quantization_gate(line: Line) -> dict[str, Any]:
