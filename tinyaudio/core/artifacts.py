@@ -363,6 +363,9 @@ class DeviceIdentity:
     arena_bytes: int
     arena_used_bytes: int
     model_kernels: str  # whose kernels compute the model, and which version
+    calibration_fingerprint: str = ""  # of what was compiled in, which decides streamed clips; "": the device has no model of classes
+    calibration_state: Literal["built_in", "stored", "corrupt", "foreign"] = "built_in"  # of a calibration kept in its settings; only "stored" holds
+    recording_calibration_fingerprint: str = ""  # of what decides recordings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

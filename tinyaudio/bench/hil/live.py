@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.bench.device import (
-    DETECTION_THRESHOLD_KEY,
+    CALIBRATION_KEY,
     Device,
     LiveRun,
     LiveSegment,
     check_identity,
-    decode_threshold,
+    decode_calibration,
 )
 from tinyaudio.bench.hil.comparison import crc32_rows
 from tinyaudio.bench.hil.decisions import DECISION_STAGES, detected_at, expected_decisions, label_sets
@@ -233,8 +233,10 @@ class _LiveComparison:
 
 
 def _stored_threshold(device: Device) -> int | None:
-    stored = device.read_setting(DETECTION_THRESHOLD_KEY)
-    return None if stored is None else decode_threshold(stored)
+    """Return the threshold that the device has stored and obeys, if there is one."""
+    value = device.read_setting(CALIBRATION_KEY)
+    stored = None if value is None else decode_calibration(value)
+    return None if stored is None else stored.threshold
 
 
 def _heard(pcm: NDArray[np.int16], segment: LiveSegment) -> NDArray[np.int16]:

@@ -23,8 +23,8 @@ static_assert(wire::SettingsKeys::kMaxBytes <= kLargestAnswerBytes, "answers mus
 static_assert(static_cast<uint8_t>(DecisionRule::kBest) == static_cast<uint8_t>(wire::DecisionRule::kBest) &&
                   static_cast<uint8_t>(DecisionRule::kEvery) == static_cast<uint8_t>(wire::DecisionRule::kEvery),
               "the protocol's rules must be those of scores.h");
-static_assert(wire::Hello::kMaxBytes + 2 * wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes +
-                      4 * wire::kRingHeaderBytes <=
+static_assert(wire::Hello::kMaxBytes + 3 * wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes +
+                      5 * wire::kRingHeaderBytes <=
                   kRetransmitBytes,
               "what opens a session must fit an empty retransmit ring");
 
@@ -59,8 +59,11 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.label_count = static_cast<uint16_t>(config.model.output_elements);
     hello.decision_rule = static_cast<wire::DecisionRule>(config.decision_rule);
     memcpy(hello.calibration_fingerprint, config.calibration_fingerprint, sizeof(hello.calibration_fingerprint));
-    hello.calibration_state = wire::CalibrationState::kBuiltIn;
-    memcpy(hello.recording_calibration_fingerprint, config.calibration_fingerprint, sizeof(config.calibration_fingerprint));
+    hello.calibration_state = application.stored.state;
+    const bool is_stored = application.stored.state == wire::CalibrationState::kStored;
+    memcpy(hello.recording_calibration_fingerprint,
+           is_stored ? application.stored.fingerprint : config.calibration_fingerprint,
+           sizeof(hello.recording_calibration_fingerprint));
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
@@ -79,6 +82,7 @@ void open_session(Application& application, const MessageView& view) {
     forget_clip(application, Phase::kIdle);
     say_hello(application, request.nonce);
     tell_notes(application.link);
+    tell_log(application.link, wire::LogLevel::kWarning, calibration_note(application));
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }

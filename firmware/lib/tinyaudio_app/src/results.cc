@@ -58,8 +58,10 @@ void tell_detection(Application& application, uint32_t label, bool is_detected) 
 }  // namespace
 
 Thresholds thresholds_of(const Application& application) {
-    const bool is_stored = application.clip.is_live && application.has_stored_threshold;
-    return {is_stored ? nullptr : application.config->thresholds, application.stored_threshold};
+    const ClipProgress& clip = application.clip;
+    const bool is_asked_for = clip.is_live || clip.request.decide_by == wire::CalibrationSource::kStored;
+    const bool is_stored = is_asked_for && application.stored.state == wire::CalibrationState::kStored;
+    return {is_stored ? nullptr : application.config->thresholds, application.stored.threshold};
 }
 
 bool tell_scores(Application& application) {

@@ -168,6 +168,13 @@ struct SelfTestProgress {
     uint32_t failed;
 };
 
+// What setting 1 holds; of no interest unless the state is kStored.
+struct StoredCalibration {
+    wire::CalibrationState state;
+    int32_t threshold;  // of every label
+    uint8_t fingerprint[32];
+};
+
 struct Application {
     const ApplicationConfig* config;
     ApplicationBuffers buffers;
@@ -182,8 +189,7 @@ struct Application {
     SerialPcm serial;
     PcmSource source;  // of the clip under way
     Settings settings;
-    bool has_stored_threshold;  // which then holds for recordings
-    int32_t stored_threshold;
+    StoredCalibration stored;
     bool is_heard;  // the port was asked for bytes of the host since the last frame of a recording
     Phase phase;
     ClipProgress clip;
