@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.golden_fixture import SIGNALS, SPEC, GoldenVectors, golden_vectors_of
-from tinyaudio.bench.device import Device
+from tinyaudio.bench.device import Device, encode_calibration
 from tinyaudio.bench.emulation import Link, VirtualBoard, start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, FakeMicrophone, PatchModel, TwinComputer
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
@@ -33,7 +33,7 @@ CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 #: Kind of emulator -> what a board on it has beside its firmware.
 _VIRTUAL_CAPABILITIES = {
     "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
-    "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals"}),
+    "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals", "kept_over_reset"}),
     "unicorn": frozenset(
         {"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings", "power_loss", "microphone_that_does_not_wait"}
     ),
@@ -101,11 +101,18 @@ class Rig:
     def tables(self) -> FrontendTables:
         return golden_tables(self.board.fft_kernel)
 
+    def stored(self, threshold: int) -> bytes:
+        """Return what setting 1 holds where `threshold` is stored."""
+        model = self.golden.model
+        calibration = replace(CALIBRATION, detection_threshold=threshold)
+        of_firmware = {"model_sha256": model.sha256, "frontend_fingerprint": self.tables.fingerprint}
+        return encode_calibration(calibration, label_count=len(model.labels), **of_firmware)
+
     @property
     def capabilities(self) -> frozenset[str]:
         """What tests may need; "microphone": one that hears given samples."""
         if self.depth == "fake":
-            return frozenset({"microphone", "settings", "gaps", "lines_without_peripherals"})
+            return frozenset({"microphone", "settings", "gaps", "lines_without_peripherals", "kept_over_reset"})
         if self.depth == "serial" or self.board.emulator is None:
             return frozenset({"firmware"})
         return _VIRTUAL_CAPABILITIES[self.board.emulator.kind]
@@ -206,8 +213,7 @@ class Rig:
             expected.quantization,
             _recorded_model(golden),
             label_count=len(golden.model.labels),
-            smoothing_patches=CALIBRATION.smoothing_patches,
-            detection_threshold=CALIBRATION.detection_threshold,
+            calibration=CALIBRATION,
         )
         return FakeDevice(fake_hello(self.board, expected, runtime=self.board.default_runtime), computer, microphone=microphone, settings=settings)
 

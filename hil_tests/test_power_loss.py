@@ -10,12 +10,17 @@ import pytest
 
 from hil_tests.rigs import Rig
 from hil_tests.test_live import open_device
-from tinyaudio.core.board import Board
+from tinyaudio.bench.device import CALIBRATION_KEY
 from tinyaudio.core.errors import DeviceError, TransportError
 
-OLD = {1: b"\x07\x00", 256: b"old", 300: bytes(range(64)), 301: b"stays"}
+OLD = {256: b"old", 300: bytes(range(64)), 301: b"stays"}
 NEW = b"the new value, longer than one flash word holds of it"
 FILLER_KEY = 400
+
+
+def old(rig: Rig) -> dict[int, bytes]:
+    """Return the settings before the write: a calibration, and others."""
+    return {CALIBRATION_KEY: rig.stored(7), **OLD}
 
 
 class SectorImage:
@@ -50,13 +55,13 @@ class SectorImage:
         return data.ljust(self._padded(len(data)), b"\xff")
 
 
-def stored_settings(board: Board, path: Path, *, room_words: int | None) -> Path:
-    """Write a settings file with `OLD` in it, and beyond that filled up but for `room_words` flash words; None: not filled up."""
-    (region,) = (region for region in board.memory.regions.values() if region.kind == "settings")
+def stored_settings(rig: Rig, path: Path, *, room_words: int | None) -> Path:
+    """Write a settings file with `old` in it, and beyond that filled up but for `room_words` flash words; None: not filled up."""
+    (region,) = (region for region in rig.board.memory.regions.values() if region.kind == "settings")
     assert region.sector_bytes
     assert region.program_bytes
     image = SectorImage(sector_bytes=region.sector_bytes, program_bytes=region.program_bytes)
-    for key, value in OLD.items():
+    for key, value in old(rig).items():
         image.append(key, value)
     while room_words is not None and image.room_bytes > room_words * region.program_bytes:
         image.append(FILLER_KEY, b"x")
@@ -79,13 +84,13 @@ def check_settings(rig: Rig, settings: Path) -> bytes | None:
     """Start again; all other settings must be as before. Return what is stored under the key that was written; write it again."""
     with rig.open_line(settings=settings) as line, open_device(rig, line) as device:
         found = device.read_setting(256)
-        for key, value in OLD.items():
+        for key, value in old(rig).items():
             assert key == 256 or device.read_setting(key) == value
-        assert [key for key in device.list_settings() if key != FILLER_KEY] == sorted(OLD)
+        assert [key for key in device.list_settings() if key != FILLER_KEY] == sorted(old(rig))
         device.write_setting(256, NEW)
     with rig.open_line(settings=settings) as line, open_device(rig, line) as device:
         assert device.read_setting(256) == NEW
-        assert all(key == 256 or device.read_setting(key) == value for key, value in OLD.items())
+        assert all(key == 256 or device.read_setting(key) == value for key, value in old(rig).items())
     return found
 
 
@@ -95,7 +100,7 @@ def test_power_is_lost_at_the_flash_steps_of_a_write(rig: Rig, tmp_path: Path, e
     found = []
     stride = 1 if every_flash_step or room_words is None else 4
     for step in range(1, steps.stop, stride):
-        settings = stored_settings(rig.board, tmp_path / f"settings-{step}.bin", room_words=room_words)
+        settings = stored_settings(rig, tmp_path / f"settings-{step}.bin", room_words=room_words)
         is_answered = write_until_power_is_lost(rig, settings, step)
         found.append(check_settings(rig, settings))
         assert found[-1] in (OLD[256], NEW)

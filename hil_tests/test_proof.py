@@ -29,7 +29,7 @@ def test_every_stage_of_every_signal_is_exact(report: HilReport) -> None:
     assert (report.frontend_mismatches, report.model_mismatches, report.decision_mismatches) == (0, 0, 0)
     assert (report.clips, report.frames, report.patches) == (len(SIGNALS), frames, patches)
     elements = {stage.stage: stage.elements for stage in report.stages}
-    assert list(elements) == [*STAGES, "logits", "outputs", "smoothed_scores", "decisions", "clip_scores"]
+    assert list(elements) == [*STAGES, "logits", "outputs", "smoothed_scores", "decisions", "detections", "clip_scores", "clip_detections"]
     assert elements["window"] == frames * SPEC.fft_samples
     assert elements["features"] == patches * SPEC.patch_frames * SPEC.mel_bands
     assert elements["outputs"] == patches * len(golden_vectors().model.labels)

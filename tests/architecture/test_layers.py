@@ -32,6 +32,7 @@ OWNERS = {
     "tensorflow": ("learn.training", "learn.quantize"),
     "keras": ("learn.training", "learn.quantize"),
     "tflite_micro": ("learn.oracle",),
+    "sklearn": ("learn.anomaly",),
     "serial": ("bench.transport",),
     "jinja2": ("core.templating",),
     "subprocess": ("core.tools",),

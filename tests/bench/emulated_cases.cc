@@ -52,6 +52,22 @@ void answer_timing() {
     answer(ticks, sizeof(ticks));
 }
 
+// Programs the first unit of the storage where it is erased; answers with the geometry and what the unit holds.
+void answer_storage(bool is_erased_first) {
+    const PortStorage storage = port_storage();
+    uint8_t unit[64] = {0};
+    if (is_erased_first && storage.sectors > 0) {
+        for (uint32_t index = 0; index < storage.program_bytes; ++index) {
+            unit[index] = static_cast<uint8_t>(index + 1);
+        }
+        port_storage_erase(0);
+        port_storage_program(0, unit);
+    }
+    port_storage_read(0, unit, storage.program_bytes);
+    answer(&storage, sizeof(storage));
+    answer(unit, sizeof(unit));
+}
+
 void fault() {
     __builtin_trap();
 }
@@ -86,6 +102,10 @@ void obey(uint8_t command) {
             break;
         case 's':
             zeroed = recurse(0);
+            break;
+        case 'e':
+        case 'v':
+            answer_storage(command == 'e');
             break;
         case 'r':
             port_reset();

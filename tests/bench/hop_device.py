@@ -13,10 +13,12 @@ from tinyaudio.bench.device.clip_run import ClipRun
 from tinyaudio.bench.fake_device import FakeDevice
 from tinyaudio.bench.transport import FaultRates, FaultyTransport, LoopbackTransport, Transport
 from tinyaudio.wire.messages import (
+    CalibrationState,
     Capability,
     ClipBegin,
     ClipResult,
     CounterUnit,
+    DecisionRule,
     Hello,
     Message,
     PatchResult,
@@ -51,6 +53,10 @@ HELLO = Hello(
     patch_frames=PATCH,
     patch_hop_frames=PATCH,
     label_count=2,
+    decision_rule=DecisionRule.BEST,
+    calibration_fingerprint=bytes([4]) * 32,
+    calibration_state=CalibrationState.BUILT_IN,
+    recording_calibration_fingerprint=bytes([4]) * 32,
     counter_frequency_hz=1,
     counter_unit=CounterUnit.CYCLES,
     arena_bytes=7,
@@ -105,10 +111,13 @@ class HopComputer:
             patch_index=index,
             features_crc32=0,
             counter_ticks=0,
+            first_label=0,
+            is_last=1,
             logits=(),
             scores=(1, 2),
             smoothing_count=0,
             smoothed_score_sums=(),
+            detected=b"",
         )
 
     def result(self) -> ClipResult:
@@ -119,7 +128,10 @@ class HopComputer:
             patches=self.frames // PATCH,
             overruns=0,
             label_index=-1,
+            first_label=0,
+            is_last=1,
             score_sums=(),
+            detected=b"",
         )
 
 

@@ -179,7 +179,7 @@ class Talkative(HopComputer):
     """Logs and detects."""
 
     def process(self, samples: NDArray[np.int16]) -> list[Message]:
-        detection = Detection(clip_id=self.request.clip_id, frame_index=0, label_index=1, smoothed_score_sum=5, smoothing_count=1)
+        detection = Detection(clip_id=self.request.clip_id, frame_index=0, label_index=1, is_detected=1, smoothed_score_sum=5, smoothing_count=1)
         first: list[Message] = [Log(level=LogLevel.INFO, text="begun"), detection] if self.frames == 0 else []
         return first + super().process(samples)
 

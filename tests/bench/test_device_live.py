@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,14 +11,14 @@ from numpy.typing import NDArray
 
 from tests.bench.hop_device import BAD_LINE, HELLO, HopComputer, ResettingTransport
 from tests.bench.test_fake_device import PCM, QUANTIZATION, SPEC, TABLES, hello
-from tinyaudio.bench.device import DETECTION_THRESHOLD_KEY, Device, decode_threshold, encode_threshold
+from tinyaudio.bench.device import CALIBRATION_KEY, Device, decode_calibration, encode_calibration
 from tinyaudio.bench.fake_device import FakeDevice, FakeMicrophone, TwinComputer
 from tinyaudio.bench.hil import LiveExpectation, LiveReport, run_live
 from tinyaudio.bench.transport import FaultyTransport, LoopbackTransport, Transport
 from tinyaudio.core.artifacts import Calibration, QuantizedModel
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import DeviceError, InputError, ProtocolError
-from tinyaudio.wire.messages import ClipResult, Detection, Message, Overrun, PatchResult, SettingsKeys, StageTrace
+from tinyaudio.wire.messages import CalibrationSource, ClipResult, Detection, Message, Overrun, PatchResult, SettingsKeys, StageTrace
 
 CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=20)
 LONG_PCM = np.concatenate([PCM, PCM[::-1], PCM // 3])
@@ -36,8 +37,7 @@ def live_computer() -> TwinComputer:
         QUANTIZATION,
         answer,
         label_count=3,
-        smoothing_patches=CALIBRATION.smoothing_patches,
-        detection_threshold=CALIBRATION.detection_threshold,
+        calibration=CALIBRATION,
     )
 
 
@@ -45,6 +45,13 @@ def fake(computer: TwinComputer | None = None, *, gaps: dict[int, int] | None = 
     microphone = FakeMicrophone(pcm=LONG_PCM, gaps=gaps or {})
     own = dataclasses.replace(hello(), frontend_fingerprint=bytes.fromhex(TABLES.fingerprint), board_id="stm32h7")
     return FakeDevice(own, computer or live_computer(), microphone=microphone, settings=settings)
+
+
+def stored(threshold: int, **changes: Any) -> bytes:
+    own = {"model_sha256": SHA256, "frontend_fingerprint": TABLES.fingerprint}
+    wrong = {name: changes.pop(name) for name in own if name in changes}
+    calibration = dataclasses.replace(CALIBRATION, detection_threshold=threshold, **changes)
+    return encode_calibration(calibration, label_count=3, **{**own, **wrong})
 
 
 def open_device(device: FakeDevice, *, wrap: type[FaultyTransport] | None = None) -> Device:
@@ -84,7 +91,7 @@ def test_a_recording_is_compared_in_every_stage(wrap: type[FaultyTransport] | No
     assert report.is_exact, report.mismatches
     assert report.is_complete
     assert list(report.mismatches) == [*("window", "fft", "energy", "mel", "log", "post", "features"), "logits", "outputs",
-                                       "smoothed_scores", "decisions", "clip_scores"]  # fmt: skip
+                                       "smoothed_scores", "decisions", "detections", "clip_scores", "clip_detections"]  # fmt: skip
     assert report.frames == SPEC.frames_of(len(LONG_PCM))
     assert report.seconds == len(LONG_PCM) / SPEC.sample_rate_hz
     assert len(report.detections) > 1
@@ -114,8 +121,7 @@ class _Spoiled(TwinComputer):
             QUANTIZATION,
             answer,
             label_count=3,
-            smoothing_patches=CALIBRATION.smoothing_patches,
-            detection_threshold=CALIBRATION.detection_threshold,
+            calibration=CALIBRATION,
         )
         self.fault = fault
 
@@ -133,8 +139,12 @@ class _Spoiled(TwinComputer):
                 return [dataclasses.replace(message, features_crc32=1)]
             case "outputs", PatchResult(patch_index=3):
                 return [dataclasses.replace(message, scores=(message.scores[0] ^ 1, *message.scores[1:]))]
-            case "decisions", Detection():
+            case "decisions", PatchResult(patch_index=3):
+                return [dataclasses.replace(message, detected=bytes([message.detected[0] ^ 1]))]
+            case "detections", Detection():
                 return []
+            case "clip_detections", ClipResult():
+                return [dataclasses.replace(message, detected=bytes([message.detected[0] ^ 2]))]
             case "clip_scores", ClipResult():
                 return [dataclasses.replace(message, score_sums=(0, 0, 0))]
             case "lost frame", StageTrace(frame_index=70):
@@ -152,7 +162,7 @@ class _Spoiled(TwinComputer):
         return [message]
 
 
-@pytest.mark.parametrize("stage", ["post", "features", "outputs", "decisions", "clip_scores"])
+@pytest.mark.parametrize("stage", ["post", "features", "outputs", "decisions", "detections", "clip_scores", "clip_detections"])
 def test_a_difference_is_found_and_named(stage: str) -> None:
     report = prove(fake(_Spoiled(stage), gaps={12_000: 100}))
     assert not report.is_exact
@@ -226,7 +236,7 @@ def test_the_proof_refuses_a_device_without_a_microphone() -> None:
 
 @pytest.mark.parametrize("threshold", [-128, 0, 128])
 def test_the_stored_threshold_holds_for_recordings_only(threshold: int) -> None:
-    settings = {DETECTION_THRESHOLD_KEY: encode_threshold(threshold)}
+    settings = {CALIBRATION_KEY: stored(threshold)}
     report = prove(fake(settings=settings))
     assert report.is_exact, report.mismatches
     assert report.detection_threshold == threshold
@@ -267,7 +277,39 @@ def test_settings_are_refused_with_a_reason() -> None:
 
 
 def test_thresholds_come_back_and_others_are_refused() -> None:
-    assert [decode_threshold(encode_threshold(value)) for value in (-128, -1, 0, 128)] == [-128, -1, 0, 128]
+    decoded = [decode_calibration(stored(value)) for value in (-128, -1, 0, 128)]
+    assert [found.threshold for found in decoded if found is not None] == [-128, -1, 0, 128]
     for value in (-129, 129):
         with pytest.raises(InputError, match="-128 to 128 are possible"):
-            encode_threshold(value)
+            stored(value)
+    with pytest.raises(InputError, match="one threshold for all labels"):
+        stored(3, class_thresholds=(1, 2, 3))
+    assert decode_calibration(b"\x05\x00") is None  # what earlier firmware stored
+    assert decode_calibration(b"\x01" + stored(3)[1:]) is None
+
+
+def test_a_threshold_for_other_firmware_does_not_hold() -> None:
+    """The device says so, and takes no such threshold."""
+    compiled = prove(fake())
+    for value in (b"\x05\x00", stored(-128, model_sha256="77" * 32), stored(-128, frontend_fingerprint="77" * 32)):
+        settings = {CALIBRATION_KEY: value}
+        report = prove(fake(settings=settings))
+        assert report.is_exact, report.mismatches
+        assert report.identity.calibration_state == "foreign"
+        assert report.detections == compiled.detections
+        device = open_device(fake(settings=settings))
+        assert device.read_setting(CALIBRATION_KEY) is None
+        with pytest.raises(DeviceError, match="not with this value"):
+            device.write_setting(CALIBRATION_KEY, value)
+        device.write_setting(CALIBRATION_KEY, b"")
+        assert settings == {}
+
+
+def test_a_clip_can_ask_for_the_stored_threshold() -> None:
+    device = open_device(fake(settings={}))
+    compiled = device.stream_clip(0, LONG_PCM).detections
+    device.write_setting(CALIBRATION_KEY, stored(128))
+    assert device.stream_clip(0, LONG_PCM).detections == compiled != ()
+    assert device.stream_clip(0, LONG_PCM, decide_by=CalibrationSource.STORED).detections == ()
+    device.write_setting(CALIBRATION_KEY, b"")
+    assert device.stream_clip(0, LONG_PCM, decide_by=CalibrationSource.STORED).detections == compiled

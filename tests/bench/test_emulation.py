@@ -99,7 +99,7 @@ RIGS: list[tuple[str, LinkName]] = [("mps2_an500", "fifo"), ("mps2_an500", "uart
 
 @pytest.mark.parametrize(("board_id", "link"), RIGS)
 def test_every_byte_passes_both_ways(images: dict[str, Path], tmp_path: Path, board_id: str, link: LinkName) -> None:
-    passive = bytes(set(range(256)) - set(b"mdtfnsrx")) * 20
+    passive = bytes(set(range(256)) - set(b"mdtfnsrxev")) * 20
     with started(images, board_id, tmp_path, link) as board:
         assert ask(board, passive, len(passive)) == passive
 
@@ -116,6 +116,21 @@ def test_memory_is_set_up_at_start_and_again_after_a_reset(images: dict[str, Pat
             board.transport.write(b"m")
             answer = board.transport.read(12, timeout_seconds=0.1)
         assert answer == fresh
+
+
+def test_ram_for_settings_is_left_alone_by_a_reset(images: dict[str, Path], tmp_path: Path) -> None:
+    geometry, unit = struct.pack("<3I", 4_096, 2, 32), bytes(range(1, 33)) + bytes(32)
+    with started(images, "mps2_an500", tmp_path) as board:
+        fresh = ask(board, b"v", 76)
+        assert fresh[:12] == geometry
+        assert fresh[12:] != unit
+        assert ask(board, b"e", 76) == geometry + unit
+        board.transport.write(b"r")
+        answer = b""
+        while not answer:  # what is on its way during a reset is lost
+            board.transport.write(b"v")
+            answer = board.transport.read(76, timeout_seconds=0.1)
+        assert answer == geometry + unit
 
 
 def test_the_fpu_is_enabled(images: dict[str, Path], tmp_path: Path) -> None:

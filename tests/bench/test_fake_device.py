@@ -13,7 +13,7 @@ from tests.dsp.frontend_options import OPTIONS
 from tinyaudio.bench.device import Capture, Device
 from tinyaudio.bench.fake_device import FakeDevice, TwinComputer, expected_outputs_model
 from tinyaudio.bench.transport import LoopbackTransport
-from tinyaudio.core.artifacts import ExpectedOutputs
+from tinyaudio.core.artifacts import Calibration, ExpectedOutputs
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.frontend import (
     LOG_FRACTION_BITS,
@@ -49,8 +49,8 @@ def hello() -> Hello:
     return Hello(**fields)
 
 
-def twin_device(**options: int) -> Device:
-    computer = TwinComputer(TABLES, QUANTIZATION, expected_outputs_model(EXPECTED), label_count=3, **options)
+def twin_device(calibration: Calibration = Calibration(smoothing_patches=4, detection_threshold=0)) -> Device:  # noqa: B008
+    computer = TwinComputer(TABLES, QUANTIZATION, expected_outputs_model(EXPECTED), label_count=3, calibration=calibration)
     line = LoopbackTransport(FakeDevice(hello(), computer))
     return Device(line, clock=line.now_seconds)
 
@@ -65,7 +65,7 @@ def test_every_stage_is_that_of_the_whole_clip_though_it_came_in_pieces() -> Non
 
 
 def test_the_outputs_are_those_expected_of_the_clip() -> None:
-    run = twin_device(smoothing_patches=2).stream_clip(1, PCM)
+    run = twin_device(Calibration(smoothing_patches=2, detection_threshold=0)).stream_clip(1, PCM)
     own = OUTPUTS[PATCHES:].astype(int)
     assert [patch.scores for patch in run.patches] == [tuple(row) for row in own.tolist()]
     assert [patch.logits for patch in run.patches] == [tuple(row[::-1]) for row in own.tolist()]
@@ -76,12 +76,37 @@ def test_the_outputs_are_those_expected_of_the_clip() -> None:
 
 
 def test_a_detection_comes_when_the_smoothed_label_changes() -> None:
-    run = twin_device(smoothing_patches=1, detection_threshold=20).stream_clip(0, PCM)
+    run = twin_device(Calibration(smoothing_patches=1, detection_threshold=20)).stream_clip(0, PCM)
     labels = [int(row.argmax()) if row.max() >= 20 else -1 for row in OUTPUTS[:PATCHES]]
-    changes = [(index, label) for index, (label, before) in enumerate(zip(labels, [-1, *labels], strict=False)) if label != before]
-    assert len(changes) > 1
+    changes = [
+        (index, changed, is_detected)
+        for index, (label, before) in enumerate(zip(labels, [-1, *labels], strict=False))
+        for changed, is_detected in ((before, 0), (label, 1))  # what ends comes first
+        if label != before and changed >= 0
+    ]
+    assert len(changes) > 2
     frame_of = [SPEC.patch_frames - 1 + index * SPEC.patch_hop_frames for index in range(PATCHES)]
-    assert [(found.frame_index, found.label_index) for found in run.detections] == [(frame_of[index], label) for index, label in changes]
+    assert [(found.frame_index, found.label_index, found.is_detected) for found in run.detections] == [
+        (frame_of[index], label, is_detected) for index, label, is_detected in changes
+    ]
+    assert [patch.detected for patch in run.patches] == [bytes([1 << label if label >= 0 else 0]) for label in labels]
+    assert run.result.detected == bytes([sum(1 << label for label in {*labels} - {-1})])
+
+
+def test_several_labels_are_told_one_by_one() -> None:
+    calibration = Calibration(smoothing_patches=1, detection_threshold=0, class_thresholds=(-10, 20, 128), is_exclusive=False)
+    run = twin_device(calibration).stream_clip(0, PCM)
+    detected = OUTPUTS[:PATCHES] >= np.array(calibration.class_thresholds)
+    assert not detected[:, 2].any()
+    assert detected[:, :2].all(axis=1).any()
+    assert [patch.detected[0] for patch in run.patches] == (detected @ np.array([1, 2, 4])).tolist()
+    before = np.concatenate([np.zeros((1, 3), np.bool_), detected[:-1]])
+    assert len(run.detections) == (detected != before).sum()
+    held = dict.fromkeys(range(3), False)
+    for detection in run.detections:
+        assert held[detection.label_index] != detection.is_detected
+        held[detection.label_index] = bool(detection.is_detected)
+    assert list(held.values()) == detected[-1].tolist()
 
 
 def test_captured_arrays_are_the_stages() -> None:

@@ -177,8 +177,9 @@ def test_decisions_follow_from_the_scores() -> None:
     outputs = np.array([[10, 20], [90, -30], [-40, 80], [-40, 80]], np.int8)
     decided = expected_decisions(outputs, Calibration(smoothing_patches=2, detection_threshold=45))
     assert decided["smoothed_scores"].tolist() == [[10, 20], [100, -10], [50, 50], [-80, 160]]
-    assert decided["decisions"].tolist() == [[-1], [0], [-1], [1]]
+    assert decided["decisions"].tolist() == decided["detections"].tolist() == [[0, 0], [1, 0], [0, 0], [0, 1]]
     assert decided["clip_scores"].tolist() == [[20, 150]]
+    assert decided["clip_detections"].tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize(

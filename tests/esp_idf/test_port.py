@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from tests.esp32s3_fixture import BOARD, CALIBRATION, golden_case
 from tests.host_cpp.toolchain import SANITIZERS
-from tinyaudio.bench.device import Device
+from tinyaudio.bench.device import CALIBRATION_KEY, Device, encode_calibration
 from tinyaudio.bench.hil import LiveExpectation, LiveReport, run_hil, run_live
 from tinyaudio.bench.transport import ProcessTransport, Transport
 from tinyaudio.bench.transport.fifo import FifoTransport
@@ -22,7 +23,7 @@ from tinyaudio.core.artifacts import FirmwareProject
 from tinyaudio.core.tools import ToolProcess, start_tool
 from tinyaudio.deploy.render import write_project
 from tinyaudio.learn.oracle import Oracle
-from tinyaudio.wire.messages import Log
+from tinyaudio.wire.messages import CalibrationState, Log
 
 HERE = Path(__file__).resolve().parent
 CASE = golden_case()
@@ -169,6 +170,27 @@ def test_settings_survive_a_restart(program: Path, tmp_path: Path) -> None:
         device.connect()
         assert device.read_setting(300) == b"second"
         assert device.read_setting(301) is None
+
+
+def test_a_stored_threshold_survives_a_restart_and_a_damaged_one_is_told(program: Path, tmp_path: Path) -> None:
+    flash, model = tmp_path / "flash", CASE.model
+    calibration = dataclasses.replace(CALIBRATION, detection_threshold=128)
+    of_firmware = {"model_sha256": model.sha256, "frontend_fingerprint": CASE.project.frontend_fingerprint}
+    value = encode_calibration(calibration, label_count=len(model.labels), **of_firmware)
+    with uart(program, FAKE_FLASH=str(flash)) as line, Device(line) as device:
+        assert device.connect().calibration_state is CalibrationState.BUILT_IN
+        device.write_setting(CALIBRATION_KEY, value)
+    with uart(program, FAKE_FLASH=str(flash)) as line, Device(line) as device:
+        assert device.connect().calibration_state is CalibrationState.STORED
+        assert device.read_setting(CALIBRATION_KEY) == value
+    content = bytearray(flash.read_bytes())
+    content[content.rindex(value) + 2] ^= 4
+    flash.write_bytes(content)
+    log: list[Log] = []
+    with uart(program, FAKE_FLASH=str(flash)) as line, Device(line, on_log=log.append) as device:
+        assert device.connect().calibration_state is CalibrationState.CORRUPT
+        assert device.read_setting(CALIBRATION_KEY) is None
+    assert [entry.text for entry in log] == ["the stored detection threshold is damaged: the one compiled in holds"]
 
 
 def test_an_arena_in_psram_is_told_in_every_session(program: Path, tmp_path: Path) -> None:

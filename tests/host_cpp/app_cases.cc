@@ -179,11 +179,14 @@ void smoothing_adds_up_the_last_patches() {
     constexpr uint32_t kWindow = 4;
     int8_t history[kWindow * kLabels];
     int8_t all[40][kLabels];
-    ScoreSmoother smoother = {history, kWindow, kLabels, 0, 0, {0}};
+    int16_t sums[kLabels];
+    ScoreSmoother smoother = {history, sums, kWindow, kLabels, 0, 0};
+    uint8_t detected[label_set_bytes(kLabels)] = {0xFF};
     uint32_t state = 5;
     for (int clip = 0; clip < 2; ++clip) {
         score_smoother_restart(smoother);
-        CHECK(score_smoother_label(smoother, -128) == kNoLabel);
+        decide_labels(smoother, {nullptr, -128}, DecisionRule::kEvery, detected);
+        CHECK(detected[0] == 0);  // nothing before the first patch
         for (uint32_t patch = 0; patch < 40; ++patch) {
             for (uint32_t label = 0; label < kLabels; ++label) {
                 all[patch][label] = static_cast<int8_t>(next_random(state));
@@ -205,40 +208,79 @@ void smoothing_adds_up_the_last_patches() {
 // 255 patches of -128 and of 127 are the extremes of an int16 sum.
 void smoothing_holds_its_extremes() {
     int8_t history[kMaxSmoothingPatches * 2];
-    ScoreSmoother smoother = {history, kMaxSmoothingPatches, 2, 0, 0, {0}};
+    int16_t sums[2];
+    ScoreSmoother smoother = {history, sums, kMaxSmoothingPatches, 2, 0, 0};
     score_smoother_restart(smoother);
     const int8_t scores[] = {-128, 127};
     for (uint32_t patch = 0; patch < 600; ++patch) {
         score_smoother_push(smoother, scores);
     }
     CHECK(smoother.sums[0] == -128 * 255 && smoother.sums[1] == 127 * 255);
+    const int16_t thresholds[] = {-128, 128};  // always, never
+    uint8_t detected[1];
+    decide_labels(smoother, {thresholds, 0}, DecisionRule::kEvery, detected);
+    CHECK(detected[0] == 1);
+    decide_labels(smoother, {nullptr, 127}, DecisionRule::kEvery, detected);
+    CHECK(detected[0] == 2);
 }
 
 void a_label_must_reach_the_threshold() {
     int8_t history[2 * 3];
-    ScoreSmoother smoother = {history, 2, 3, 0, 0, {0}};
+    int16_t sums[3];
+    ScoreSmoother smoother = {history, sums, 2, 3, 0, 0};
     score_smoother_restart(smoother);
+    const auto best_of = [&](int32_t threshold) {
+        uint8_t detected[1];
+        decide_labels(smoother, {nullptr, threshold}, DecisionRule::kBest, detected);
+        return detected[0];
+    };
     const int8_t first[] = {10, 21, 21};
     const int8_t second[] = {30, 18, 18};
     score_smoother_push(smoother, first);
-    CHECK(score_smoother_label(smoother, 21) == 1);  // the first of equals
-    CHECK(score_smoother_label(smoother, 22) == kNoLabel);
+    CHECK(best_of(21) == 1U << 1);  // the first of equals
+    CHECK(best_of(22) == 0);
     score_smoother_push(smoother, second);  // 40, 39, 39 over two patches
-    CHECK(score_smoother_label(smoother, 20) == 0);
-    CHECK(score_smoother_label(smoother, 21) == kNoLabel);
+    CHECK(best_of(20) == 1U << 0);
+    CHECK(best_of(21) == 0);
+}
+
+void each_label_has_a_threshold_of_its_own() {
+    int8_t history[2 * 3];
+    int16_t sums[3];
+    ScoreSmoother smoother = {history, sums, 2, 3, 0, 0};
+    score_smoother_restart(smoother);
+    const int8_t scores[] = {40, 39, 39};
+    score_smoother_push(smoother, scores);
+    score_smoother_push(smoother, scores);
+    const auto detected_by = [&](int16_t a, int16_t b, int16_t c, DecisionRule rule) {
+        const int16_t thresholds[] = {a, b, c};
+        uint8_t detected[1];
+        decide_labels(smoother, {thresholds, -128}, rule, detected);
+        return detected[0];
+    };
+    CHECK(detected_by(40, -128, -128, DecisionRule::kBest) == 1);
+    CHECK(detected_by(41, -128, -128, DecisionRule::kBest) == 0);  // the second best does not stand in for the best
+    CHECK(detected_by(40, 39, 40, DecisionRule::kEvery) == 3);
+    CHECK(detected_by(41, 40, 39, DecisionRule::kEvery) == 4);
+    CHECK(detected_by(128, 128, 128, DecisionRule::kEvery) == 0);
+    CHECK(detected_by(-128, -128, -128, DecisionRule::kEvery) == 7);
 }
 
 void a_clip_is_the_sum_of_its_patches() {
-    ClipScores scores = {3, 0, {0}};
+    int32_t sums[3];
+    uint8_t in_clip[label_set_bytes(3)];
+    ClipScores scores = {sums, in_clip, 3, 0};
     clip_scores_restart(scores);
     CHECK(clip_scores_label(scores) == kNoLabel);
     const int8_t patch[] = {-128, 5, 5};
-    clip_scores_push(scores, patch);
-    clip_scores_push(scores, patch);
+    const uint8_t detected[][1] = {{2}, {4}};
+    clip_scores_push(scores, patch, detected[0]);
+    clip_scores_push(scores, patch, detected[1]);
+    CHECK(in_clip[0] == 6 && has_label(in_clip, 2) && !has_label(in_clip, 0));
     CHECK(scores.patches == 2 && scores.sums[0] == -256 && scores.sums[2] == 10);
     CHECK(clip_scores_label(scores) == 1);
     clip_scores_restart(scores);
-    CHECK(scores.patches == 0 && scores.sums[2] == 0);
+    CHECK(scores.patches == 0 && scores.sums[2] == 0 && in_clip[0] == 0);
 }
 
 }  // namespace
@@ -259,6 +301,7 @@ int main() {
     smoothing_adds_up_the_last_patches();
     smoothing_holds_its_extremes();
     a_label_must_reach_the_threshold();
+    each_label_has_a_threshold_of_its_own();
     a_clip_is_the_sum_of_its_patches();
     puts("ok");
     return 0;

@@ -90,6 +90,7 @@ void finish_hop() {
         patch = {};
         patch.clip_id = application.clip.clip_id;
         patch.patch_index = application.frames / kPatchFrames - 1;
+        patch.is_last = 1;
         patch.scores_count = PatchResult::kMaxScores;
         if (!link_send_message(application.link, patch)) abort();
     }
@@ -113,6 +114,7 @@ bool step() {
     result.frames = application.frames;
     result.patches = application.frames / kPatchFrames;
     result.label_index = -1;
+    result.is_last = 1;
     if (!link_send_message(application.link, result)) abort();
     application.in_clip = false;
     return true;

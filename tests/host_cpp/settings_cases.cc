@@ -314,6 +314,9 @@ void recover(Settings& settings, Value* model, uint32_t index, bool is_flaky) {
     CHECK(holds(settings, key, old) || holds(settings, key, wanted));
     model[key] = holds(settings, key, wanted) ? wanted : old;
     check_all(settings, model);
+    for (uint16_t any = 1; any <= kKeys + 1; ++any) {
+        CHECK(!settings_is_doubtful(settings, any));  // a power loss is no damage
+    }
 }
 
 // Writes and starts again and again behind a cut; nothing that was written may be lost any more.
@@ -545,9 +548,94 @@ void a_value_is_never_taken_for_a_record() {
     CHECK(settings_read(settings, 2, seen) == 1 && seen[0] == 10);
 }
 
+// Damage to any unit, behind any number of sealed writes: a value is the latest, or it is told that it may not be. Once it
+// is written again there is no doubt left.
+void damage_is_told(const PortStorage& geometry, uint32_t writes) {
+    scenario = "damage";
+    uint32_t doubts = 0;
+    format(geometry);
+    for (uint32_t end = 1; end <= writes; ++end) {
+        for (uint32_t unit = 0; unit < unit_count(); ++unit) {
+            Settings settings;
+            Value model[kKeys + 1] = {};
+            format(geometry);
+            start(settings);
+            for (uint32_t index = 0; index < end; ++index) {
+                const Value value = story_value(index);
+                CHECK(settings_write_sealed(settings, story_key(index), value.data, value.bytes) == SettingsResult::kDone);
+                model[story_key(index)] = value;
+            }
+            if (!flash.is_programmed[unit]) {
+                continue;
+            }
+            if (unit % 2 == 0) {
+                flash.bytes[unit * geometry.program_bytes + unit % geometry.program_bytes] ^= 0x10;
+            } else {
+                flash.is_unreadable[unit] = true;
+            }
+            start(settings);
+            for (uint16_t key = 1; key <= kKeys; ++key) {
+                const bool is_doubtful = settings_is_doubtful(settings, key);
+                CHECK(is_doubtful || holds(settings, key, model[key]));
+                doubts += is_doubtful ? 1 : 0;
+            }
+            const Value value = story_value(end + 1);
+            CHECK(settings_write(settings, 1, value.data, value.bytes) == SettingsResult::kDone);
+            CHECK(!settings_is_doubtful(settings, 1) && holds(settings, 1, value));
+            start(settings);
+            CHECK(!settings_is_doubtful(settings, 1) && holds(settings, 1, value));
+        }
+    }
+    CHECK(doubts > 0);
+}
+
+// Forgetting what is in doubt ends the doubt as well, though nothing is stored.
+void a_forgotten_value_is_in_no_doubt() {
+    scenario = "forgotten";
+    format({1024, 2, 32});
+    Settings settings;
+    start(settings);
+    const uint8_t value[] = {1, 2};
+    CHECK(settings_write(settings, 1, value, sizeof(value)) == SettingsResult::kDone);
+    flash.bytes[32 + 8] ^= 1;  // its record, in the part that the log was begun with
+    start(settings);
+    uint8_t seen[kMaxSettingBytes];
+    CHECK(settings_read(settings, 1, seen) == 0 && settings_is_doubtful(settings, 1));
+    CHECK(settings_write(settings, 1, nullptr, 0) == SettingsResult::kDone && !settings_is_doubtful(settings, 1));
+    start(settings);
+    CHECK(settings_read(settings, 1, seen) == 0 && !settings_is_doubtful(settings, 1));
+}
+
+// What other memory, or RAM without power, may hold is no log that was lost.
+void rubbish_is_no_damage() {
+    scenario = "rubbish";
+    for (uint32_t round = 0; round < 64; ++round) {
+        format({1024, 2, 32});
+        flash.random = round;
+        for (uint32_t unit = 0; unit < unit_count(); ++unit) {
+            scramble(unit);
+            if (round == 0) {
+                memset(flash.bytes + unit * 32, 0, 32);
+            }
+        }
+        Settings settings;
+        start(settings);
+        CHECK(!settings_is_doubtful(settings, 1) && !settings.has_log);
+        const uint8_t value[] = {1, 2};
+        CHECK(settings_write(settings, 1, value, sizeof(value)) == SettingsResult::kDone);
+        start(settings);
+        uint8_t seen[kMaxSettingBytes];
+        CHECK(settings_read(settings, 1, seen) == 2 && !settings_is_doubtful(settings, 1));
+    }
+}
+
 }  // namespace
 
 int main() {
+    damage_is_told({1024, 2, 32}, 40);
+    damage_is_told({512, 3, 8}, 30);
+    a_forgotten_value_is_in_no_doubt();
+    rubbish_is_no_damage();
     wear_is_low();
     what_does_not_fit_is_refused();
     without_storage_nothing_is_kept();

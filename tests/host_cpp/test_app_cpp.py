@@ -18,7 +18,7 @@ from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import DeviceError
 from tinyaudio.deploy.render import FrontendRenderInputs, render_frontend_project
 from tinyaudio.dsp.frontend import bench_signals, nominal_input
-from tinyaudio.wire.messages import ClipBegin, Pcm, Stage, TraceMode
+from tinyaudio.wire.messages import CalibrationSource, ClipBegin, Pcm, Stage, TraceMode
 
 APP = FIRMWARE_LIB / "tinyaudio_app"
 CASES = Path(__file__).parent / "app_cases.cc"
@@ -88,7 +88,15 @@ def test_without_a_trace_results_are_the_same(device: Device) -> None:
     assert [(patch.logits, patch.features_crc32) for patch in traced.patches] == [(patch.logits, patch.features_crc32) for patch in silent.patches]
 
 
-BEGIN = ClipBegin(clip_id=1, total_samples=4, trace_mode=TraceMode.NONE, capture_stages=0, capture_first_frame=0, capture_frame_count=0)
+BEGIN = ClipBegin(
+    clip_id=1,
+    total_samples=4,
+    trace_mode=TraceMode.NONE,
+    capture_stages=0,
+    capture_first_frame=0,
+    capture_frame_count=0,
+    decide_by=CalibrationSource.BUILT_IN,
+)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hil_tests.rigs import Rig
 from hil_tests.test_live import StallingHost, heard, live_expectation, prove, told
 from tests.golden_fixture import SPEC, golden_vectors
-from tinyaudio.bench.device import DETECTION_THRESHOLD_KEY, Device, encode_threshold
+from tinyaudio.bench.device import CALIBRATION_KEY, Device
 from tinyaudio.bench.hil import run_live
 from tinyaudio.bench.transport import ProcessTransport
 from tinyaudio.core.errors import DeviceError
@@ -117,13 +117,13 @@ def test_settings_go_through_several_sectors_and_hold_for_recordings(rig: Rig, t
     pcm = heard(2.0)
     settings = tmp_path / "settings.bin"
     with rig.open_line(microphone=pcm, settings=settings) as line, Device(line.transport, poll_seconds=0.1) as device:
-        device.write_setting(DETECTION_THRESHOLD_KEY, encode_threshold(128))
+        device.write_setting(CALIBRATION_KEY, rig.stored(128))
         for number in range(400):  # through several sectors
             device.write_setting(300 + number % 3, number.to_bytes(2, "little"))
         assert device.run_live(0, total_samples=len(pcm)).run.detections == ()
     with rig.open_line(settings=settings) as line, Device(line.transport, poll_seconds=0.1) as device:
         assert [device.read_setting(key) for key in device.list_settings()] == [
-            b"\x80\x00",
+            rig.stored(128),
             *(number.to_bytes(2, "little") for number in (399, 397, 398)),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_the_lowest_threshold_that_is_quiet_enough(per_hour: float, together: in
     calibration = calibrate_for_alarms(NOISY, hours=1.0, per_hour=per_hour, smoothing_patches=1, is_exclusive=True)
     assert calibration.detection_threshold == together
     assert calibration.class_thresholds[0] == each[0]
-    quiet = decision_figures(calibration, NOISY, np.zeros((2, 2), np.bool_), labels=("a", "b"), is_exclusive=True, background=NOISY, hours=1.0)
+    quiet = decision_figures(calibration, NOISY, np.zeros((2, 2), np.bool_), labels=("a", "b"), background=NOISY, hours=1.0)
     for figures in quiet:
         assert (sum(figures.alarms_by_scene) if figures.rule == "one threshold" else max(item.false_alarms for item in figures.labels)) <= per_hour
     longer = calibrate_for_alarms(NOISY, hours=2.0, per_hour=per_hour / 2, smoothing_patches=1, is_exclusive=True)
@@ -62,10 +63,13 @@ def test_what_no_threshold_quiets_is_said() -> None:
 def test_labels_that_may_sound_at_once_are_decided_each_by_itself() -> None:
     tested = outputs_of([[60, 50], [60, 50]], [[-90, 50], [60, -90]], [[-90, -90]])
     truth = np.array([[True, True], [False, True], [True, False]])
-    calibration = Calibration(smoothing_patches=1, detection_threshold=40, class_thresholds=(55, 45))
-    one, each = decision_figures(calibration, tested, truth, labels=("a", "b"), is_exclusive=False)
-    assert [(item.clips, item.found, item.mistaken) for item in one.labels] == [(2, 1, 1), (2, 1, 0)]
-    assert [(item.clips, item.found, item.mistaken) for item in each.labels] == [(2, 1, 1), (2, 2, 0)]
+    calibration = Calibration(smoothing_patches=1, detection_threshold=40, class_thresholds=(61, 45), is_exclusive=False)
+    one, each = decision_figures(calibration, tested, truth, labels=("a", "b"))
+    assert [(item.clips, item.found, item.mistaken) for item in one.labels] == [(2, 1, 1), (2, 2, 0)]
+    assert [(item.clips, item.found, item.mistaken) for item in each.labels] == [(2, 0, 0), (2, 2, 0)]
+    best_only, best_each = decision_figures(dataclasses.replace(calibration, is_exclusive=True), tested, truth, labels=("a", "b"))
+    assert [(item.clips, item.found, item.mistaken) for item in best_only.labels] == [(2, 1, 1), (2, 1, 0)]
+    assert [(item.clips, item.found, item.mistaken) for item in best_each.labels] == [(2, 0, 0), (2, 1, 0)]
     assert (one.background_hours, one.alarms_by_scene) == (0.0, ())
 
 

@@ -36,7 +36,9 @@ def precision(features: FeatureSet, expected: ExpectedOutputs, calibration: Cali
     """Return the share of the device's decisions that are right, and how many there are."""
     truth = patch_features(features, "validation").label_indices
     parts = [expected.outputs[start:stop] for start, stop in zip(expected.patch_offsets[:-1], expected.patch_offsets[1:], strict=True)]
-    decided = np.concatenate([expected_decisions(part, calibration)["decisions"][:, 0] for part in parts])
+    detected = np.concatenate([expected_decisions(part, calibration)["decisions"] for part in parts])
+    assert detected.sum(axis=1).max() == 1
+    decided = np.where(detected.any(axis=1), detected.argmax(axis=1), -1)
     made = decided >= 0
     return float((decided[made] == truth[made]).mean()), int(made.sum())
 
@@ -46,8 +48,10 @@ def test_the_device_reaches_the_wanted_precision_and_not_a_step_earlier(small_fe
     model, expected = validation_outputs(small_features)
     table = FirmwareTable(smoothing_patches=smoothing, wanted_precision=wanted)
     calibration = calibrate_for_precision(model, expected, small_features, table)
-    assert precision(small_features, expected, calibration)[0] >= wanted
-    earlier = dataclasses.replace(calibration, detection_threshold=calibration.detection_threshold - 1)
+    assert precision(small_features, expected, calibration)[0] >= wanted  # with a threshold each, as the device decides
+    one = dataclasses.replace(calibration, class_thresholds=())
+    assert precision(small_features, expected, one)[0] >= wanted
+    earlier = dataclasses.replace(one, detection_threshold=calibration.detection_threshold - 1)
     assert precision(small_features, expected, earlier)[0] < wanted
     assert len(calibration.class_thresholds) == 3
     assert min(calibration.class_thresholds) <= calibration.detection_threshold

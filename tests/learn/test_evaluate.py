@@ -131,7 +131,12 @@ def test_robustness_is_measured_on_degraded_samples(small_project: Project, smal
             return super().predict(patch_set)
 
     degradations = (Degradation(kind="level", amount_db=0.0), Degradation(kind="noise", amount_db=0.0))
-    points = measure_robustness(Listening(), "float", small_features, read=read, tables=tables, degradations=degradations)
-    assert [(point.condition, point.accuracy) for point in points] == [("+0 dB", 1.0), ("pink noise, 0 dB SNR", 1.0)]
+    points = measure_robustness({"float": Listening(), "int8": Listening()}, small_features, read=read, tables=tables, degradations=degradations)
+    for name in ("float", "int8"):
+        figures = [(point.condition, point.by_predictor[name].value) for point in points]
+        assert figures == [("+0 dB", 1.0), ("pink noise, 0 dB SNR", 1.0)]
+        assert all(0.2 < point.by_predictor[name].lower < 1.0 == point.by_predictor[name].upper for point in points)  # Wilson's: no draw differs
     np.testing.assert_array_equal(heard[0], patch_features(small_features, "test").log_mel)
-    assert not np.array_equal(heard[0], heard[1])
+    np.testing.assert_array_equal(heard[0], heard[1])  # float and INT8 hear the same
+    np.testing.assert_array_equal(heard[2], heard[3])
+    assert not np.array_equal(heard[0], heard[2])

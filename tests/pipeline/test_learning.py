@@ -22,6 +22,7 @@ from tinyaudio.pipeline import (
     open_line,
     quantization_gate,
     quantize_stage,
+    robustness_facts,
     train_stage,
 )
 from tinyaudio.pipeline.line import Advance, Line
@@ -54,6 +55,13 @@ def test_the_page_is_written_beside_the_stages(project: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for words in ("Side by side", "In worse conditions", "layer by layer", "<td>CONV_2D</td>"):
         assert words in text
+    facts = robustness_facts(open_line(project, Silent()))
+    assert facts["int8_by"] in text
+    assert [item["condition"] for item in facts["conditions"]][:2] == ["as recorded", "pink noise, 20 dB SNR"]
+    for item in facts["conditions"]:
+        for name in ("float", "int8"):
+            assert 0.0 <= item[name]["lower"] <= item[name]["value"] <= item[name]["upper"] <= 1.0
+            assert item[name]["lower"] < item[name]["upper"]
 
 
 def test_a_loss_beyond_the_gate_is_not_ok(project: Path) -> None:

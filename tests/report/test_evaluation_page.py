@@ -15,7 +15,7 @@ import pytest
 
 from tinyaudio.core.alarms import DecisionFigures, LabelDecisions
 from tinyaudio.core.artifacts import Evaluation, LayerError
-from tinyaudio.core.evaluation import evaluation_figures, multi_label_evaluation
+from tinyaudio.core.evaluation import Headline, evaluation_figures, multi_label_evaluation
 from tinyaudio.core.metrics import accuracy, confusion_matrix
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.report import Condition, EvaluationPageInputs, WorstClip, render_evaluation_page, write_evaluation_page
@@ -72,6 +72,11 @@ def evaluation(name: str, seed: int) -> Evaluation:
     )
 
 
+def condition(name: str, value: float) -> Condition:
+    figure = Headline(name="accuracy", value=value, lower=value - 0.07, upper=value + 0.06)
+    return Condition(name=name, by_predictor={"float": figure, "int8": dataclasses.replace(figure, value=value - 0.013)})
+
+
 @pytest.fixture(scope="module")
 def inputs() -> EvaluationPageInputs:
     groups = [str(index // 2) for index in range(30)]
@@ -92,7 +97,8 @@ def inputs() -> EvaluationPageInputs:
         project_name="doors & dogs",
         spec=FrontendSpec(),
         predictors=tuple(evaluation_figures(evaluation(name, seed), groups, draws=100) for seed, name in enumerate(("float", "int8", "device"))),
-        conditions=(Condition(name="as recorded", accuracy=0.9), Condition(name="pink noise, 0 dB SNR", accuracy=0.4)),
+        conditions=(condition("as recorded", 0.9), condition("pink noise, 0 dB SNR", 0.4)),
+        int8_by="compiled C++ <g++>",
         layers=(LayerError(operator="CONV_2D", name="stem", signal_to_error_db=31.25, largest_error=0.125),),
         maximum_loss=0.01,
         worst=(clip,),
@@ -118,6 +124,14 @@ def test_the_figures_are_on_the_page(inputs: EvaluationPageInputs) -> None:
             assert f"<b>{100 * headline.value:.1f} %</b>" in page
             assert f"{100 * headline.lower:.1f} to {100 * headline.upper:.1f} %" in page
     assert f"{inputs.predictors[-1].classes[1].roc.area:.3f}" in page
+
+
+def test_conditions_stand_side_by_side_with_intervals_and_who_computed_int8(inputs: EvaluationPageInputs) -> None:
+    page = render_evaluation_page(inputs)
+    row = re.search(r"<td>pink noise, 0 dB SNR</td>(.*)</tr>", page)
+    assert row is not None
+    assert re.findall(r">([^<>]+)</td>", row[1]) == ["40.0 %", "33.0 to 46.0 %", "38.7 %", "33.0 to 46.0 %"]
+    assert "compiled C++ &lt;g++&gt;" in page
 
 
 def test_the_gate_is_told(inputs: EvaluationPageInputs) -> None:

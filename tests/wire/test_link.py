@@ -15,8 +15,10 @@ from tinyaudio.wire.host_link import HostLink, LinkState
 from tinyaudio.wire.link import CONTROL_RESERVE_BYTES, CONTROL_TYPES
 from tinyaudio.wire.messages import (
     PROTOCOL_VERSION,
+    CalibrationState,
     Capability,
     CounterUnit,
+    DecisionRule,
     Hello,
     HelloRequest,
     LinkPoll,
@@ -50,6 +52,10 @@ def hello(nonce: int, *, retransmit_bytes: int) -> Hello:
         patch_frames=96,
         patch_hop_frames=48,
         label_count=2,
+        decision_rule=DecisionRule.BEST,
+        calibration_fingerprint=bytes(32),
+        calibration_state=CalibrationState.BUILT_IN,
+        recording_calibration_fingerprint=bytes(32),
         counter_frequency_hz=1,
         counter_unit=CounterUnit.CYCLES,
         arena_bytes=0,

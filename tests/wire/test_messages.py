@@ -12,6 +12,7 @@ from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire import messages
 from tinyaudio.wire.messages import (
     MAX_PAYLOAD_BYTES,
+    CalibrationSource,
     Capability,
     ClipBegin,
     Hello,
@@ -90,14 +91,22 @@ def test_what_does_not_fit_is_refused_by_name(make: Any, where: str) -> None:
 
 
 def test_a_count_beyond_its_bound_is_refused() -> None:
-    payload = struct.pack("<IIIIH", 0, 0, 0, 0, 65) + bytes(65)
+    payload = struct.pack("<IIIIHBH", 0, 0, 0, 0, 0, 1, 65) + bytes(65)
     with pytest.raises(ProtocolError, match="65 elements; 64 are possible"):
         PatchResult.decode(payload)
 
 
 def test_an_unknown_value_of_an_enumeration_is_refused() -> None:
     payload = bytearray(
-        ClipBegin(clip_id=0, total_samples=0, trace_mode=TraceMode.CRC, capture_stages=0, capture_first_frame=0, capture_frame_count=0).encode()
+        ClipBegin(
+            clip_id=0,
+            total_samples=0,
+            trace_mode=TraceMode.CRC,
+            capture_stages=0,
+            capture_first_frame=0,
+            capture_frame_count=0,
+            decide_by=CalibrationSource.BUILT_IN,
+        ).encode()
     )
     payload[8] = 9
     with pytest.raises(ProtocolError, match=r"ClipBegin: 9 is not a valid TraceMode"):

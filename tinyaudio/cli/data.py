@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from tinyaudio.cli.options import JsonOption, ProjectOption, QuietOption, VerboseOption
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, speaking
 
-app = typer.Typer(no_args_is_help=True, help="Check the recordings and their manifest.")
+app = typer.Typer(no_args_is_help=True, help="Check the recordings and their manifest, or mix them.")
 
 
 @app.callback()
@@ -39,3 +40,32 @@ def check(project: ProjectOption = Path(), json: JsonOption = False, quiet: Quie
         output.result(facts)
         if facts["errors"]:
             raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+@app.command("mix")
+def mix(
+    directory: Annotated[Path, typer.Argument(help="Folder for the new clips and their manifest.", file_okay=False)],
+    project: ProjectOption = Path(),
+    pairs: Annotated[float, typer.Option("--pairs", help="Clips with two labels, for each clip there is.")] = 1.0,
+    empty: Annotated[float, typer.Option("--empty", help="Clips without a label (synthetic background), for each clip there is.")] = 0.1,
+    snr_db: Annotated[float, typer.Option("--snr-db", help="One of two is at most this much louder or softer than the other.")] = 6.0,
+    pool: Annotated[int, typer.Option("--pool", help="Recordings that may be mixed with each other; they become one group.")] = 8,
+    seed: Annotated[int, typer.Option("--seed", help="Draws who is mixed with whom, and how loud.", min=0)] = 1,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Make clips with two labels, one and none from a project whose clips have one: for detectors of several sounds at once.
+
+    Clips are only mixed within a split value, and within small pools of recordings, which are the groups of the new manifest.
+
+    Example: tinyaudio data mix street_mixed --project street
+    """
+    with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.pipeline import MixSettings, mix_data, open_line
+
+        settings = MixSettings(pairs=pairs, empty=empty, snr_db=snr_db, pool_recordings=pool, seed=seed)
+        facts = mix_data(open_line(project, output), directory, settings)
+        counts = ", ".join(f"{count} with {number}" for number, count in facts["labels"].items())
+        advice = 'set data.label_separator = "|" and model.head = "sigmoid"'
+        output.result(facts, text=f"{facts['manifest']}: {facts['clips']} clips ({counts} labels) in {facts['groups']} groups; {advice}")

@@ -29,12 +29,14 @@ def new(
 ) -> None:
     """Make a project: tinyaudio.toml with every setting explained, a manifest to fill in, a README.
 
-    With --from-model the project is around a finished INT8 classifier: it is held against its front end and labels, and
-    evaluate, calibrate, render, build, hil and run work without training.
+    With --from-model the project is around a finished INT8 model: a classifier, held against its front end and labels, or with
+    --task anomaly an autoencoder, whose residual is the score. evaluate, calibrate, render, build, hil and run work without training.
 
     Example: tinyaudio new doorbell --task events
 
     Example: tinyaudio new keywords --from-model kws.tflite --preset mfcc --labels kws_labels.txt
+
+    Example: tinyaudio new pump --task anomaly --from-model ad01_int8.tflite --preset ad01
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.core.errors import InputError

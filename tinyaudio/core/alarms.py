@@ -31,7 +31,7 @@ class LabelDecisions:
 class DecisionFigures:
     """What a device with some thresholds makes of the test split, and of background in which none of its labels is heard."""
 
-    rule: str  # "one threshold": the best label, where it reaches it, as the firmware decides; "a threshold each"
+    rule: str  # "one threshold" for all labels, or "a threshold each", by which the device decides where there is one each
     smoothing_patches: int
     labels: tuple[LabelDecisions, ...]
     background_hours: float  # 0: none was measured

@@ -21,7 +21,7 @@ PARTIAL_RATE = 0.1
 class PatchScores:
     """Scores of all patches of the test split; the greater, the stranger."""
 
-    predictor: str  # "float", "int8", "device", or "level": how far the loudness is from that of normal training clips
+    predictor: str  # "float", "int8", "device", or "level": how far the loudness is from that of normal clips to learn from
     filenames: tuple[str, ...]
     conditions: tuple[str, ...]  # label of each clip
     groups: tuple[str, ...]
@@ -44,7 +44,7 @@ class PatchScores:
 class AnomalyEvaluations:
     """The same patches scored by the float model, the INT8 model, and loudness alone."""
 
-    float: PatchScores
+    float: PatchScores | None  # None: the model came finished, as INT8
     int8: PatchScores
     level: PatchScores
 

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tinyaudio.core.one_class import OneClassTables
+from tinyaudio.core.one_class_fit import OneClassFit
 from tinyaudio.core.residual import STEPS_AN_OCTAVE
 from tinyaudio.core.spec import FrontendSpec, KernelId
 
@@ -120,6 +122,7 @@ class TrainedModel:
     validation_loss: tuple[float, ...]
     validation_accuracy: tuple[float, ...]  # of patches, by epoch
     temperature: float = 1.0  # that the classifier's weights were divided by after training
+    one_class: OneClassFit | None = None  # the network ends in an embedding, and this makes one score of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,16 +141,22 @@ class QuantizedModel:
     output_zero_point: int
     ops: tuple[str, ...]  # builtin operator names in execution order
     is_autoencoder: bool = False  # the output is the input again; the device makes one score of how far they are apart
+    one_class: OneClassTables | None = None  # the output is an embedding; the device makes one score of how strange it is
+
+    @property
+    def has_score(self) -> bool:
+        """Whether the device makes one score of the model's output, which then has no label."""
+        return self.is_autoencoder or self.one_class is not None
 
     @property
     def score_scale(self) -> float:
-        """What an int8 step of the device's scores stands for: a probability; for an autoencoder octaves of the mean square residual."""
-        return 1.0 / STEPS_AN_OCTAVE if self.is_autoencoder else self.output_scale
+        """What an int8 step of the device's scores stands for: a probability; of an anomaly detector octaves of what it measures."""
+        return 1.0 / STEPS_AN_OCTAVE if self.has_score else self.output_scale
 
     @property
     def score_zero_point(self) -> int:
         """The int8 score that stands for 0."""
-        return 0 if self.is_autoencoder else self.output_zero_point
+        return 0 if self.has_score else self.output_zero_point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,11 +216,12 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How patch scores become decisions on the device, in integers."""
+    """How patch scores become decisions on the device, in integers; `tinyaudio.core.decisions` says how."""
 
     smoothing_patches: int  # moving sum over this many patches
     detection_threshold: int  # of an int8 output, -128 to 127; the smoothed mean must reach it
-    class_thresholds: tuple[int, ...] = ()  # the same for each label by itself, 128: never; empty: not asked for. No firmware applies them yet
+    class_thresholds: tuple[int, ...] = ()  # the same for each label by itself, 128: never; empty: `detection_threshold` holds for all
+    is_exclusive: bool = True  # only the best label is detected; False: every one that reaches its threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +363,9 @@ class DeviceIdentity:
     arena_bytes: int
     arena_used_bytes: int
     model_kernels: str  # whose kernels compute the model, and which version
+    calibration_fingerprint: str = ""  # of what was compiled in, which decides streamed clips; "": the device has no model of classes
+    calibration_state: Literal["built_in", "stored", "corrupt", "foreign"] = "built_in"  # of a calibration kept in its settings; only "stored" holds
+    recording_calibration_fingerprint: str = ""  # of what decides recordings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,17 @@ def headline_figures(evaluation: Evaluation, groups: Sequence[str], *, seed: int
     seed, draws
         Of the bootstrap.
     """
+    return tuple(_headline(name, statistic, groups, seed=seed, draws=draws) for name, statistic in _statistics(evaluation))
+
+
+def first_headline(evaluation: Evaluation, groups: Sequence[str], *, seed: int = 1, draws: int = 1_000) -> Headline:
+    """Return the figure that `evaluation` is judged by, with its interval; parameters as of `headline_figures`."""
+    name, statistic = _statistics(evaluation)[0]
+    return _headline(name, statistic, groups, seed=seed, draws=draws)
+
+
+def _statistics(evaluation: Evaluation) -> list[tuple[str, Callable[[Int64Array], float]]]:
+    """Return name and figure of any clips, chosen by their indices; first the one that is judged by."""
     truth, decided, scores = truth_of(evaluation), decisions_of(evaluation), evaluation.scores
     right = is_right(evaluation)
     statistics: list[tuple[str, Callable[[Int64Array], float]]] = [
@@ -141,16 +152,16 @@ def headline_figures(evaluation: Evaluation, groups: Sequence[str], *, seed: int
         ("macro F1", lambda chosen: macro_f1(label_metrics(label_confusion(truth[chosen], decided[chosen]), labels=evaluation.labels))),
         ("mAP", lambda chosen: mean_average_precision(truth[chosen], scores[chosen])),
     ]
-    every = np.arange(len(evaluation.filenames))
-    headlines = []
-    for name, statistic in statistics if evaluation.truth is None else reversed(statistics):
-        lower, upper = bootstrap_interval(statistic, groups, seed=seed, draws=draws)
-        value = statistic(every)
-        if lower == upper and value in (0.0, 1.0):  # no draw differs, which does not mean that no other recording would
-            count = len(set(groups))
-            lower, upper = wilson_interval(count if value else 0, count)
-        headlines.append(Headline(name=name, value=value, lower=lower, upper=upper))
-    return tuple(headlines)
+    return statistics if evaluation.truth is None else statistics[::-1]
+
+
+def _headline(name: str, statistic: Callable[[Int64Array], float], groups: Sequence[str], *, seed: int, draws: int) -> Headline:
+    lower, upper = bootstrap_interval(statistic, groups, seed=seed, draws=draws)
+    value = statistic(np.arange(len(groups)))
+    if lower == upper and value in (0.0, 1.0):  # no draw differs, which does not mean that no other recording would
+        count = len(set(groups))
+        lower, upper = wilson_interval(count if value else 0, count)
+    return Headline(name=name, value=value, lower=lower, upper=upper)
 
 
 def evaluation_figures(evaluation: Evaluation, groups: Sequence[str], *, seed: int = 1, draws: int = 1_000) -> EvaluationFigures:

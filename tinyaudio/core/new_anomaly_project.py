@@ -30,7 +30,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # test_fraction = 0.2            # only for a manifest without a split column
 # seed = 1
 
-[anomaly]
+{model}[anomaly]
 # normal = ["normal"]            # labels of sound as it should be; only such clips are trained on
 # machine_column = "machine"     # of the manifest, if it has one: figures are told by machine
 # architecture = "conv_ae"       # or "dense_ae", the autoencoder of MLPerf Tiny
@@ -45,13 +45,7 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # maximum_auc_loss = 0.01        # `tinyaudio evaluate` fails if INT8 loses more AUC of patches
 
 [frontend]                       # lengths in samples and frames; machines are steady, so windows are long
-window_samples = 1024
-hop_samples = 512
-fft_samples = 1024
-mel_low_hz = 60.0
-patch_frames = 32
-patch_hop_frames = 16
-# level_normalization = "none"   # or "running": how loud it is says nothing
+{frontend}# level_normalization = "none"   # or "running": how loud it is says nothing
 
 [train]
 # epochs = 40
@@ -65,7 +59,34 @@ patch_hop_frames = 16
 # seed = 1
 
 [firmware]
-smoothing_patches = 4            # alarms are made on the mean score of this many patches
+smoothing_patches = {smoothing_patches:<13}# alarms are made on the mean score of this many patches
+"""
+
+#: ``[frontend]`` where nothing else is asked for.
+ANOMALY_FRONTEND = """\
+window_samples = 1024
+hop_samples = 512
+fft_samples = 1024
+mel_low_hz = 60.0
+patch_frames = 32
+patch_hop_frames = 16
+"""
+ANOMALY_SMOOTHING_PATCHES = 4
+
+ANOMALY_MODEL_README = """\
+# {name}
+
+A microcontroller tells when a machine sounds otherwise than usual, by a finished autoencoder, `{model_file}`; made with tinyaudio.
+Nothing is trained: the model is held against the front end, compiled, and proven on a board.
+
+1. List recordings of the machine as it should be (label `normal`, some minutes of all its loads) and of its faults in `{manifest}`,
+   one row a clip: `filename,label,group,split,machine`. Normal sound that is not for testing sets the threshold. Clips of one recording,
+   or of one day, share a `group`; the columns `split` (validation, test) and `machine` may be left out.
+2. `tinyaudio data check` names every fault of the data by its row; `tinyaudio calibrate` sets the threshold.
+3. `tinyaudio run` builds the firmware, runs it on an emulated board and compares every stage and every score with the reference.
+   The report is one HTML file under `runs/`.
+
+`{project_file}` holds all settings, with their defaults in comments.
 """
 
 ANOMALY_README = """\

@@ -8,8 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinyaudio.core.errors import NotYetSupportedError, ProjectError
-from tinyaudio.core.new_anomaly_project import ANOMALY_MANIFEST, ANOMALY_README, ANOMALY_TOML
+from tinyaudio.core.errors import ProjectError
+from tinyaudio.core.new_anomaly_project import (
+    ANOMALY_FRONTEND,
+    ANOMALY_MANIFEST,
+    ANOMALY_MODEL_README,
+    ANOMALY_README,
+    ANOMALY_SMOOTHING_PATCHES,
+    ANOMALY_TOML,
+)
 from tinyaudio.core.presets import DEFAULT_PRESET, preset_names
 from tinyaudio.core.project import PROJECT_FILE, Task
 
@@ -198,13 +205,18 @@ audio/example_rain_2.wav,rain,recording_4,test
 """
 
 
+_SMOOTHED_FRAMES = 64  # that the default of a new anomaly project spans: 4 patches every 16 frames
+_MOST_SMOOTHING_PATCHES = 64  # FirmwareTable
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedModel:
     """What a project around a finished model says of it."""
 
     file: str  # relative to the project
-    labels: tuple[str, ...]  # in the order of its outputs
+    labels: tuple[str, ...]  # in the order of its outputs; none of an autoencoder
     frontend: Mapping[str, Any]  # keys of [frontend]: a preset, or fields of the front end
+    patch_hop_frames: int  # of that front end
 
 
 def new_project_files(task: Task, name: str, *, manifest: str = "", model: FinishedModel | None = None) -> dict[str, str]:
@@ -228,15 +240,9 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
 
     Raises
     ------
-    NotYetSupportedError
-        For the task ``"anomaly"`` around a finished model.
     ProjectError
         If nothing usable remains of `name`, or `manifest` cannot stand in a TOML string.
     """
-    if task == "anomaly" and model is not None:
-        raise NotYetSupportedError(
-            "a finished model serves as a classifier only", hint="leave --from-model out: an autoencoder is trained", where="--from-model"
-        )
     clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-")[:64]
     if not clean_name:
         raise ProjectError(f"{name!r} is no name for a project", hint="use letters, digits, '_', '-' and '.'", where="project.name")
@@ -247,7 +253,7 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
     names = {"name": clean_name, "task": task, "manifest": manifest or "manifest.csv", "project_file": PROJECT_FILE, "frontend": "", "model": ""}
     names["presets"] = ", ".join(f'"{preset}"' for preset in preset_names() if preset != DEFAULT_PRESET)
     if task == "anomaly":
-        files = {PROJECT_FILE: ANOMALY_TOML.format(**names), "README.md": ANOMALY_README.format(**names)}
+        files = _anomaly_files(names, model)
         return files if manifest else {**files, "manifest.csv": ANOMALY_MANIFEST}
     readme, example = _README, _MANIFEST
     if model is not None:
@@ -262,6 +268,22 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
         )
     files = {PROJECT_FILE: _TOML.format(**names), "README.md": readme.format(**names)}
     return files if manifest else {**files, "manifest.csv": example}
+
+
+def _anomaly_files(names: Mapping[str, str], model: FinishedModel | None) -> dict[str, str]:
+    """Return settings and README of an anomaly project; `names` are filled in."""
+    if model is None:
+        values: dict[str, Any] = {"frontend": ANOMALY_FRONTEND, "model": "", "smoothing_patches": ANOMALY_SMOOTHING_PATCHES}
+        readme = ANOMALY_README
+    else:
+        values = {
+            "frontend": "".join(f"{key} = {_toml(value)}\n" for key, value in model.frontend.items()),
+            "model": f"[model]\nfile = {_toml(model.file)}  # a finished autoencoder: nothing is trained\n\n",
+            "smoothing_patches": max(1, min(_MOST_SMOOTHING_PATCHES, _SMOOTHED_FRAMES // model.patch_hop_frames)),
+            "model_file": model.file,
+        }
+        readme = ANOMALY_MODEL_README
+    return {PROJECT_FILE: ANOMALY_TOML.format(**{**names, **values}), "README.md": readme.format(**{**names, **values})}
 
 
 def _model_manifest(model: FinishedModel) -> str:

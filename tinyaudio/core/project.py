@@ -376,8 +376,6 @@ def _train_rules(section: Any) -> Iterator[str]:
 def _model_rules(section: Any) -> Iterator[str]:
     if section.labels and not section.file:
         yield "labels: are those of model.file, which is not given; a model trained here gets its labels from the manifest"
-    if section.file and not section.labels:
-        yield "labels: must name the outputs of model.file, in their order"
     repeated = sorted({label for label in section.labels if section.labels.count(label) > 1})
     if repeated:
         yield f"labels: {', '.join(map(repr, repeated))} is listed twice"
@@ -385,10 +383,18 @@ def _model_rules(section: Any) -> Iterator[str]:
 
 def _rules_across(sections: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is right in each section and wrong in both together."""
+    yield from _finished_model_rules(sections["model"], is_anomaly=sections["project"].task == "anomaly")
     if sections["data"].label_separator and not sections["model"].file and sections["model"].head != "sigmoid":
         yield 'model.head: must be "sigmoid" where data.label_separator lets a clip have several labels: the scores of a softmax exclude each other'
     if sections["firmware"].false_alarms_per_hour and not sections["background"].hours:
         yield "background.hours: is 0, so firmware.false_alarms_per_hour has nothing to be measured on; 1.0 is an hour"
+
+
+def _finished_model_rules(model: Any, *, is_anomaly: bool) -> Iterator[str]:
+    if model.file and not model.labels and not is_anomaly:
+        yield "model.labels: must name the outputs of model.file, in their order"
+    if model.labels and is_anomaly:
+        yield "model.labels: an anomaly detector has no classes; the output of model.file is its input again"
 
 
 _RULES: dict[Callable[[Any], Iterator[str]], str] = {

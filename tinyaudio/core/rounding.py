@@ -17,11 +17,21 @@ def round_shift(values: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
     return (values + (1 << (bits - 1))) >> bits
 
 
+def round_half_up(values: Any) -> NDArray[np.int64]:
+    """Return ``floor(values + 1/2)`` of real `values`, int64."""
+    return np.floor(np.asarray(values, np.float64) + 0.5).astype(np.int64)
+
+
 def saturate_int8(values: NDArray[np.int64]) -> NDArray[np.int8]:
     """Return `values` clipped to -128 to 127."""
     return np.clip(values, -128, 127).astype(np.int8)
 
 
+def saturate_int16(values: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Return `values` clipped to -32768 to 32767."""
+    return np.clip(values, -32768, 32767).astype(np.int16)
+
+
 def quantize_int8(values: NDArray[Any], *, scale: float, zero_point: int) -> NDArray[np.int8]:
     """Return real `values` in steps of `scale` around `zero_point`: rounded, ties upwards, and clipped."""
-    return saturate_int8(np.floor(np.asarray(values, np.float64) / scale + 0.5).astype(np.int64) + zero_point)
+    return saturate_int8(round_half_up(np.asarray(values, np.float64) / scale) + zero_point)

@@ -24,8 +24,10 @@ from tinyaudio.pipeline.learning import (
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.metrics import evaluation_metrics
+from tinyaudio.pipeline.mixing import MixSettings, mix_data
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compare_kernels, compare_runtimes, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.robustness import robustness_facts
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
@@ -41,6 +43,7 @@ __all__ = [
     "FrontendBenchRequest",
     "Line",
     "LiveRequest",
+    "MixSettings",
     "ModelOutcome",
     "ModelRequest",
     "ModelSource",
@@ -78,6 +81,7 @@ __all__ = [
     "inspect_model",
     "line_with",
     "live_stage",
+    "mix_data",
     "new_project",
     "open_line",
     "quantization_gate",
@@ -85,6 +89,7 @@ __all__ = [
     "render_stage",
     "require_tracker",
     "run_demo",
+    "robustness_facts",
     "run_line",
     "sensitivity_facts",
     "self_test_stage",

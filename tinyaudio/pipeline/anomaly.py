@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyaudio.bench.device import ClipRun
 from tinyaudio.core.anomaly import AnomalyEvaluations, DetectionFigures, PatchScores, detection_figures, is_number, patch_auc
 from tinyaudio.core.artifacts import BuildArtifact, HilReport
 from tinyaudio.core.board import Board
+from tinyaudio.core.rounding import quantize_int8
 from tinyaudio.learn.anomaly import score_test_split
 from tinyaudio.learn.dataset import clip_reader, dequantized_log_mel, patch_features
+from tinyaudio.learn.oracle import Oracle
 from tinyaudio.learn.training import FloatAutoencoder
+from tinyaudio.pipeline.foreign import parameters_of
 from tinyaudio.pipeline.learning import calibrate_stage, dataset_stage, expected_stage, features_stage, quantize_stage, threshold_stage, train_stage
 from tinyaudio.pipeline.line import Line, StageResult, once, reuse_or_make
 from tinyaudio.report import AnomalyExample, AnomalyPageInputs, alarm_facts
@@ -22,20 +26,21 @@ from tinyaudio.report import AnomalyExample, AnomalyPageInputs, alarm_facts
 
 @once
 def anomaly_evaluate_stage(line: Line) -> StageResult[AnomalyEvaluations]:
-    """Score the test split with the float model, the INT8 model, and by loudness alone."""
-    features, trained, expected = features_stage(line), train_stage(line), expected_stage(line)
+    """Score the test split with the float model, where there is one, the INT8 model, and by loudness alone."""
+    features, expected = features_stage(line), expected_stage(line)
+    trained = train_stage(line) if line.project.model_path is None else None
     return reuse_or_make(
         line,
         "evaluate",
         AnomalyEvaluations,
         inputs={
             "features": features.stored.fingerprint,
-            "train": trained.stored.fingerprint,
+            **({} if trained is None else {"train": trained.stored.fingerprint}),
             "expected": expected.stored.fingerprint,
             "machine_column": line.project.anomaly.machine_column,
         },
         description="scoring the test split",
-        make=lambda _: score_test_split(line.project, trained.value, features.value, expected.value),
+        make=lambda _: score_test_split(line.project, None if trained is None else trained.value, features.value, expected.value),
     )
 
 
@@ -43,7 +48,7 @@ def anomaly_figures(line: Line, *others: PatchScores) -> dict[str, tuple[Detecti
     """Return the figures of the float model, the INT8 model, loudness, and `others`, by predictor."""
     evaluations = anomaly_evaluate_stage(line).value
     scored = (evaluations.float, evaluations.int8, *others, evaluations.level)
-    return {scores.predictor: detection_figures(scores, line.project.anomaly.normal) for scores in scored}
+    return {scores.predictor: detection_figures(scores, line.project.anomaly.normal) for scores in scored if scores is not None}
 
 
 def anomaly_metrics(figures: dict[str, tuple[DetectionFigures, ...]]) -> dict[str, Any]:
@@ -54,6 +59,8 @@ def anomaly_metrics(figures: dict[str, tuple[DetectionFigures, ...]]) -> dict[st
 def anomaly_gate(line: Line) -> dict[str, Any]:
     """Return whether INT8 loses no more AUC of patches than ``anomaly.maximum_auc_loss``, and how much it loses."""
     evaluations, table = anomaly_evaluate_stage(line).value, line.project.anomaly
+    if evaluations.float is None:  # a finished model: there is nothing to lose against
+        return {"loss": 0.0, "allowed": table.maximum_auc_loss, "ok": True}
     before, after = (patch_auc(scores, table.normal) for scores in (evaluations.float, evaluations.int8))
     loss = before - after
     return {"loss": is_number(loss), "allowed": table.maximum_auc_loss, "ok": not loss > table.maximum_auc_loss + 1e-9}
@@ -77,7 +84,7 @@ def anomaly_page_inputs(line: Line, board: Board, hil: HilReport, *, build: Buil
         figures=figures,
         metrics=anomaly_metrics(figures),
         gate=anomaly_gate(line),
-        parameters=train_stage(line).value.parameters,
+        parameters=parameters_of(quantized.tflite) if line.project.model_path is not None else train_stage(line).value.parameters,
         examples=_examples(line, device),
         fingerprints=_fingerprints(line, hil, build),
     )
@@ -87,7 +94,7 @@ def _examples(line: Line, device: PatchScores) -> tuple[AnomalyExample, ...]:
     """Return the clips with the lowest and the highest score, each with its strangest patch as the float model sees it."""
     features, read = features_stage(line).value, clip_reader(line.project)
     patch_set = patch_features(features, "test")
-    autoencoder = FloatAutoencoder(train_stage(line).value)
+    reconstruct = _reconstruct(line)
     order = np.argsort(device.clip_scores, kind="stable")
     examples = []
     for title, place in (("most normal", order[0]), ("most abnormal", order[-1])):
@@ -96,22 +103,41 @@ def _examples(line: Line, device: PatchScores) -> tuple[AnomalyExample, ...]:
         patch = dequantized_log_mel(
             patch_set.log_mel[strangest : strangest + 1], log_fraction_bits=patch_set.log_fraction_bits, log_scale=patch_set.log_scale
         )
-        pictures = (patch[0], autoencoder.reconstruct(patch[..., np.newaxis])[0, ..., 0])
-        turned = [picture if features.spec.patch_layout == "frames_first" else picture.T for picture in pictures]
+        pictures = [patch[0]] if reconstruct is None else [patch[0], reconstruct(patch[0])]
+        turned = [(picture if features.spec.patch_layout == "frames_first" else picture.T).astype(np.float64) for picture in pictures]
         examples.append(
             AnomalyExample(
                 title=title,
                 clip=int(place),
                 pcm=read(patch_set.clips[place]),
-                input=turned[0].astype(np.float64),
-                reconstruction=turned[1].astype(np.float64),
+                input=turned[0],
+                reconstruction=turned[1] if len(turned) > 1 else None,
             )
         )
     return tuple(examples)
 
 
+def _reconstruct(line: Line) -> Callable[[NDArray[np.float32]], NDArray[np.float32]] | None:
+    """Return what gives a patch of log-mel back as the float model sees it, or the INT8 one where there is no other; None: nothing does."""
+    if quantize_stage(line).value.one_class is not None:
+        return None
+    if line.project.model_path is None:
+        autoencoder = FloatAutoencoder(train_stage(line).value)
+        return lambda patch: autoencoder.reconstruct(patch[np.newaxis, ..., np.newaxis])[0, ..., 0]
+    quantized = quantize_stage(line).value
+    oracle = Oracle(quantized.tflite)
+
+    def run(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+        steps = oracle.run(quantize_int8(patch, scale=quantized.input_scale, zero_point=quantized.input_zero_point))[1]
+        return ((steps.astype(np.float32) - quantized.output_zero_point) * quantized.output_scale).reshape(patch.shape)
+
+    return run
+
+
 def _fingerprints(line: Line, hil: HilReport, build: BuildArtifact | None) -> dict[str, str]:
-    stages = (dataset_stage, features_stage, train_stage, quantize_stage, threshold_stage, calibrate_stage, expected_stage, anomaly_evaluate_stage)
+    training = (train_stage,) if line.project.model_path is None else ()
+    rest = (quantize_stage, threshold_stage, calibrate_stage, expected_stage, anomaly_evaluate_stage)
+    stages = (dataset_stage, features_stage, *training, *rest)
     along = {result.stage: result.stored.fingerprint for result in (stage(line) for stage in stages)}
     device = {
         "front end (reported by the device)": hil.identity.frontend_fingerprint,

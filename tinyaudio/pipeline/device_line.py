@@ -14,8 +14,9 @@ from tinyaudio.bench.hil import HilExpectation
 from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
 from tinyaudio.core.artifacts import Calibration, Runtime
 from tinyaudio.core.board import Board, Depth
+from tinyaudio.core.decisions import calibration_fingerprint
 from tinyaudio.core.errors import InputError
-from tinyaudio.wire.messages import Capability, CounterUnit, Hello
+from tinyaudio.wire.messages import CalibrationState, Capability, CounterUnit, DecisionRule, Hello
 
 DEPTHS: tuple[Depth, ...] = ("fake", "virtual", "serial")
 
@@ -74,8 +75,7 @@ def open_fake_line(board: Board, expected: HilExpectation, calibration: Calibrat
         expected.quantization,
         expected_outputs_model(expected.outputs),
         label_count=len(expected.quantized.labels),
-        smoothing_patches=calibration.smoothing_patches,
-        detection_threshold=calibration.detection_threshold,
+        calibration=calibration,
     )
     loopback = LoopbackTransport(FakeDevice(fake_hello(board, expected, runtime=runtime), computer))
     yield DeviceLine(transport=loopback, clock=loopback.now_seconds, description="in memory, the twin behind the true protocol")
@@ -84,6 +84,14 @@ def open_fake_line(board: Board, expected: HilExpectation, calibration: Calibrat
 def fake_hello(board: Board, expected: HilExpectation, *, runtime: Runtime) -> Hello:
     """Return what firmware made from `expected` would say of itself; it has no counter and no arena."""
     spec = expected.tables.spec
+    calibration = bytes.fromhex(
+        calibration_fingerprint(
+            expected.calibration,
+            label_count=len(expected.quantized.labels),
+            model_sha256=expected.quantized.sha256,
+            frontend_fingerprint=expected.tables.fingerprint,
+        )
+    )
     return Hello(
         protocol_version=0,  # this, the nonce, the boot id and the buffer's size are filled in by the fake
         nonce=0,
@@ -104,6 +112,10 @@ def fake_hello(board: Board, expected: HilExpectation, *, runtime: Runtime) -> H
         patch_frames=spec.patch_frames,
         patch_hop_frames=spec.patch_hop_frames,
         label_count=len(expected.quantized.labels),
+        decision_rule=DecisionRule.BEST if expected.calibration.is_exclusive else DecisionRule.EVERY,
+        calibration_fingerprint=calibration,
+        calibration_state=CalibrationState.BUILT_IN,
+        recording_calibration_fingerprint=calibration,
         counter_frequency_hz=board.counter_frequency_hz,
         counter_unit=CounterUnit.INSTRUCTIONS,
         arena_bytes=0,

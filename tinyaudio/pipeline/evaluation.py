@@ -11,19 +11,18 @@ from tinyaudio.core.evaluation import (
     class_in_question,
     decisions_of,
     evaluation_figures,
-    headline_value,
     named,
     truth_of,
     worst_clips,
 )
-from tinyaudio.dsp.audio import USUAL_DEGRADATIONS
 from tinyaudio.learn.dataset import clip_features, clip_reader
-from tinyaudio.learn.evaluate import explain_clip, measure_robustness
+from tinyaudio.learn.evaluate import explain_clip
 from tinyaudio.learn.quantize import layer_errors, representative_patches
 from tinyaudio.learn.training import FloatPredictor
-from tinyaudio.pipeline.learning import evaluate_stage, features_stage, project_frontend, quantize_stage, train_stage
+from tinyaudio.pipeline.learning import evaluate_stage, features_stage, quantize_stage, test_groups, train_stage
 from tinyaudio.pipeline.line import Line
-from tinyaudio.pipeline.metrics import decisions, test_groups
+from tinyaudio.pipeline.metrics import decisions
+from tinyaudio.pipeline.robustness import conditions
 from tinyaudio.report import Condition, EvaluationPageInputs, WorstClip, write_evaluation_page
 
 _WORST_CLIPS = 6
@@ -57,30 +56,14 @@ def evaluation_page(line: Line) -> Path:
         project_name=line.project.name,
         spec=line.project.frontend,
         predictors=tuple(predictors),
-        conditions=_conditions(line, predictor, evaluations.float),
+        conditions=tuple(Condition(name=point.condition, by_predictor=point.by_predictor) for point in conditions(line)),
+        int8_by=evaluations.int8_by,
         layers=_layers(line),
         maximum_loss=line.project.quantize.maximum_loss,
         worst=_worst(line, predictor, evaluations.int8),
         decisions=decisions(line),
     )
     return write_evaluation_page(inputs, line.store.directory)
-
-
-def _conditions(line: Line, predictor: FloatPredictor, evaluation: Evaluation) -> tuple[Condition, ...]:
-    with line.progress.task("degrading the test split") as advance:
-        points = measure_robustness(
-            predictor,
-            "float",
-            features_stage(line).value,
-            read=clip_reader(line.project),
-            tables=project_frontend(line.project),
-            degradations=USUAL_DEGRADATIONS,
-            on_progress=advance,
-        )
-    return (
-        Condition(name="as recorded", accuracy=headline_value(evaluation)),
-        *(Condition(name=item.condition, accuracy=item.accuracy) for item in points),
-    )
 
 
 def _layers(line: Line) -> tuple[LayerError, ...]:

@@ -11,11 +11,12 @@ from tinyaudio.core.project import Project
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.tflite_metadata import read_metadata
 from tinyaudio.deploy.compiler import CompiledModel, TensorSummary, read_graph
+from tinyaudio.deploy.render import MAX_LABELS
 from tinyaudio.dsp.frontend import FrontendTables, nominal_input
 from tinyaudio.learn.quantize import FRONTEND_KEY, model_labels
+from tinyaudio.learn.training import ANOMALY_LABELS
 from tinyaudio.pipeline.model_file import ModelFile, read_model
 
-_MOST_LABELS = 64  # firmware/lib/tinyaudio_app: kMaxLabels
 _LEAST_OVERLAP = 0.4  # common part of the model's and the front end's ranges, as a share of all that they cover
 
 
@@ -25,11 +26,14 @@ def finished_model(project: Project, tables: FrontendTables) -> QuantizedModel:
     Raises
     ------
     ModelError
-        If it cannot be read or compiled, or is no classifier of these labels on this front end: both sides are shown.
+        If it cannot be read or compiled, or is no classifier of these labels, or for an anomaly project no autoencoder, on this
+        front end: both sides are shown.
     """
     assert project.model_path is not None
     file = read_model(project.model_path, with_steps=False, int8_ends=True)
-    labels = checked_labels(file, project.model.labels)
+    if project.is_anomaly:
+        check_autoencoder(file)
+    labels = ANOMALY_LABELS if project.is_anomaly else checked_labels(file, project.model.labels)
     check_frontend(file, tables.spec, fingerprint=tables.fingerprint)
     input_, output = file.compiled.input_, file.compiled.output_
     return QuantizedModel(
@@ -44,6 +48,7 @@ def finished_model(project: Project, tables: FrontendTables) -> QuantizedModel:
         output_scale=output.scale,
         output_zero_point=output.zero_point,
         ops=tuple(operation.kind for operation in file.compiled.ops),
+        is_autoencoder=project.is_anomaly,
     )
 
 
@@ -67,15 +72,38 @@ def checked_labels(file: ModelFile, labels: tuple[str, ...]) -> tuple[str, ...]:
         raise ModelError(
             "does not name its labels", hint="give them, in the order of its outputs: --labels FILE, or labels = [...] below [model]", where=where
         )
-    if len(chosen) != compiled.output_.elements or len(chosen) > _MOST_LABELS:
+    if len(chosen) != compiled.output_.elements or len(chosen) > MAX_LABELS:
         output, some = compiled.output_, ", ".join(chosen[:4]) + (", ..." if len(chosen) > 4 else "")
         raise ModelError(
             f"has an output of {list(output.shape)} = {output.elements} values for {len(chosen)} labels ({some}); "
-            f"a project needs a classifier with one output a label, {_MOST_LABELS} at most",
+            f"a project needs a classifier with one output a label, {MAX_LABELS} at most",
             hint="name all labels in the order of the outputs; `tinyaudio model verify` and `bench` run models of any kind",
             where=where,
         )
     return tuple(chosen)
+
+
+def check_autoencoder(file: ModelFile) -> None:
+    """Hold a model's two ends against each other: its output must be its input again, in int8.
+
+    Raises
+    ------
+    ModelError
+        If it is not: both shapes, or the type, are shown.
+    """
+    input_, output = file.compiled.input_, file.compiled.output_
+    where = f"model {file.name!r}"
+    graph = read_graph(file.tflite)
+    dtype = graph.tensors[graph.outputs[0]].dtype
+    if dtype != "int8":
+        raise ModelError(f"its output is {dtype}, not int8", hint="export it with inference_output_type = int8", where=where)
+    if input_.elements != output.elements:
+        raise ModelError(
+            f"takes {list(input_.shape)} = {input_.elements} values and gives {list(output.shape)} = {output.elements}; "
+            "an anomaly project needs an autoencoder, whose output is its input again",
+            hint="a classifier makes a project with --task events",
+            where=where,
+        )
 
 
 def step_frames(file: ModelFile, spec: FrontendSpec) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ from tinyaudio.core.project import Project
 from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.dsp.audio import AudioAugmenter, sound_files
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
-from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, threshold_warnings
-from tinyaudio.learn.calibrate import calibrate, calibrate_for_alarms, calibrate_for_precision, stricter
+from tinyaudio.learn.anomaly import expected_scores, normal_scores, quantize_one_class, set_threshold, threshold_warnings
+from tinyaudio.learn.calibrate import calibrate, calibrate_for_alarms, calibrate_for_precision, stricter, with_own_thresholds
 from tinyaudio.learn.dataset import DataCheck, augment_features, clip_reader, compute_features, faultless_dataset, read_manifest
 from tinyaudio.learn.dataset import check_data as check_project_data
 from tinyaudio.learn.evaluate import evaluate, evaluate_float, evaluate_int8
@@ -40,6 +40,7 @@ from tinyaudio.pipeline.foreign import finished_model
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 from tinyaudio.pipeline.model_file import model_bytes
 from tinyaudio.pipeline.native_model import native_predictor
+from tinyaudio.pipeline.one_class import one_class_stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +181,7 @@ def train_stage(line: Line) -> StageResult[TrainedModel]:
     if project.model_path is not None:
         raise InputError("there is nothing to train: the model is finished", hint="take file out of [model] to train one", where="model.file")
     if project.is_anomaly:
-        return _autoencoder_stage(line)
+        return one_class_stage(line, features_stage(line), _backbone(project)) if project.anomaly.is_one_class else _autoencoder_stage(line)
     augmented = augmented_stage(line) if project.train.audio.versions else None
     features = features_stage(line) if augmented is None else augmented
     feature_set = features_stage(line).value if augmented is None else augmented.value.features
@@ -261,6 +262,8 @@ def quantize_stage(line: Line) -> StageResult[QuantizedModel]:
 
 
 def _quantized(project: Project, trained: TrainedModel, features: FeatureSet, advance: Advance) -> QuantizedModel:
+    if project.is_anomaly and project.anomaly.is_one_class:
+        return quantize_one_class(trained, features, project, on_progress=advance)
     if project.is_anomaly:
         return quantize_autoencoder(trained, features, project.anomaly, project.quantize, on_progress=advance)
     return quantize(trained, features, project.quantize, on_progress=advance)
@@ -285,7 +288,8 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
         return _alarm_stage(line)
     quantized = quantize_stage(line)
     firmware = line.project.firmware
-    inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump()}
+    is_exclusive = not line.project.data.label_separator
+    inputs: dict[str, Any] = {"quantize": quantized.stored.fingerprint, "firmware": firmware.model_dump(), "is_exclusive": is_exclusive}
     if firmware.wanted_precision and line.project.train.validation == "include":
         raise ProjectError(
             "the validation split was trained on, so it cannot set a threshold",
@@ -312,11 +316,18 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
             hours=line.project.background.hours,
             per_hour=firmware.false_alarms_per_hour,
             smoothing_patches=firmware.smoothing_patches,
-            is_exclusive=not line.project.data.label_separator,
+            is_exclusive=is_exclusive,
         )
         return stricter(chosen, quiet)
 
-    return reuse_or_make(line, "calibrate", Calibration, inputs=inputs, description="calibrating", make=make)
+    return reuse_or_make(
+        line,
+        "calibrate",
+        Calibration,
+        inputs=inputs,
+        description="calibrating",
+        make=lambda advance: with_own_thresholds(replace(make(advance), is_exclusive=is_exclusive), quantized.value, firmware),
+    )
 
 
 @once
@@ -417,6 +428,11 @@ def evaluate_stage(line: Line) -> StageResult[Evaluations]:
         description="evaluating on the test split",
         make=make,
     )
+
+
+def test_groups(line: Line) -> list[str]:
+    """Return the group of each clip of the test split: what a bootstrap draws whole."""
+    return [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
 
 
 def quantization_gate(line: Line) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _prove(
     spec = line.project.frontend
     total_samples = _total_samples(pcm, seconds, spec)
     quantized = quantize_stage(line).value
-    oracle = ScoreOracle(quantized) if quantized.is_autoencoder else Oracle(quantized.tflite)
+    oracle = ScoreOracle(quantized) if quantized.has_score else Oracle(quantized.tflite)
     expected = LiveExpectation(
         board=board,
         firmware_fingerprint=build.firmware_fingerprint,
@@ -231,6 +231,7 @@ def _report_facts(report: LiveReport, labels: tuple[str, ...], spec: FrontendSpe
         "mismatches": dict(report.mismatches),
         "detections": [_detection_facts(detection, labels, spec) for detection in report.detections],
         "detection_threshold": report.detection_threshold,
+        "class_thresholds": list(report.calibration.class_thresholds),
         "dropped": report.dropped_frames,
         "log": list(report.log),
         "device": dataclasses.asdict(report.identity),
@@ -242,13 +243,17 @@ def _build_facts(build: BuildArtifact, depth: str) -> dict[str, Any]:
 
 
 def _detection_facts(detection: Detection, labels: tuple[str, ...], spec: FrontendSpec) -> dict[str, Any]:
-    label = None if detection.label_index < 0 else labels[detection.label_index]
-    return {"seconds": _seconds(detection, spec), "label": label, "mean_score": detection.smoothed_score_sum / detection.smoothing_count}
+    return {
+        "seconds": _seconds(detection, spec),
+        "label": labels[detection.label_index],
+        "is_detected": bool(detection.is_detected),
+        "mean_score": detection.smoothed_score_sum / detection.smoothing_count,
+    }
 
 
 def _sentence(detection: Detection, labels: tuple[str, ...], spec: FrontendSpec) -> str:
-    label = "nothing any more" if detection.label_index < 0 else labels[detection.label_index]
-    return f"{_seconds(detection, spec):8.2f} s  {label}"
+    change = "" if detection.is_detected else ": not any more"
+    return f"{_seconds(detection, spec):8.2f} s  {labels[detection.label_index]}{change}"
 
 
 def _seconds(detection: Detection, spec: FrontendSpec) -> float:

@@ -11,8 +11,9 @@ from tinyaudio.core.evaluation import Headline, headline_figures, metrics_of, tr
 from tinyaudio.core.metrics import precision_recall_curve
 from tinyaudio.learn.calibrate import decision_figures
 from tinyaudio.pipeline.background import background_stage
-from tinyaudio.pipeline.learning import calibrate_stage, evaluate_stage, expected_stage, features_stage, project_frontend, quantize_stage
+from tinyaudio.pipeline.learning import calibrate_stage, evaluate_stage, expected_stage, features_stage, project_frontend, quantize_stage, test_groups
 from tinyaudio.pipeline.line import Line
+from tinyaudio.pipeline.robustness import robustness_facts
 
 
 def evaluation_metrics(line: Line) -> dict[str, Any]:
@@ -30,13 +31,9 @@ def evaluation_metrics(line: Line) -> dict[str, Any]:
         "macro_f1": {name: figures["macro F1"].value for name, figures in headlines.items()},
         "f1": {name: {metric.label: metric.f1 for metric in metrics_of(item)} for name, item in both.items()},
         "average_precision": {name: _average_precision(item) for name, item in both.items()},
+        "robustness": robustness_facts(line),
         "decisions": [decision_facts(item) for item in decisions(line)],
     }
-
-
-def test_groups(line: Line) -> list[str]:
-    """Return the group of each clip of the test split: what a bootstrap draws whole."""
-    return [clip.group for clip in features_stage(line).value.dataset.of_split("test")]
 
 
 def _headline_facts(headline: Headline) -> dict[str, float]:
@@ -61,7 +58,6 @@ def decisions(line: Line) -> tuple[DecisionFigures, ...]:
         expected_stage(line).value,
         dataset.truth_of(dataset.of_split("test")),
         labels=dataset.labels,
-        is_exclusive=not dataset.is_multi_label,
         background=background,
         hours=hours,
     )

@@ -14,7 +14,7 @@ from tinyaudio.core.presets import DEFAULT_PRESET, load_preset, preset_names
 from tinyaudio.core.project import PROJECT_FILE, Task
 from tinyaudio.dsp.audio import MachineSet, SyntheticSet, synthesize_machine_set, synthesize_set
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest
-from tinyaudio.pipeline.foreign import check_frontend, checked_labels, step_frames
+from tinyaudio.pipeline.foreign import check_autoencoder, check_frontend, checked_labels, step_frames
 from tinyaudio.pipeline.line import Progress, open_line
 from tinyaudio.pipeline.model_file import model_bytes, model_frontend, read_model
 from tinyaudio.pipeline.proof import Proof, run_line
@@ -60,10 +60,8 @@ def new_project(directory: Path, *, task: str, manifest: Path | None = None, mod
     ------
     InputError
         If the folder exists and is not empty, the task is unknown, or a file cannot be read.
-    NotYetSupportedError
-        For ``anomaly`` around a finished model.
     ModelError
-        If the model is no classifier of these labels on this front end.
+        If the model is no classifier of these labels, or for ``anomaly`` no autoencoder, on this front end.
     """
     wanted = _task(task)
     if directory.exists() and any(directory.iterdir()):
@@ -71,7 +69,7 @@ def new_project(directory: Path, *, task: str, manifest: Path | None = None, mod
     if manifest is not None and not manifest.is_file():
         raise InputError("there is no such manifest", hint="name a CSV file", where=str(manifest))
     existed = directory.exists()
-    finished = None if model is None else _finished(model)
+    finished = None if model is None else _finished(model, is_anomaly=wanted == "anomaly")
     listed = "" if manifest is None else manifest.resolve().as_posix()
     files = new_project_files(wanted, directory.resolve().name, manifest=listed, model=finished)
     try:
@@ -86,7 +84,7 @@ def new_project(directory: Path, *, task: str, manifest: Path | None = None, mod
     return [*files, *([MODEL_FILE] if model is not None else [])]
 
 
-def _finished(model: ModelSource) -> FinishedModel:
+def _finished(model: ModelSource, *, is_anomaly: bool) -> FinishedModel:
     """Hold the model against its front end and its labels, before anything is written."""
     file = read_model(model.path, with_steps=False, int8_ends=True)
     spec = model_frontend(file, model.preset)
@@ -96,11 +94,18 @@ def _finished(model: ModelSource) -> FinishedModel:
         )
     changed: dict[str, Any] = {} if file.compiled.state_bytes == 0 else step_frames(file, spec)
     spec = replace(spec, **changed)
-    labels = checked_labels(file, () if model.labels is None else _read_labels(model.labels))
+    labels: tuple[str, ...] = ()
+    if not is_anomaly:
+        labels = checked_labels(file, () if model.labels is None else _read_labels(model.labels))
+    elif model.labels is not None:
+        raise InputError("an anomaly detector has no classes", hint="leave --labels out", where="--labels")
+    else:
+        check_autoencoder(file)
     check_frontend(file, spec)
     default = load_preset(DEFAULT_PRESET)
     changes = {field.name: getattr(spec, field.name) for field in fields(spec) if getattr(spec, field.name) != getattr(default, field.name)}
-    return FinishedModel(file=MODEL_FILE, labels=labels, frontend=changes if model.preset is None else {"preset": model.preset, **changed})
+    frontend = changes if model.preset is None else {"preset": model.preset, **changed}
+    return FinishedModel(file=MODEL_FILE, labels=labels, frontend=frontend, patch_hop_frames=spec.patch_hop_frames)
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class AnomalyExample:
     clip: int  # index into the device's scores
     pcm: Int16Array
     input: Float64Array  # [frames, bands] of its strangest patch, nepers times log_scale
-    reconstruction: Float64Array  # [frames, bands]
+    reconstruction: Float64Array | None  # [frames, bands]; None: the model makes none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +123,12 @@ def _alarms(inputs: AnomalyPageInputs) -> dict[str, dict[str, int]]:
 
 
 def _example(inputs: AnomalyPageInputs, example: AnomalyExample) -> dict[str, Any]:
-    scale = inputs.spec.log_scale
+    scale, back = inputs.spec.log_scale, example.reconstruction
     return {
         "title": example.title,
         "filename": inputs.device.filenames[example.clip],
         "condition": inputs.device.conditions[example.clip],
         "score": float(inputs.device.clip_scores[example.clip]),
-        "picture": patch_figure(example.input / scale, example.reconstruction / scale, spec=inputs.spec),
+        "picture": patch_figure(example.input / scale, None if back is None else back / scale, spec=inputs.spec),
         "sound": wav_data_uri(example.pcm, inputs.spec.sample_rate_hz),
     }

@@ -44,24 +44,23 @@ def score_histogram_figure(scores: PatchScores, smoothed: Float64Array, *, level
         axes.hist(smoothed[chosen], bins=edges.tolist(), color=colour, alpha=0.7, label=name)
     axes.axvline(level, color="#222", linestyle="--", linewidth=1.0)
     axes.set_yscale("symlog")
-    axes.set_xlabel("smoothed score / octaves of the mean square residual")
+    axes.set_xlabel("smoothed score / octaves")
     axes.set_ylabel("patches")
     axes.legend(frameon=False, fontsize=9)
     open_frame(axes)
     return svg_data_uri(figure)
 
 
-def patch_figure(values: Float64Array, reconstruction: Float64Array, *, spec: FrontendSpec) -> str:
-    """Return a patch, what became of it and the difference, each [frames, bands] in nepers, side by side as a PNG data URI."""
-    figure = new_figure(9.0, 2.5)
+def patch_figure(values: Float64Array, reconstruction: Float64Array | None, *, spec: FrontendSpec) -> str:
+    """Return a patch, and what became of it and the difference where there is that, each [frames, bands] in nepers, as a PNG data URI."""
+    figure = new_figure(9.0 if reconstruction is not None else 3.6, 2.5)
     seconds = len(values) * spec.hop_samples / spec.sample_rate_hz
     lowest, highest = float(values.min()), float(values.max())
-    panels = (
-        ("input", values, "magma", lowest, highest),
-        ("reconstruction", reconstruction, "magma", lowest, highest),
-        ("residual", values - reconstruction, "RdBu_r", -2.0, 2.0),
-    )
-    for axes, (title, picture, colours, least, greatest) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
+    panels = [("input", values, "magma", lowest, highest)]
+    if reconstruction is not None:
+        panels += [("reconstruction", reconstruction, "magma", lowest, highest), ("residual", values - reconstruction, "RdBu_r", -2.0, 2.0)]
+    places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, picture, colours, least, greatest) in zip(places, panels, strict=True):
         image = axes.imshow(
             picture.T, origin="lower", aspect="auto", cmap=colours, vmin=least, vmax=greatest, extent=(0.0, seconds, 0, picture.shape[1])
         )

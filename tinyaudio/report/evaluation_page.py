@@ -43,6 +43,9 @@ def render_evaluation_page(inputs: EvaluationPageInputs) -> str:
         "conditions": conditions_figure(inputs.conditions, judged_by=_IN_WORDS.get(shown.headlines[0].name, shown.headlines[0].name))
         if inputs.conditions
         else "",
+        "condition_names": list(inputs.conditions[0].by_predictor) if inputs.conditions else [],
+        "condition_rows": inputs.conditions,
+        "int8_by": inputs.int8_by,
         "layers": inputs.layers,
         "maximum_loss": inputs.maximum_loss,
         "judged_by": _IN_WORDS.get(shown.headlines[0].name, shown.headlines[0].name),

@@ -62,15 +62,22 @@ def calibration_figure(predictors: Sequence[EvaluationFigures], *, several_label
 
 
 def conditions_figure(conditions: Sequence[Condition], *, judged_by: str) -> str:
-    """Return the figure `judged_by` under each condition as bars; SVG data URI."""
-    figure = new_figure(6.4, 0.8 + 0.32 * len(conditions))
+    """Return the figure `judged_by` of each predictor under each condition as bars with their intervals; SVG data URI."""
+    names = list(conditions[0].by_predictor)
+    figure = new_figure(6.4, 0.8 + 0.24 * (len(names) + 0.4) * len(conditions))
     axes = figure.subplots()
-    positions = np.arange(len(conditions))
-    axes.barh(positions, [100 * item.accuracy for item in conditions], color=["#2e8b57", *["#2563a8"] * (len(conditions) - 1)])
-    for position, item in enumerate(conditions):
-        axes.text(100 * item.accuracy + 1, position, f"{100 * item.accuracy:.1f} %", va="center", fontsize=9)
-    axes.set_yticks(positions, [item.name for item in conditions])
-    axes.set_xlim(0, 112)
+    height = 0.8 / len(names)
+    for row, name in enumerate(names):
+        figures = [item.by_predictor[name] for item in conditions]
+        positions = np.arange(len(conditions)) + (row - (len(names) - 1) / 2) * height
+        values = [100 * item.value for item in figures]
+        spans = [[100 * max(0.0, item.value - item.lower) for item in figures], [100 * max(0.0, item.upper - item.value) for item in figures]]
+        axes.barh(positions, values, height=0.9 * height, color=_COLOURS[row], xerr=spans, ecolor="#5b6b7b", error_kw={"linewidth": 1}, label=name)
+        for position, item in zip(positions, figures, strict=True):
+            axes.text(100 * item.upper + 1, position, f"{100 * item.value:.1f} %", va="center", fontsize=8)
+    axes.set_yticks(np.arange(len(conditions)), [item.name for item in conditions])
+    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names))
+    axes.set_xlim(0, 115)
     axes.set_xticks(range(0, 101, 20))
     axes.invert_yaxis()
     axes.set_xlabel(f"{judged_by} in percent")

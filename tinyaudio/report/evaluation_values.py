@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tinyaudio.core.alarms import DecisionFigures
 from tinyaudio.core.artifacts import Float64Array, Int16Array, LayerError
-from tinyaudio.core.evaluation import EvaluationFigures
+from tinyaudio.core.evaluation import EvaluationFigures, Headline
 from tinyaudio.core.spec import FrontendSpec
 
 
@@ -31,7 +31,7 @@ class Condition:
     """Accuracy, or mAP where clips may have several labels, when the recordings are degraded."""
 
     name: str
-    accuracy: float
+    by_predictor: dict[str, Headline]  # "float", "int8" -> the figure, with its interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +46,4 @@ class EvaluationPageInputs:
     maximum_loss: float  # of the first headline that the project allows INT8; 1: any
     worst: tuple[WorstClip, ...]
     decisions: tuple[DecisionFigures, ...] = ()  # under each rule of deciding
+    int8_by: str = ""  # what computed the INT8 figures

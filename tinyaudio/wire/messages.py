@@ -1,4 +1,4 @@
-"""Message types of the serial protocol, version 4.
+"""Message types of the serial protocol, version 5.
 
 Generated from ``tinyaudio/wire/protocol.toml`` by ``python -m tinyaudio.wire.generate``; change that, not this.
 """
@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.codec import Reader, pack, pack_array, pack_string
 
-PROTOCOL_VERSION: Final = 4
+PROTOCOL_VERSION: Final = 5
 MAX_PAYLOAD_BYTES: Final = 522
 
 
@@ -71,6 +71,31 @@ class SettingStatus(IntEnum):
     REFUSED = 2  # Not written: the key does not exist for this firmware, or cannot have this value.
     FULL = 3  # Not written: no room for another key.
     FAILED = 4  # Not written: there is no storage, it does not work, or other firmware has written it.
+    CORRUPT = 5  # What is stored cannot be read.
+    FOREIGN = 6  # What is stored was made for other firmware.
+
+
+class DecisionRule(IntEnum):
+    """Which labels are detected; a label reaches its threshold where the sum of its scores is at least threshold x count."""
+
+    BEST = 0  # The one with the greatest sum, the first of equals, if it reaches its own threshold; else none.
+    EVERY = 1  # Every one that reaches its own threshold.
+
+
+class CalibrationSource(IntEnum):
+    """Which calibration decides."""
+
+    BUILT_IN = 0  # The one compiled in.
+    STORED = 1  # The one stored under setting 1; the one compiled in where none holds.
+
+
+class CalibrationState(IntEnum):
+    """What there is of a stored calibration, setting 1."""
+
+    BUILT_IN = 0  # Nothing is stored; the one compiled in holds.
+    STORED = 1  # The stored one holds for recordings.
+    CORRUPT = 2  # What is stored cannot be read; the one compiled in holds.
+    FOREIGN = 3  # What is stored is of another model, front end or smoothing; the one compiled in holds.
 
 
 class ModelPart(IntEnum):
@@ -217,7 +242,7 @@ class SessionNotice:
         )
 
 
-_CLIP_BEGIN_0 = struct.Struct("<IIBBII")
+_CLIP_BEGIN_0 = struct.Struct("<IIBBIIB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +251,7 @@ class ClipBegin:
 
     ID: ClassVar[int] = 0x10
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 18
+    MAX_BYTES: ClassVar[int] = 19
 
     clip_id: int  # Number that all messages about the clip repeat.
     total_samples: int  # [samples] Length of the clip; ClipResult follows when so many were processed.
@@ -234,6 +259,7 @@ class ClipBegin:
     capture_stages: int  # Bit i: send the arrays of stage i (see Stage) as StageData.
     capture_first_frame: int  # [frames] First frame to capture.
     capture_frame_count: int  # [frames] Number of frames to capture.
+    decide_by: CalibrationSource  # Which calibration decides.
 
     def encode(self) -> bytes:
         """Return the payload."""
@@ -246,13 +272,14 @@ class ClipBegin:
             self.capture_stages,
             self.capture_first_frame,
             self.capture_frame_count,
+            self.decide_by,
         )
 
     @classmethod
     def decode(cls, payload: bytes) -> ClipBegin:
         """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
         reader = Reader(payload, "ClipBegin")
-        clip_id, total_samples, trace_mode, capture_stages, capture_first_frame, capture_frame_count = reader.integers(_CLIP_BEGIN_0)
+        clip_id, total_samples, trace_mode, capture_stages, capture_first_frame, capture_frame_count, decide_by = reader.integers(_CLIP_BEGIN_0)
         reader.finish()
         try:
             return cls(
@@ -262,6 +289,7 @@ class ClipBegin:
                 capture_stages=capture_stages,
                 capture_first_frame=capture_first_frame,
                 capture_frame_count=capture_frame_count,
+                decide_by=CalibrationSource(decide_by),
             )
         except ValueError as error:
             raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="ClipBegin") from error
@@ -586,8 +614,10 @@ class SelfTestRequest:
 
 
 _HELLO_0 = struct.Struct("<HIII")
-_HELLO_1 = struct.Struct("<IHHHHHHHIBII")
-_HELLO_2 = struct.Struct("<I")
+_HELLO_1 = struct.Struct("<IHHHHHHHB")
+_HELLO_2 = struct.Struct("<B")
+_HELLO_3 = struct.Struct("<IBII")
+_HELLO_4 = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -596,7 +626,7 @@ class Hello:
 
     ID: ClassVar[int] = 0x40
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 299
+    MAX_BYTES: ClassVar[int] = 365
     MAX_BOARD_ID: ClassVar[int] = 32
     MAX_CHIP_ID: ClassVar[int] = 16
     MAX_RUNTIME: ClassVar[int] = 16
@@ -622,6 +652,10 @@ class Hello:
     patch_frames: int  # [frames] Frames a model input spans.
     patch_hop_frames: int  # [frames] Distance of two model inputs.
     label_count: int  # Number of classes.
+    decision_rule: DecisionRule  # How scores become detections.
+    calibration_fingerprint: bytes  # SHA-256 of the thresholds compiled in, and of the front end and the model that they are for.
+    calibration_state: CalibrationState  # What there is of a stored calibration.
+    recording_calibration_fingerprint: bytes  # The same of what recordings are decided by: of the stored calibration, where one holds.
     counter_frequency_hz: int  # [Hz] Ticks of the counter in a second.
     counter_unit: CounterUnit  # What a tick stands for.
     arena_bytes: int  # [bytes] RAM of the model.
@@ -652,13 +686,14 @@ class Hello:
                     self.patch_frames,
                     self.patch_hop_frames,
                     self.label_count,
-                    self.counter_frequency_hz,
-                    self.counter_unit,
-                    self.arena_bytes,
-                    self.arena_used_bytes,
+                    self.decision_rule,
                 ),
+                pack_array("B", "Hello.calibration_fingerprint", self.calibration_fingerprint, length=32),
+                pack(_HELLO_2, "Hello", self.calibration_state),
+                pack_array("B", "Hello.recording_calibration_fingerprint", self.recording_calibration_fingerprint, length=32),
+                pack(_HELLO_3, "Hello", self.counter_frequency_hz, self.counter_unit, self.arena_bytes, self.arena_used_bytes),
                 pack_string("Hello.model_kernels", self.model_kernels, max_length=64),
-                pack(_HELLO_2, "Hello", self.capabilities),
+                pack(_HELLO_4, "Hello", self.capabilities),
             )
         )
 
@@ -683,13 +718,14 @@ class Hello:
             patch_frames,
             patch_hop_frames,
             label_count,
-            counter_frequency_hz,
-            counter_unit,
-            arena_bytes,
-            arena_used_bytes,
+            decision_rule,
         ) = reader.integers(_HELLO_1)
+        calibration_fingerprint = reader.bytes_(length=32)
+        (calibration_state,) = reader.integers(_HELLO_2)
+        recording_calibration_fingerprint = reader.bytes_(length=32)
+        counter_frequency_hz, counter_unit, arena_bytes, arena_used_bytes = reader.integers(_HELLO_3)
         model_kernels = reader.string(max_length=64)
-        (capabilities,) = reader.integers(_HELLO_2)
+        (capabilities,) = reader.integers(_HELLO_4)
         reader.finish()
         try:
             return cls(
@@ -712,6 +748,10 @@ class Hello:
                 patch_frames=patch_frames,
                 patch_hop_frames=patch_hop_frames,
                 label_count=label_count,
+                decision_rule=DecisionRule(decision_rule),
+                calibration_fingerprint=calibration_fingerprint,
+                calibration_state=CalibrationState(calibration_state),
+                recording_calibration_fingerprint=recording_calibration_fingerprint,
                 counter_frequency_hz=counter_frequency_hz,
                 counter_unit=CounterUnit(counter_unit),
                 arena_bytes=arena_bytes,
@@ -814,39 +854,53 @@ class StageData:
             raise ProtocolError(str(error), hint="the firmware is newer than this tinyaudio", where="StageData") from error
 
 
-_PATCH_RESULT_0 = struct.Struct("<IIII")
+_PATCH_RESULT_0 = struct.Struct("<IIIIHB")
 _PATCH_RESULT_1 = struct.Struct("<B")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchResult:
-    """One inference."""
+    """One inference. Of more than 64 labels it comes in pieces of 64; what is not of a label is the same in all of them."""
 
     ID: ClassVar[int] = 0x43
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 279
+    MAX_BYTES: ClassVar[int] = 292
     MAX_LOGITS: ClassVar[int] = 64
     MAX_SCORES: ClassVar[int] = 64
     MAX_SMOOTHED_SCORE_SUMS: ClassVar[int] = 64
+    MAX_DETECTED: ClassVar[int] = 8
 
     clip_id: int  # Clip it belongs to.
     patch_index: int  # Patch of the clip.
     features_crc32: int  # CRC-32 of the model's input.
     counter_ticks: int  # [ticks] Cost of the inference.
-    logits: tuple[int, ...]  # The tensor before a final softmax; the output where there is none.
+    first_label: int  # Label of the first element of each of the following arrays.
+    is_last: int  # 1: the last piece of this patch.
+    logits: tuple[int, ...]  # The tensor before a final softmax or logistic function; the output where there is none.
     scores: tuple[int, ...]  # The model's output.
     smoothing_count: int  # Patches that smoothed_score_sums add up.
     smoothed_score_sums: tuple[int, ...]  # Sum of the scores of the last smoothing_count patches.
+    detected: bytes  # Labels that are detected now: bit i % 8 of byte i / 8 is label first_label + i.
 
     def encode(self) -> bytes:
         """Return the payload."""
         return b"".join(
             (
-                pack(_PATCH_RESULT_0, "PatchResult", self.clip_id, self.patch_index, self.features_crc32, self.counter_ticks),
+                pack(
+                    _PATCH_RESULT_0,
+                    "PatchResult",
+                    self.clip_id,
+                    self.patch_index,
+                    self.features_crc32,
+                    self.counter_ticks,
+                    self.first_label,
+                    self.is_last,
+                ),
                 pack_array("b", "PatchResult.logits", self.logits, max_length=64),
                 pack_array("b", "PatchResult.scores", self.scores, max_length=64),
                 pack(_PATCH_RESULT_1, "PatchResult", self.smoothing_count),
                 pack_array("h", "PatchResult.smoothed_score_sums", self.smoothed_score_sums, max_length=64),
+                pack_array("B", "PatchResult.detected", self.detected, max_length=8),
             )
         )
 
@@ -854,71 +908,87 @@ class PatchResult:
     def decode(cls, payload: bytes) -> PatchResult:
         """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
         reader = Reader(payload, "PatchResult")
-        clip_id, patch_index, features_crc32, counter_ticks = reader.integers(_PATCH_RESULT_0)
+        clip_id, patch_index, features_crc32, counter_ticks, first_label, is_last = reader.integers(_PATCH_RESULT_0)
         logits = reader.array("b", max_length=64)
         scores = reader.array("b", max_length=64)
         (smoothing_count,) = reader.integers(_PATCH_RESULT_1)
         smoothed_score_sums = reader.array("h", max_length=64)
+        detected = reader.bytes_(max_length=8)
         reader.finish()
         return cls(
             clip_id=clip_id,
             patch_index=patch_index,
             features_crc32=features_crc32,
             counter_ticks=counter_ticks,
+            first_label=first_label,
+            is_last=is_last,
             logits=logits,
             scores=scores,
             smoothing_count=smoothing_count,
             smoothed_score_sums=smoothed_score_sums,
+            detected=detected,
         )
 
 
-_DETECTION_0 = struct.Struct("<IIhhB")
+_DETECTION_0 = struct.Struct("<IIHBhB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """The smoothed top label changed, or its score crossed the threshold."""
+    """A label is detected from here on, or is not any more. Behind one patch the ends come first, then the beginnings, each by label."""
 
     ID: ClassVar[int] = 0x44
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 13
+    MAX_BYTES: ClassVar[int] = 14
 
     clip_id: int  # Clip it belongs to.
     frame_index: int  # [frames] Last frame of the patch that told.
-    label_index: int  # The class; -1: none is above the threshold any more.
-    smoothed_score_sum: int  # Sum of the class's scores over the last smoothing_count patches.
+    label_index: int  # The label.
+    is_detected: int  # 1: from here on; 0: not any more.
+    smoothed_score_sum: int  # Sum of the label's scores over the last smoothing_count patches.
     smoothing_count: int  # Patches in the sum.
 
     def encode(self) -> bytes:
         """Return the payload."""
-        return pack(_DETECTION_0, "Detection", self.clip_id, self.frame_index, self.label_index, self.smoothed_score_sum, self.smoothing_count)
+        return pack(
+            _DETECTION_0,
+            "Detection",
+            self.clip_id,
+            self.frame_index,
+            self.label_index,
+            self.is_detected,
+            self.smoothed_score_sum,
+            self.smoothing_count,
+        )
 
     @classmethod
     def decode(cls, payload: bytes) -> Detection:
         """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
         reader = Reader(payload, "Detection")
-        clip_id, frame_index, label_index, smoothed_score_sum, smoothing_count = reader.integers(_DETECTION_0)
+        clip_id, frame_index, label_index, is_detected, smoothed_score_sum, smoothing_count = reader.integers(_DETECTION_0)
         reader.finish()
         return cls(
             clip_id=clip_id,
             frame_index=frame_index,
             label_index=label_index,
+            is_detected=is_detected,
             smoothed_score_sum=smoothed_score_sum,
             smoothing_count=smoothing_count,
         )
 
 
-_CLIP_RESULT_0 = struct.Struct("<IIIIIh")
+_CLIP_RESULT_0 = struct.Struct("<IIIIIhHB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipResult:
-    """The clip was processed to its end; the last message about it."""
+    """The clip was processed to its end; the last message about it. Of more than 64 labels it comes in pieces of 64, like PatchResult."""
 
     ID: ClassVar[int] = 0x45
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 280
+    MAX_BYTES: ClassVar[int] = 293
     MAX_SCORE_SUMS: ClassVar[int] = 64
+    MAX_DETECTED: ClassVar[int] = 8
 
     clip_id: int  # Which clip.
     samples_received: int  # [samples] Samples taken in.
@@ -926,7 +996,10 @@ class ClipResult:
     patches: int  # Inferences made.
     overruns: int  # [samples] Samples that were dropped.
     label_index: int  # Class with the greatest sum of scores, the first of equals; -1 when no patch was whole.
+    first_label: int  # Label of the first element of each of the following arrays.
+    is_last: int  # 1: the last piece.
     score_sums: tuple[int, ...]  # Sum of the scores over all patches, a class each.
+    detected: bytes  # Labels that were detected behind at least one patch; bits as in PatchResult.
 
     def encode(self) -> bytes:
         """Return the payload."""
@@ -941,8 +1014,11 @@ class ClipResult:
                     self.patches,
                     self.overruns,
                     self.label_index,
+                    self.first_label,
+                    self.is_last,
                 ),
                 pack_array("i", "ClipResult.score_sums", self.score_sums, max_length=64),
+                pack_array("B", "ClipResult.detected", self.detected, max_length=8),
             )
         )
 
@@ -950,8 +1026,9 @@ class ClipResult:
     def decode(cls, payload: bytes) -> ClipResult:
         """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
         reader = Reader(payload, "ClipResult")
-        clip_id, samples_received, frames, patches, overruns, label_index = reader.integers(_CLIP_RESULT_0)
+        clip_id, samples_received, frames, patches, overruns, label_index, first_label, is_last = reader.integers(_CLIP_RESULT_0)
         score_sums = reader.array("i", max_length=64)
+        detected = reader.bytes_(max_length=8)
         reader.finish()
         return cls(
             clip_id=clip_id,
@@ -960,7 +1037,10 @@ class ClipResult:
             patches=patches,
             overruns=overruns,
             label_index=label_index,
+            first_label=first_label,
+            is_last=is_last,
             score_sums=score_sums,
+            detected=detected,
         )
 
 

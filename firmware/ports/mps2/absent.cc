@@ -1,4 +1,4 @@
-// What these boards have not: a microphone, and flash for settings.
+// What these boards have not: a microphone.
 #include "tinyaudio/port.h"
 
 namespace tinyaudio {
@@ -19,22 +19,6 @@ uint32_t port_microphone_read(int16_t*, uint32_t) {
 
 uint32_t port_microphone_take_overruns() {
     return 0;
-}
-
-PortStorage port_storage() {
-    return {0, 0, 0};
-}
-
-bool port_storage_read(uint32_t, uint8_t*, uint32_t) {
-    return false;
-}
-
-bool port_storage_program(uint32_t, const uint8_t*) {
-    return false;
-}
-
-bool port_storage_erase(uint32_t) {
-    return false;
 }
 
 }  // namespace tinyaudio

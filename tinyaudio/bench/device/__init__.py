@@ -10,10 +10,10 @@ from tinyaudio.bench.device.identity import check_identity, identity_of
 from tinyaudio.bench.device.live_run import LiveRun, LiveSegment
 from tinyaudio.bench.device.model_run import Inference, InferenceRequest
 from tinyaudio.bench.device.self_test import SelfTestRun
-from tinyaudio.bench.device.settings import DETECTION_THRESHOLD_KEY, FIRST_FREE_KEY, decode_threshold, encode_threshold
+from tinyaudio.bench.device.settings import CALIBRATION_KEY, FIRST_FREE_KEY, StoredCalibration, decode_calibration, encode_calibration
 
 __all__ = [
-    "DETECTION_THRESHOLD_KEY",
+    "CALIBRATION_KEY",
     "FIRST_FREE_KEY",
     "Capture",
     "ClipRun",
@@ -23,8 +23,9 @@ __all__ = [
     "LiveRun",
     "LiveSegment",
     "SelfTestRun",
+    "StoredCalibration",
     "check_identity",
-    "decode_threshold",
-    "encode_threshold",
+    "decode_calibration",
+    "encode_calibration",
     "identity_of",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyaudio.bench.device.pieces import Pieces
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.link import LinkStatistics
 from tinyaudio.wire.messages import ClipResult, Detection, Hello, Message, PatchResult, Stage, StageData, StageTrace, TraceMode
@@ -66,6 +67,11 @@ class ClipCollector:
         self._hello = hello
         self._traces: list[StageTrace] = []
         self._patches: list[PatchResult] = []
+        where = f"clip {clip_id}"
+        self._patch_pieces = Pieces[PatchResult](
+            "logits", "scores", "smoothed_score_sums", "detected", labels_a_piece=PatchResult.MAX_SCORES, where=where
+        )
+        self._result_pieces = Pieces[ClipResult]("score_sums", "detected", labels_a_piece=ClipResult.MAX_SCORE_SUMS, where=where)
         self._detections: list[Detection] = []
         self._stage_data: dict[tuple[int, Stage], bytearray] = {}
 
@@ -81,13 +87,14 @@ class ClipCollector:
                 self._traces.append(message)
             case PatchResult():
                 self._require_next("patch", message.patch_index, len(self._patches))
-                self._patches.append(message)
+                if (patch := self._patch_pieces.take(message)) is not None:
+                    self._patches.append(patch)
             case StageData():
                 self._take_data(message)
             case Detection():
                 self._detections.append(message)
             case ClipResult():
-                self.result = message
+                self.result = self._result_pieces.take(message)
 
     def finish(self, *, resumed: int, statistics: LinkStatistics) -> ClipRun:
         """Return the run; raise `ProtocolError` if anything is missing."""

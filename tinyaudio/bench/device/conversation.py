@@ -21,6 +21,7 @@ from tinyaudio.bench.transport import Deadline, Transport
 from tinyaudio.core.errors import DeviceError, InputError
 from tinyaudio.wire.link import LinkStatistics
 from tinyaudio.wire.messages import (
+    CalibrationSource,
     ClipBegin,
     Hello,
     LiveBegin,
@@ -125,6 +126,7 @@ class Device:
         *,
         trace_mode: TraceMode = TraceMode.CRC,
         capture: Capture | None = None,
+        decide_by: CalibrationSource = CalibrationSource.BUILT_IN,
         timeout_seconds: float = 600.0,
     ) -> ClipRun:
         """Stream one clip and return all that the device computed.
@@ -141,6 +143,8 @@ class Device:
             What to tell about each frame.
         capture
             Which whole arrays to send.
+        decide_by
+            The calibration that was compiled in, or the one that holds for recordings.
         timeout_seconds
             For the whole clip.
 
@@ -156,7 +160,7 @@ class Device:
         deadline = self._session.deadline(timeout_seconds)
         for resumed in range(_MOST_RESETS + 1):
             try:
-                collector = self._stream_once(clip_id, pcm, trace_mode, capture, deadline)
+                collector = self._stream_once(clip_id, pcm, trace_mode, capture, decide_by, deadline)
                 return collector.finish(resumed=resumed, statistics=self.statistics)
             except SessionLostError:
                 continue
@@ -354,7 +358,15 @@ class Device:
                 continue
         raise self._reset_too_often()
 
-    def _stream_once(self, clip_id: int, pcm: NDArray[np.int16], trace_mode: TraceMode, capture: Capture | None, deadline: Deadline) -> ClipCollector:
+    def _stream_once(
+        self,
+        clip_id: int,
+        pcm: NDArray[np.int16],
+        trace_mode: TraceMode,
+        capture: Capture | None,
+        decide_by: CalibrationSource,
+        deadline: Deadline,
+    ) -> ClipCollector:
         hello = self._session.require_open(deadline)
         collector = ClipCollector(clip_id=clip_id, total_samples=len(pcm), trace_mode=trace_mode, capture=capture, hello=hello)
         begin = ClipBegin(
@@ -364,6 +376,7 @@ class Device:
             capture_stages=capture.stage_mask if capture else 0,
             capture_first_frame=capture.first_frame if capture else 0,
             capture_frame_count=capture.frame_count if capture else 0,
+            decide_by=decide_by,
         )
         self._session.send(begin, deadline, collector)
         position = 0

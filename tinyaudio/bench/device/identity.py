@@ -6,12 +6,18 @@ from typing import Literal
 
 from tinyaudio.core.artifacts import DeviceIdentity
 from tinyaudio.core.errors import IdentityError
-from tinyaudio.wire.messages import CounterUnit, Hello
+from tinyaudio.wire.messages import CalibrationState, CounterUnit, Hello
 
 _COUNTER_UNITS: dict[CounterUnit, Literal["instructions", "cycles", "nanoseconds"]] = {
     CounterUnit.INSTRUCTIONS: "instructions",
     CounterUnit.CYCLES: "cycles",
     CounterUnit.NANOSECONDS: "nanoseconds",
+}
+_CALIBRATION_STATES: dict[CalibrationState, Literal["built_in", "stored", "corrupt", "foreign"]] = {
+    CalibrationState.BUILT_IN: "built_in",
+    CalibrationState.STORED: "stored",
+    CalibrationState.CORRUPT: "corrupt",
+    CalibrationState.FOREIGN: "foreign",
 }
 _SHORT_DIGITS = 12
 
@@ -32,6 +38,9 @@ def identity_of(hello: Hello) -> DeviceIdentity:
         arena_bytes=hello.arena_bytes,
         arena_used_bytes=hello.arena_used_bytes,
         model_kernels=hello.model_kernels,
+        calibration_fingerprint=hello.calibration_fingerprint.hex(),
+        calibration_state=_CALIBRATION_STATES[hello.calibration_state],
+        recording_calibration_fingerprint=hello.recording_calibration_fingerprint.hex(),
     )
 
 

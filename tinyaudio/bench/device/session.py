@@ -9,7 +9,7 @@ from typing import Protocol
 from tinyaudio.bench.transport import Deadline, Transport
 from tinyaudio.core.errors import DeviceError, IdentityError, ProtocolError
 from tinyaudio.wire.host_link import HostLink, LinkState
-from tinyaudio.wire.messages import DeviceFault, FaultCode, Hello, Log, Message
+from tinyaudio.wire.messages import CalibrationState, DeviceFault, FaultCode, Hello, Log, Message
 
 _READ_BYTES = 65_536
 _ARENA_HINT = "the model needs more memory than its image has for it: a smaller model, or a board with more memory; tinyaudio boards list"
@@ -160,5 +160,11 @@ def _fault_hint(fault: DeviceFault) -> str:
 
 
 def _lasting(hello: Hello) -> Hello:
-    """Return what of `hello` is the same after a reset."""
-    return dataclasses.replace(hello, nonce=0, boot_id=0)
+    """Return what of `hello` is the same after a reset, whatever was stored meanwhile."""
+    return dataclasses.replace(
+        hello,
+        nonce=0,
+        boot_id=0,
+        calibration_state=CalibrationState.BUILT_IN,
+        recording_calibration_fingerprint=hello.calibration_fingerprint,
+    )

@@ -11,11 +11,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyaudio.bench.device import DETECTION_THRESHOLD_KEY, FIRST_FREE_KEY, decode_threshold
+from tinyaudio.bench.device import CALIBRATION_KEY, FIRST_FREE_KEY, StoredCalibration, decode_calibration
+from tinyaudio.core.decisions import ALWAYS, NEVER
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.device_link import DeviceLink
 from tinyaudio.wire.messages import (
     PROTOCOL_VERSION,
+    CalibrationSource,
+    CalibrationState,
     Capability,
     ClipBegin,
     DeviceFault,
@@ -39,7 +42,11 @@ from tinyaudio.wire.messages import (
 _LIVE_BLOCK_SAMPLES = 256  # recorded at a time
 _ENDLESS_SAMPLES = 2**32 - 1
 _LAST_KEY = 65_534
-_THRESHOLD_BYTES = 2
+_STATUS = {
+    CalibrationState.STORED: SettingStatus.STORED,
+    CalibrationState.CORRUPT: SettingStatus.CORRUPT,
+    CalibrationState.FOREIGN: SettingStatus.FOREIGN,
+}
 
 
 class ClipComputer(Protocol):
@@ -158,7 +165,7 @@ class FakeDevice:
             case ClipBegin():
                 self._forget_clip()
                 self._request = message
-                self._waiting.extend(self._computer.begin(message))
+                self._waiting.extend(self._computer.begin(message, detection_threshold=self._threshold_for(message)))
             case Pcm():
                 self._take_samples(message)
             case LiveBegin():
@@ -183,12 +190,15 @@ class FakeDevice:
             capabilities |= Capability.MICROPHONE
         if self._settings is not None:
             capabilities |= Capability.SETTINGS
+        state, stored = self._stored_calibration()
         return dataclasses.replace(
             self._hello,
             protocol_version=PROTOCOL_VERSION,
             nonce=nonce,
             boot_id=self.boots,
             retransmit_bytes=self._retransmit_bytes,
+            calibration_state=state,
+            recording_calibration_fingerprint=self._hello.calibration_fingerprint if stored is None else bytes.fromhex(stored.fingerprint),
             capabilities=capabilities,
         )
 
@@ -215,9 +225,9 @@ class FakeDevice:
             capture_stages=0,
             capture_first_frame=0,
             capture_frame_count=0,
+            decide_by=CalibrationSource.STORED,
         )
-        stored = (self._settings or {}).get(DETECTION_THRESHOLD_KEY)
-        self._computer.begin(self._live, detection_threshold=None if stored is None else decode_threshold(stored))
+        self._computer.begin(self._live, detection_threshold=self._threshold_for(self._live))
 
     def _end_live(self, message: LiveEnd) -> None:
         if self._live is not None and message.clip_id == self._live.clip_id:
@@ -243,7 +253,7 @@ class FakeDevice:
     def _write_setting(self, message: SettingsWrite) -> SettingsValue:
         if self._settings is None:
             return self._setting(message.key, SettingStatus.FAILED)
-        if not _is_allowed(message):
+        if not self._is_allowed(message):
             return self._setting(message.key, SettingStatus.REFUSED)
         if message.value:
             if message.key not in self._settings and len(self._settings) == SettingsKeys.MAX_KEYS:
@@ -255,15 +265,34 @@ class FakeDevice:
 
     def _setting(self, key: int, status: SettingStatus) -> SettingsValue:
         value = (self._settings or {}).get(key, b"")
-        return SettingsValue(key=key, status=SettingStatus.ABSENT if status is SettingStatus.STORED and not value else status, value=value)
+        if status is SettingStatus.STORED:
+            status = SettingStatus.STORED if value else SettingStatus.ABSENT
+            if value and key == CALIBRATION_KEY:
+                status = _STATUS[self._stored_calibration()[0]]
+        return SettingsValue(key=key, status=status, value=value)
+
+    def _threshold_for(self, request: ClipBegin) -> int | None:
+        """Return the stored threshold where it decides; None: what the computer was made with does."""
+        stored = self._stored_calibration()[1]
+        return None if stored is None or request.decide_by is CalibrationSource.BUILT_IN else stored.threshold
+
+    def _stored_calibration(self) -> tuple[CalibrationState, StoredCalibration | None]:
+        value = (self._settings or {}).get(CALIBRATION_KEY)
+        return (CalibrationState.BUILT_IN, None) if value is None else self._judged(value)
+
+    def _judged(self, value: bytes) -> tuple[CalibrationState, StoredCalibration | None]:
+        """Return what firmware makes of a value of the calibration's key; smoothing is the computer's affair and not compared."""
+        found, own = decode_calibration(value), self._hello
+        if found is None or (found.model_sha256, found.frontend_fingerprint) != (own.model_sha256[:16].hex(), own.frontend_fingerprint[:12].hex()):
+            return CalibrationState.FOREIGN, None
+        return (CalibrationState.STORED, found) if ALWAYS <= found.threshold <= NEVER else (CalibrationState.CORRUPT, None)
+
+    def _is_allowed(self, message: SettingsWrite) -> bool:
+        """Whether firmware takes this key, and with this value."""
+        if message.key == CALIBRATION_KEY:
+            return not message.value or self._judged(message.value)[1] is not None
+        return FIRST_FREE_KEY <= message.key <= _LAST_KEY
 
     def _refuse(self, text: str, *, code: FaultCode = FaultCode.BAD_REQUEST) -> None:
         self._forget_clip()
         self._waiting.append(DeviceFault(code=code, text=text[: DeviceFault.MAX_TEXT]))
-
-
-def _is_allowed(message: SettingsWrite) -> bool:
-    """Whether firmware takes this key, and with this value."""
-    if message.key == DETECTION_THRESHOLD_KEY:
-        return not message.value or (len(message.value) == _THRESHOLD_BYTES and -128 <= decode_threshold(message.value) <= 128)
-    return FIRST_FREE_KEY <= message.key <= _LAST_KEY

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyaudio.core.artifacts import ExpectedOutputs
+from tinyaudio.core.artifacts import Calibration, ExpectedOutputs
+from tinyaudio.core.decisions import detected_labels, pack_labels
 from tinyaudio.dsp.frontend import (
     FeatureQuantization,
     FrontendStages,
@@ -24,6 +25,8 @@ from tinyaudio.dsp.frontend import (
 from tinyaudio.wire.messages import ClipBegin, ClipResult, Detection, Message, Overrun, PatchResult, Stage, StageData, StageTrace, TraceMode
 
 _NO_LABEL = -1
+_PIECE_LABELS = PatchResult.MAX_SCORES
+_USUAL_CALIBRATION = Calibration(smoothing_patches=4, detection_threshold=0)
 
 #: (clip id, patch index, features int8, in the shape of the model's input) -> (logits int8 [n], scores int8 [labels])
 PatchModel = Callable[[int, int, NDArray[np.int8]], tuple[NDArray[np.int8], NDArray[np.int8]]]
@@ -42,10 +45,8 @@ class TwinComputer:
         The model's part.
     label_count
         Number of classes.
-    smoothing_patches
-        Patches whose scores are added up for decisions while the clip runs.
-    detection_threshold
-        Mean score (int8) that the greatest of these sums must reach to be a decision.
+    calibration
+        How scores become decisions.
     """
 
     def __init__(
@@ -55,27 +56,28 @@ class TwinComputer:
         model: PatchModel,
         *,
         label_count: int,
-        smoothing_patches: int = 4,
-        detection_threshold: int = 0,
+        calibration: Calibration = _USUAL_CALIBRATION,
     ) -> None:
         self._tables = tables
         self._quantization = quantization
         self._model = model
         self._label_count = label_count
-        self._smoothing_patches = smoothing_patches
-        self._detection_threshold = detection_threshold
+        self._calibration = calibration
 
     def begin(self, request: ClipBegin, *, detection_threshold: int | None = None) -> list[Message]:
         """Start a clip."""
         self._request = request
-        self._threshold = self._detection_threshold if detection_threshold is None else detection_threshold
+        self._deciding = self._calibration
+        if detection_threshold is not None:  # of every label
+            self._deciding = dataclasses.replace(self._calibration, detection_threshold=detection_threshold, class_thresholds=())
         self._samples = 0
         self._overruns = 0
         self._frames = 0
         self._scores: list[NDArray[np.int8]] = []
-        self._detected_label = _NO_LABEL
+        self._told = np.zeros(self._label_count, np.bool_)
+        self._in_clip = np.zeros(self._label_count, np.bool_)
         self._begin_segment()
-        return [self._result()] if request.total_samples == 0 else []
+        return self._results() if request.total_samples == 0 else []
 
     def lose(self, samples: int) -> list[Message]:
         """Start afresh behind a gap, but for indices, sums and the decision."""
@@ -88,11 +90,11 @@ class TwinComputer:
         )
         self._overruns += samples
         self._begin_segment()
-        return [overrun, *self._result_at_end()]
+        return [overrun, *self._results_at_end()]
 
     def end(self) -> list[Message]:
         """End the clip here."""
-        return [self._result()]
+        return self._results()
 
     def _begin_segment(self) -> None:
         """Begin a stretch without a gap."""
@@ -115,10 +117,10 @@ class TwinComputer:
             for index in range(count):
                 messages += self._frame(stages, features, index)
             self._buffer = self._buffer[count * spec.hop_samples :]
-        return [*messages, *self._result_at_end()]
+        return [*messages, *self._results_at_end()]
 
-    def _result_at_end(self) -> list[Message]:
-        return [self._result()] if self._samples + self._overruns == self._request.total_samples else []
+    def _results_at_end(self) -> list[Message]:
+        return self._results() if self._samples + self._overruns == self._request.total_samples else []
 
     def _frame(self, stages: FrontendStages, features: NDArray[np.int8], index: int) -> list[Message]:
         spec, request = self._tables.spec, self._request
@@ -148,49 +150,77 @@ class TwinComputer:
         features = np.ascontiguousarray(patches(self._features[start : start + spec.patch_frames], spec)[0])
         logits, scores = self._model(clip_id, patch_index, features)
         self._scores.append(scores)
-        smoothed = self._scores[self._first_patch :][-self._smoothing_patches :]
+        smoothed = self._scores[self._first_patch :][-self._deciding.smoothing_patches :]
         sums = np.stack(smoothed).sum(axis=0, dtype=np.int64)
-        result = PatchResult(
-            clip_id=clip_id,
-            patch_index=patch_index,
-            features_crc32=zlib.crc32(features.tobytes()),
-            counter_ticks=0,
-            logits=tuple(logits.tolist()),
-            scores=tuple(scores.tolist()),
-            smoothing_count=len(smoothed),
-            smoothed_score_sums=tuple(sums.tolist()),
-        )
-        return [result, *self._detections(frame_index, sums, len(smoothed))]
+        detected = detected_labels(sums[np.newaxis], np.array([len(smoothed)]), self._deciding)[0]
+        self._in_clip |= detected
+        return [
+            *self._patch_pieces(patch_index, features, logits, scores, sums, count=len(smoothed), detected=detected),
+            *self._detections(frame_index, sums, count=len(smoothed), detected=detected),
+        ]
 
-    def _detections(self, frame_index: int, sums: NDArray[np.int64], count: int) -> list[Message]:
-        label = int(sums.argmax())
-        if sums[label] < self._threshold * count:
-            label = _NO_LABEL
-        if label == self._detected_label:
-            return []
-        shown = self._detected_label if label == _NO_LABEL else label
-        self._detected_label = label
+    def _patch_pieces(
+        self,
+        patch_index: int,
+        features: NDArray[np.int8],
+        logits: NDArray[np.int8],
+        scores: NDArray[np.int8],
+        sums: NDArray[np.int64],
+        *,
+        count: int,
+        detected: NDArray[np.bool_],
+    ) -> list[Message]:
+        firsts = range(0, max(len(logits), len(scores), 1), _PIECE_LABELS)
+        return [
+            PatchResult(
+                clip_id=self._request.clip_id,
+                patch_index=patch_index,
+                features_crc32=zlib.crc32(features.tobytes()),
+                counter_ticks=0,
+                first_label=first,
+                is_last=int(first == firsts[-1]),
+                logits=tuple(logits[first : first + _PIECE_LABELS].tolist()),
+                scores=tuple(scores[first : first + _PIECE_LABELS].tolist()),
+                smoothing_count=count,
+                smoothed_score_sums=tuple(sums[first : first + _PIECE_LABELS].tolist()),
+                detected=pack_labels(detected[first : first + _PIECE_LABELS]),
+            )
+            for first in firsts
+        ]
+
+    def _detections(self, frame_index: int, sums: NDArray[np.int64], *, count: int, detected: NDArray[np.bool_]) -> list[Message]:
+        ended, begun = np.flatnonzero(self._told & ~detected), np.flatnonzero(detected & ~self._told)
+        self._told = detected
         return [
             Detection(
                 clip_id=self._request.clip_id,
                 frame_index=frame_index,
-                label_index=label,
-                smoothed_score_sum=int(sums[shown]),
+                label_index=int(label),
+                is_detected=int(detected[label]),
+                smoothed_score_sum=int(sums[label]),
                 smoothing_count=count,
             )
+            for label in (*ended, *begun)
         ]
 
-    def _result(self) -> ClipResult:
+    def _results(self) -> list[Message]:
         sums = np.stack(self._scores).sum(axis=0, dtype=np.int64) if self._scores else np.zeros(self._label_count, np.int64)
-        return ClipResult(
-            clip_id=self._request.clip_id,
-            samples_received=self._samples,
-            frames=self._frames,
-            patches=len(self._scores),
-            overruns=self._overruns,
-            label_index=int(sums.argmax()) if self._scores else _NO_LABEL,
-            score_sums=tuple(sums.tolist()),
-        )
+        firsts = range(0, max(self._label_count, 1), _PIECE_LABELS)
+        return [
+            ClipResult(
+                clip_id=self._request.clip_id,
+                samples_received=self._samples,
+                frames=self._frames,
+                patches=len(self._scores),
+                overruns=self._overruns,
+                label_index=int(sums.argmax()) if self._scores else _NO_LABEL,
+                first_label=first,
+                is_last=int(first == firsts[-1]),
+                score_sums=tuple(sums[first : first + _PIECE_LABELS].tolist()),
+                detected=pack_labels(self._in_clip[first : first + _PIECE_LABELS]),
+            )
+            for first in firsts
+        ]
 
 
 def expected_outputs_model(expected: ExpectedOutputs) -> PatchModel:

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyaudio.bench.device import (
-    DETECTION_THRESHOLD_KEY,
+    CALIBRATION_KEY,
     Device,
     LiveRun,
     LiveSegment,
     check_identity,
-    decode_threshold,
+    decode_calibration,
 )
 from tinyaudio.bench.hil.comparison import crc32_rows
-from tinyaudio.bench.hil.decisions import DECISION_STAGES, expected_decisions
+from tinyaudio.bench.hil.decisions import DECISION_STAGES, detected_at, expected_decisions, label_sets
 from tinyaudio.bench.hil.proof import MODEL_STAGES, OpenDevice
 from tinyaudio.core.artifacts import Calibration, DeviceIdentity, Int8Array, QuantizedModel
 from tinyaudio.core.board import Board
@@ -35,7 +35,6 @@ from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, compute_
 from tinyaudio.wire.messages import Capability, Detection
 
 _TRACED_STAGES = STAGES[:-1]  # traced by the frame; features are traced by the patch
-_NO_LABEL = -1
 _CLIP_ID = 0
 
 #: (features of one patch, int8 in the shape of the model's input) -> (logits int8 [n], outputs int8 [labels])
@@ -80,9 +79,14 @@ class LiveReport:
     gaps: int
     mismatches: Mapping[str, int]  # {stage, in the order of the line: frames, patches or (clip_scores) clips that differ}
     detections: tuple[Detection, ...]
-    detection_threshold: int  # mean int8 score that held, the device's stored one or the one compiled in
+    calibration: Calibration  # that held: the device's stored threshold for all labels, or what was compiled in
     dropped_frames: int  # of the link, all of them mended
     log: tuple[str, ...]  # lines of the device's log
+
+    @property
+    def detection_threshold(self) -> int:
+        """Mean int8 score that held for all labels which have no threshold of their own."""
+        return self.calibration.detection_threshold
 
     @property
     def is_exact(self) -> bool:
@@ -140,12 +144,12 @@ def run_live(
             raise DeviceError(
                 "has no microphone", hint="use a board with [microphone], or stream recordings with `tinyaudio hil`", where=identity.board
             )
-        threshold = (
-            _threshold(device, expected.calibration) if Capability.SETTINGS in hello.capabilities else expected.calibration.detection_threshold
-        )
+        threshold = _stored_threshold(device) if Capability.SETTINGS in hello.capabilities else None
         live = device.run_live(_CLIP_ID, total_samples=total_samples or len(pcm), timeout_seconds=timeout_seconds)
         statistics = device.statistics
-    calibration = dataclasses.replace(expected.calibration, detection_threshold=threshold)
+    calibration = expected.calibration
+    if threshold is not None:
+        calibration = dataclasses.replace(calibration, detection_threshold=threshold, class_thresholds=())
     comparison = _LiveComparison(live=live, expected=expected, calibration=calibration)
     for segment in live.segments:
         comparison.compare(segment, _heard(pcm, segment))
@@ -163,7 +167,7 @@ def run_live(
         gaps=len(live.gaps),
         mismatches=comparison.mismatches,
         detections=live.run.detections,
-        detection_threshold=threshold,
+        calibration=calibration,
         dropped_frames=statistics.malformed_frames + statistics.retransmitted_frames,
         log=tuple(log),
     )
@@ -178,11 +182,11 @@ class _LiveComparison:
     calibration: Calibration
     mismatches: dict[str, int] = field(init=False, default_factory=lambda: dict.fromkeys((*STAGES, *MODEL_STAGES, *DECISION_STAGES), 0))
     _score_sums: NDArray[np.int64] = field(init=False)
-    _decisions: dict[int, int] = field(init=False)  # {last frame of a patch: label that held from there on}
+    _detected: NDArray[np.int64] = field(init=False)  # labels that were detected so far, 1 or 0
 
     def __post_init__(self) -> None:
         self._score_sums = np.zeros(len(self.expected.quantized.labels), np.int64)
-        self._decisions = {detection.frame_index: detection.label_index for detection in self.live.run.detections}
+        self._detected = np.zeros_like(self._score_sums)
 
     def compare(self, segment: LiveSegment, heard: NDArray[np.int16]) -> None:
         """Compare what was told of a segment, int16 [samples]."""
@@ -205,20 +209,22 @@ class _LiveComparison:
         self._count("outputs", outputs, [patch.scores for patch in told])
         decisions = expected_decisions(outputs, self.calibration)
         self._count("smoothed_scores", decisions["smoothed_scores"], [patch.smoothed_score_sums for patch in told])
-        self._count("decisions", decisions["decisions"].ravel(), self._labels_of(segment))
+        self._count("decisions", decisions["decisions"], label_sets((patch.detected for patch in told), len(self._detected)))
+        self._count("detections", decisions["detections"], self._detected_behind(segment))
         self._score_sums += outputs.sum(axis=0, dtype=np.int64)
+        self._detected |= decisions["clip_detections"][0]
 
     def finish(self) -> None:
         """Compare what was told of the whole recording."""
-        self._count("clip_scores", self._score_sums[np.newaxis], [self.live.run.result.score_sums])
+        result = self.live.run.result
+        self._count("clip_scores", self._score_sums[np.newaxis], [result.score_sums])
+        self._count("clip_detections", self._detected[np.newaxis], label_sets([result.detected], len(self._detected)))
 
-    def _labels_of(self, segment: LiveSegment) -> list[int]:
-        """Return the decision behind each patch of a segment; one holds until the next, across gaps too."""
+    def _detected_behind(self, segment: LiveSegment) -> NDArray[np.int64]:
+        """Return the labels detected behind each patch of a segment; one holds until it is told to end, across gaps too."""
         spec = self.expected.tables.spec
         last_frames = [segment.first_frame + spec.patch_frames - 1 + patch * spec.patch_hop_frames for patch in range(segment.patches)]
-        told = sorted(self._decisions)
-        positions = np.searchsorted(told, last_frames, side="right")
-        return [self._decisions[told[position - 1]] if position else _NO_LABEL for position in positions]
+        return detected_at(self.live.run.detections, last_frames, len(self._detected))
 
     def _count(self, stage: str, expected: Any, actual: Any) -> None:
         """Count rows that differ."""
@@ -226,9 +232,11 @@ class _LiveComparison:
         self.mismatches[stage] += int(differs.reshape(len(differs), -1).any(axis=1).sum())
 
 
-def _threshold(device: Device, calibration: Calibration) -> int:
-    stored = device.read_setting(DETECTION_THRESHOLD_KEY)
-    return calibration.detection_threshold if stored is None else decode_threshold(stored)
+def _stored_threshold(device: Device) -> int | None:
+    """Return the threshold that the device has stored and obeys, if there is one."""
+    value = device.read_setting(CALIBRATION_KEY)
+    stored = None if value is None else decode_calibration(value)
+    return None if stored is None else stored.threshold
 
 
 def _heard(pcm: NDArray[np.int16], segment: LiveSegment) -> NDArray[np.int16]:

@@ -28,6 +28,7 @@ from tinyaudio.deploy.render.model import RuntimeChoice, has_fast_kernels, vendo
 from tinyaudio.deploy.render.platform import platform_files
 from tinyaudio.deploy.render.project import (
     FINGERPRINT_FILE,
+    MAX_LABELS,
     FrontendRenderInputs,
     RenderInputs,
     render_frontend_project,
@@ -38,6 +39,7 @@ from tinyaudio.deploy.render.writing import MANIFEST_FILE, write_project
 __all__ = [
     "FINGERPRINT_FILE",
     "MANIFEST_FILE",
+    "MAX_LABELS",
     "FrontendRenderInputs",
     "ModelRenderInputs",
     "RenderInputs",

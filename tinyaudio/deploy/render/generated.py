@@ -7,9 +7,12 @@ from typing import Any
 
 from tinyaudio.core.artifacts import Calibration, Runtime
 from tinyaudio.core.board import Board
+from tinyaudio.core.decisions import calibration_fingerprint, thresholds_of
+from tinyaudio.core.one_class import OneClassTables
 from tinyaudio.core.residual import ResidualScale
 from tinyaudio.core.templating import render_template
 from tinyaudio.deploy.render.model import ModelParts
+from tinyaudio.deploy.render.one_class import one_class_context
 from tinyaudio.dsp.frontend import FeatureQuantization, FrontendTables, template_context, template_context_quantization
 
 _PATCH_LAYOUT_CONSTANTS = {"frames_first": "kFramesFirst", "bands_first": "kBandsFirst"}
@@ -31,6 +34,12 @@ class Parts:
     labels: tuple[str, ...]
     calibration: Calibration
     residual: ResidualScale | None = None  # the model is an autoencoder, and this makes scores of its outputs
+    one_class: OneClassTables | None = None  # the model ends in an embedding, and this makes scores of it
+
+    @property
+    def has_score(self) -> bool:
+        """Whether one score stands for the model's output."""
+        return self.residual is not None or self.one_class is not None
 
     @property
     def runtime(self) -> Runtime:
@@ -50,12 +59,16 @@ def generated_files(parts: Parts) -> dict[str, str]:
     if parts.residual is not None:
         for name in ("anomaly_model.h", "anomaly_model.cc"):
             files[f"src/generated/{name}"] = render_template(f"anomaly/{name}.j2", asdict(parts.residual))
+    if parts.one_class is not None:
+        context = one_class_context(parts.one_class)
+        files["src/generated/anomaly_model.h"] = render_template("anomaly/one_class_model.h.j2", context)
+        files["src/generated/anomaly_model.cc"] = render_template("anomaly/one_class_model.cc.j2", context)
     files["src/main.cc"] = render_template("app/main.cc.j2", {"entry": ENTRIES.get(parts.board.core, "main")})
     return files
 
 
 def _application_context(parts: Parts) -> dict[str, Any]:
-    board = parts.board
+    board, calibration = parts.board, parts.calibration
     return {
         "board_id": board.id,
         "runtime": parts.runtime,
@@ -64,13 +77,17 @@ def _application_context(parts: Parts) -> dict[str, Any]:
         "self_test": parts.model is not None and parts.model.has_self_test,
         "keeps_state": parts.model is not None and parts.model.keeps_state,
         "kernel": parts.tables.kernel,
-        "is_autoencoder": parts.residual is not None,
-        "model_namespace": "tinyaudio_model" if parts.residual is None else "tinyaudio_anomaly",
+        "has_score": parts.has_score,
+        "model_namespace": "tinyaudio_anomaly" if parts.has_score else "tinyaudio_model",
         "patch_layout_constant": _PATCH_LAYOUT_CONSTANTS[parts.tables.spec.patch_layout],
         "model_sha256": parts.model_sha256,
         "labels": list(parts.labels),
-        "smoothing_patches": parts.calibration.smoothing_patches,
-        "detection_threshold": parts.calibration.detection_threshold,
+        "calibration_fingerprint": calibration_fingerprint(
+            calibration, label_count=len(parts.labels), model_sha256=parts.model_sha256, frontend_fingerprint=parts.tables.fingerprint
+        ),
+        "smoothing_patches": calibration.smoothing_patches,
+        "decision_rule_constant": "kBest" if calibration.is_exclusive else "kEvery",
+        "thresholds": thresholds_of(calibration, len(parts.labels)).tolist(),
         "counter_frequency_hz": board.counter_frequency_hz,
         "counter_unit_constant": COUNTER_UNIT_CONSTANTS[board.counter_unit],
     }

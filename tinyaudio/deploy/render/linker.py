@@ -62,6 +62,7 @@ def linker_script(board: Board, placement: Placement, tables: FrontendTables | N
             for name, region in memory.regions.items()
             if region.kind != "settings"
         ],
+        "settings": _settings(board),
         "code_region": memory.code,
         "data_region": memory.data,
         "stack_bytes": memory.stack_bytes,
@@ -85,6 +86,15 @@ def linker_script(board: Board, placement: Placement, tables: FrontendTables | N
         "cleared_sections": [".bss", ".fast", ".arena", ".dma"],
     }
     return render_template("app/linker.ld.j2", context)
+
+
+def _settings(board: Board) -> dict[str, Any]:
+    """Return where settings are kept and in what units; zeros where the board keeps none."""
+    for region in board.memory.regions.values():
+        if region.kind == "settings":
+            fields = {"length_bytes": region.length_bytes, "sector_bytes": region.sector_bytes, "program_bytes": region.program_bytes}
+            return {"origin": f"0x{region.origin:08x}", **fields}
+    return {"origin": "0x0", "length_bytes": 0, "sector_bytes": 0, "program_bytes": 0}
 
 
 def _library(name: str) -> tuple[str, ...]:

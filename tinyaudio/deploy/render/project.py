@@ -27,7 +27,7 @@ FINGERPRINT_FILE = "src/generated/firmware_fingerprint.h"
 NO_FRONTEND_FINGERPRINT = "0" * 64
 
 PORT_DMA_BYTES = 28_672  # at most, of any port: rings of the link, buffers of the microphone
-_MAX_LABELS = 64  # firmware/lib/tinyaudio_app: kMaxLabels; wire/protocol.toml: PatchResult.scores
+MAX_LABELS = 1_024  # firmware/lib/tinyaudio_app: kMaxLabels
 _MAX_SMOOTHING_PATCHES = 255  # firmware/lib/tinyaudio_app: kMaxSmoothingPatches
 
 
@@ -86,6 +86,7 @@ def render_project(inputs: RenderInputs) -> FirmwareProject:
             labels=inputs.quantized.labels,
             calibration=inputs.calibration,
             residual=_residual(inputs, compiled) if inputs.quantized.is_autoencoder else None,
+            one_class=inputs.quantized.one_class,
         )
     )
 
@@ -144,7 +145,7 @@ def _render(parts: Parts) -> FirmwareProject:
     summary = model.summary if model is not None else None
     kernel_library = model.kernel_library if model is not None else ""
     libraries = model.libraries if model is not None else frozenset()
-    if parts.residual is not None:
+    if parts.has_score:
         libraries |= {"tinyaudio_anomaly"}
     files = {**library_files(parts.tables.kernel, libraries), **port_sources(board), **port_files(board), **generated_files(parts)}
     if board.core == "xtensa-lx7":
@@ -215,12 +216,20 @@ def _check_model(inputs: RenderInputs, compiled: CompiledModel | TflmModel) -> N
                 hint="an autoencoder gives its input again",
                 where="output",
             )
+    elif inputs.quantized.one_class is not None:
+        channels = inputs.quantized.one_class.channels
+        if compiled.output_.elements != channels:
+            raise ModelError(
+                f"gives an embedding of {compiled.output_.elements} values; its tables are of {channels}",
+                hint="quantize the model again with `tinyaudio quantize`",
+                where="output",
+            )
     elif compiled.output_.elements != len(labels):
         raise ModelError(
             f"has {compiled.output_.elements} outputs for {len(labels)} labels", hint="train the model again with these labels", where="output"
         )
-    elif max(len(labels), compiled.logits.elements) > _MAX_LABELS:
-        raise ModelError(f"has {len(labels)} labels; {_MAX_LABELS} are supported", hint="merge or drop some labels", where="labels")
+    elif max(len(labels), compiled.logits.elements) > MAX_LABELS:
+        raise ModelError(f"has {len(labels)} labels; {MAX_LABELS} are supported", hint="merge or drop some labels", where="labels")
     if not 1 <= inputs.calibration.smoothing_patches <= _MAX_SMOOTHING_PATCHES:
         raise ModelError(
             f"smoothing_patches is {inputs.calibration.smoothing_patches}; 1 to {_MAX_SMOOTHING_PATCHES} are supported",

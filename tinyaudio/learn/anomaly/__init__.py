@@ -1,9 +1,10 @@
-"""Anomaly detection behind the autoencoder: scores of patches, and the threshold that makes them alarms.
+"""Anomaly detection behind the network: scores of patches, one-class models, and the threshold that makes scores alarms.
 
-The public face: `expected_scores` (what the device must compute), `score_test_split` (float, INT8 and loudness side by side)
-and `set_threshold`.
+The public face: `train_one_class` and `quantize_one_class`, `expected_scores` (what the device must compute), `score_test_split`
+(float, INT8 and loudness side by side) and `set_threshold`.
 """
 
+from tinyaudio.learn.anomaly.one_class import quantize_one_class, train_one_class
 from tinyaudio.learn.anomaly.scores import ScoreOracle, expected_scores, residual_scale_of, score_test_split
 from tinyaudio.learn.anomaly.threshold import (
     NormalScores,
@@ -24,9 +25,11 @@ __all__ = [
     "expected_scores",
     "fit_tail",
     "normal_scores",
+    "quantize_one_class",
     "recommended_seconds",
     "residual_scale_of",
     "score_test_split",
     "set_threshold",
     "threshold_warnings",
+    "train_one_class",
 ]

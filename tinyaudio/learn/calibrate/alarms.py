@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from tinyaudio.core.alarms import DecisionFigures, LabelDecisions
 from tinyaudio.core.artifacts import BoolArray, Calibration, ExpectedOutputs, Float64Array, Int64Array
+from tinyaudio.core.decisions import NEVER, decide_clips, thresholds_of
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.learn.calibrate.thresholds import smoothed_means
-
-NEVER = 128  # a threshold that no int8 score reaches
 
 
 def calibrate_for_alarms(background: ExpectedOutputs, *, hours: float, per_hour: float, smoothing_patches: int, is_exclusive: bool) -> Calibration:
     """Choose the lowest thresholds from which on background raises at most `per_hour` alarms an hour.
 
-    One threshold for all labels together, as the firmware decides: the label of the greatest moving sum, where that reaches
-    it. And one for each label by itself, each with `per_hour` alarms of its own.
+    One threshold for all labels together, and one for each label by itself, each with `per_hour` alarms of its own; the device
+    decides by the latter.
 
     Parameters
     ----------
@@ -40,15 +40,14 @@ def calibrate_for_alarms(background: ExpectedOutputs, *, hours: float, per_hour:
         If even the highest threshold lets more through.
     """
     means, offsets, allowed = smoothed_means(background, smoothing_patches=smoothing_patches), background.patch_offsets, per_hour * hours
-    best = _best_only(means)
-    threshold = _lowest(means, best, offsets, allowed=allowed)
+    counted = _best_only(means) if is_exclusive else np.ones(means.shape, np.bool_)
+    threshold = _lowest(means, counted, offsets, allowed=allowed)
     if threshold == NEVER:
         raise ProjectError(
             f"even the highest threshold lets more than {per_hour:g} false alarms an hour through",
             hint="ask for more of them, smooth over more patches, or train with background as a label of its own",
             where="firmware.false_alarms_per_hour",
         )
-    counted = best if is_exclusive else np.ones_like(best)
     columns = (slice(index, index + 1) for index in range(means.shape[1]))
     by_label = tuple(_lowest(means[:, column], counted[:, column], offsets, allowed=allowed) for column in columns)
     return Calibration(smoothing_patches=smoothing_patches, detection_threshold=threshold, class_thresholds=by_label)
@@ -70,11 +69,12 @@ def decision_figures(
     truth: BoolArray,
     *,
     labels: Sequence[str],
-    is_exclusive: bool,
     background: ExpectedOutputs | None = None,
     hours: float = 0.0,
 ) -> tuple[DecisionFigures, ...]:
-    """Return what the thresholds make of the test split and of background: as the firmware decides, and with a threshold each, if there are.
+    """Return what the thresholds make of the test split and of background: with one for all labels, and with one each, if there are.
+
+    The device decides by the last of them.
 
     Parameters
     ----------
@@ -86,30 +86,26 @@ def decision_figures(
         Which labels each of its clips has, bool[clips, labels].
     labels
         Their names.
-    is_exclusive
-        Whether with a threshold each only the best label counts.
     background, hours
         Sound in which nothing is to be detected, other than the thresholds were chosen by, and how long it is.
     """
-    rules = [("one threshold", np.full(len(labels), calibration.detection_threshold), True)]
+    rules = [("one threshold", replace(calibration, class_thresholds=()))]
     if calibration.class_thresholds:
-        rules.append(("a threshold each", np.array(calibration.class_thresholds), is_exclusive))
+        rules.append(("a threshold each", calibration))
     return tuple(
         DecisionFigures(
             rule=rule,
             smoothing_patches=calibration.smoothing_patches,
             labels=_label_decisions(
                 labels,
-                thresholds,
+                thresholds_of(deciding, len(labels)),
                 truth,
-                tested=_counts_by_clip(tested, _active(tested, calibration, thresholds, best_only=best_only)),
-                background=None
-                if background is None
-                else _counts_by_clip(background, _active(background, calibration, thresholds, best_only=best_only)),
+                tested=_counts_by_clip(tested, decide_clips(tested, deciding).detected),
+                background=None if background is None else _counts_by_clip(background, decide_clips(background, deciding).detected),
             ),
             background_hours=0.0 if background is None else hours,
         )
-        for rule, thresholds, best_only in rules
+        for rule, deciding in rules
     )
 
 
@@ -144,12 +140,6 @@ def _lowest(means: Float64Array, counted: BoolArray, patch_offsets: Int64Array, 
         if alarm_counts(counted & (means >= threshold), patch_offsets).sum() > allowed:
             return threshold + 1
     return -128
-
-
-def _active(outputs: ExpectedOutputs, calibration: Calibration, thresholds: Int64Array, *, best_only: bool) -> BoolArray:
-    means = smoothed_means(outputs, smoothing_patches=calibration.smoothing_patches)
-    reached = means >= thresholds
-    return np.asarray(reached & _best_only(means) if best_only else reached)
 
 
 def _best_only(means: Float64Array) -> BoolArray:

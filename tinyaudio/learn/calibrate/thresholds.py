@@ -40,8 +40,8 @@ def calibrate(quantized: QuantizedModel, table: FirmwareTable) -> Calibration:
 def calibrate_for_precision(quantized: QuantizedModel, expected: ExpectedOutputs, features: FeatureSet, table: FirmwareTable) -> Calibration:
     """Choose the thresholds that make ``firmware.wanted_precision`` of the decisions on the validation split right.
 
-    Decisions are made as the device makes them: the label of the greatest moving sum, where that reaches the threshold. The
-    lowest threshold that gives the wanted precision is taken, one for all labels and one for each.
+    Decisions are made as the device makes them, by moving sums: of the greatest one, or of each label by itself where a clip may
+    have several. The lowest threshold that gives the wanted precision is taken, one for all labels and one for each.
 
     Parameters
     ----------
@@ -66,18 +66,16 @@ def calibrate_for_precision(quantized: QuantizedModel, expected: ExpectedOutputs
         raise StageError("the outputs are of another model or other clips", hint="run `tinyaudio calibrate` again", where="calibrate")
     means = smoothed_means(expected, smoothing_patches=table.smoothing_patches)
     truth = np.repeat(features.dataset.truth_of(clips), np.diff(expected.patch_offsets), axis=0)
-    decided, highest = means.argmax(axis=1), means.max(axis=1)
-    is_right = truth[np.arange(len(truth)), decided]
-    threshold = lowest_threshold(highest, is_right, wanted=table.wanted_precision)
+    # Where a clip may have several labels, each is decided by itself, else only the best one.
+    counted = np.ones(means.shape, np.bool_) if features.dataset.is_multi_label else np.eye(means.shape[1], dtype=np.bool_)[means.argmax(axis=1)]
+    threshold = lowest_threshold(means[counted], truth[counted], wanted=table.wanted_precision)
     if threshold > 127:
         raise ProjectError(
             f"no threshold makes {table.wanted_precision:.0%} of the decisions on the validation split right",
             hint="ask for less, or train a better model",
             where="firmware.wanted_precision",
         )
-    # Where a clip may have several labels, each is decided by itself, else only the best one.
-    counted = [np.ones(len(decided), np.bool_) if features.dataset.is_multi_label else decided == index for index in range(len(quantized.labels))]
-    by_class = (lowest_threshold(means[chosen, index], truth[chosen, index], wanted=table.wanted_precision) for index, chosen in enumerate(counted))
+    by_class = (lowest_threshold(means[chosen, index], truth[chosen, index], wanted=table.wanted_precision) for index, chosen in enumerate(counted.T))
     return Calibration(smoothing_patches=table.smoothing_patches, detection_threshold=threshold, class_thresholds=tuple(by_class))
 
 

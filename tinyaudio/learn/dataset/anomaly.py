@@ -12,7 +12,7 @@ from tinyaudio.core.project import Project, SplitTable
 from tinyaudio.learn.dataset.manifest import Problem, Row
 from tinyaudio.learn.dataset.splits import assign_splits
 
-_LEAST_GROUPS = 3  # of normal sound: one each to train on, to set the threshold by and to test
+_LEAST_GROUPS = 3  # of normal sound: one each to train on, to set the threshold by and to test; a finished model is not trained
 
 
 def assign_anomaly_splits(rows: Sequence[Row], table: SplitTable, normal: Collection[str]) -> tuple[Split | None, ...]:
@@ -27,6 +27,11 @@ def assign_anomaly_splits(rows: Sequence[Row], table: SplitTable, normal: Collec
     alike = [dataclasses.replace(row, label="normal") for row, is_drawn in zip(rows, drawn, strict=True) if is_drawn]
     splits = iter(assign_splits(alike, table))
     return tuple(next(splits) if is_drawn else _split_of_rest(row, table) for row, is_drawn in zip(rows, drawn, strict=True))
+
+
+def without_training(splits: Sequence[Split | None]) -> tuple[Split | None, ...]:
+    """Return the splits for a finished model, which nobody trains: what was for training sets the threshold as well."""
+    return tuple("validation" if split == "train" else split for split in splits)
 
 
 def machines_by_file(project: Project) -> dict[str, str]:
@@ -58,12 +63,12 @@ def anomaly_problems(rows: Sequence[Row], splits: Sequence[Split | None], projec
     if not counts:
         names = ", ".join(sorted({row.label for row in rows})) or "none"
         yield _general("error", f"no clip is normal: anomaly.normal is {', '.join(normal)}, the labels are {names}", kind="label_never_occurs")
-    elif len(groups) < _LEAST_GROUPS or counts.total() < project.data.minimum_clips_per_class:
-        least = max(_LEAST_GROUPS, project.data.minimum_clips_per_class)
-        message = f"{counts.total()} normal clips of {len(groups)} groups; {least} of {_LEAST_GROUPS} are the least, record some more"
+    elif len(groups) < (least_groups := _LEAST_GROUPS if project.model_path is None else 2) or counts.total() < project.data.minimum_clips_per_class:
+        least = max(least_groups, project.data.minimum_clips_per_class)
+        message = f"{counts.total()} normal clips of {len(groups)} groups; {least} of {least_groups} are the least, record some more"
         yield _general("error", message, kind="few_clips")
     else:
-        for split in SPLITS:
+        for split in SPLITS if project.model_path is None else ("validation", "test"):
             if not counts[split]:
                 yield _general("error", f"no normal clip is in the split {split!r}; move a group of them there", kind="label_never_occurs")
     if not any(row.label not in normal for row, _ in kept):

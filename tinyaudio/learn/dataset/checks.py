@@ -14,7 +14,7 @@ from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import AudioError, ManifestError
 from tinyaudio.core.project import Project
 from tinyaudio.dsp.audio import Audio, read_audio
-from tinyaudio.learn.dataset.anomaly import anomaly_problems, assign_anomaly_splits, is_misplaced
+from tinyaudio.learn.dataset.anomaly import anomaly_problems, assign_anomaly_splits, is_misplaced, without_training
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
 from tinyaudio.learn.dataset.several_labels import several_label_problems
 from tinyaudio.learn.dataset.splits import assign_splits, test_splits
@@ -95,7 +95,8 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
 
 def _splits(rows: Sequence[Row], project: Project) -> tuple[Split | None, ...]:
     if project.is_anomaly:
-        return assign_anomaly_splits(rows, project.data.split, project.anomaly.normal)
+        splits = assign_anomaly_splits(rows, project.data.split, project.anomaly.normal)
+        return splits if project.model_path is None else without_training(splits)
     return assign_splits(rows, project.data.split) if project.model_path is None else test_splits(rows, project.data.split)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyaudio.core.artifacts import Clip, FeatureSet, Int16Array
-from tinyaudio.core.evaluation import headline_value
+from tinyaudio.core.evaluation import Headline, first_headline
 from tinyaudio.dsp.audio import Degradation, degrade
 from tinyaudio.dsp.frontend import FrontendTables
 from tinyaudio.learn.dataset import ClipReader, compute_features
@@ -21,12 +21,11 @@ class RobustnessPoint:
     """Clip accuracy, or mAP where clips may have several labels, under one degradation."""
 
     condition: str  # in words
-    accuracy: float  # 0 to 1
+    by_predictor: dict[str, Headline]  # name of the predictor -> the figure, with its interval over whole groups
 
 
 def measure_robustness(
-    predictor: Predictor,
-    name: PredictorName,
+    predictors: Mapping[PredictorName, Predictor],
     features: FeatureSet,
     *,
     read: ClipReader,
@@ -34,11 +33,11 @@ def measure_robustness(
     degradations: Sequence[Degradation],
     on_progress: Progress | None = None,
 ) -> tuple[RobustnessPoint, ...]:
-    """Degrade the samples of the test split, take them through the integer front end, and score them.
+    """Degrade the samples of the test split, take them through the integer front end, and let every predictor score the same.
 
     Parameters
     ----------
-    predictor, name
+    predictors
         See `evaluate`.
     features
         Of the recordings as they are; gives the data set.
@@ -52,10 +51,12 @@ def measure_robustness(
         Called with (degradations done, degradations in all).
     """
     dataset = dataclasses.replace(features.dataset, clips=features.dataset.of_split("test"))
+    groups = [clip.group for clip in dataset.clips]
     points = []
     for done, degradation in enumerate(degradations, start=1):
         degraded = compute_features(dataset, _degraded(read, degradation, dataset.sample_rate_hz), tables)
-        points.append(RobustnessPoint(condition=degradation.describe(), accuracy=headline_value(evaluate(predictor, name, degraded))))
+        figures: dict[str, Headline] = {name: first_headline(evaluate(predictor, name, degraded), groups) for name, predictor in predictors.items()}
+        points.append(RobustnessPoint(condition=degradation.describe(), by_predictor=figures))
         if on_progress is not None:
             on_progress(done, len(degradations))
     return tuple(points)

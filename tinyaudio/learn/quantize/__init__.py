@@ -5,6 +5,7 @@ The public face: `quantize`; `convert_to_int8`, `describe_model` and `make_strid
 
 from tinyaudio.learn.quantize.autoencoder import quantize_autoencoder, representative_normal_patches
 from tinyaudio.learn.quantize.bulk import BulkInterpreter
+from tinyaudio.learn.quantize.embedding import ONE_CLASS_KEY, embed_int8, one_class_model, quantize_embedding
 from tinyaudio.learn.quantize.graph import ModelDescription, describe_model, make_stride_padding_explicit, same_padding
 from tinyaudio.learn.quantize.int8 import (
     FRONTEND_KEY,
@@ -22,13 +23,17 @@ __all__ = [
     "FRONTEND_KEY",
     "LABELS_KEY",
     "ModelDescription",
+    "ONE_CLASS_KEY",
     "convert_to_int8",
     "describe_model",
+    "embed_int8",
     "layer_errors",
     "make_stride_padding_explicit",
     "model_labels",
+    "one_class_model",
     "quantize",
     "quantize_autoencoder",
+    "quantize_embedding",
     "refuse_unsupported",
     "representative_normal_patches",
     "representative_patches",

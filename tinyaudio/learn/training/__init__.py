@@ -7,6 +7,7 @@ The public face: `train`, `FloatPredictor` and, for `learn.quantize`, `load_kera
 from tinyaudio.learn.training.architectures import ARCHITECTURES
 from tinyaudio.learn.training.autoencoder import ANOMALY_LABELS, FloatAutoencoder, build_autoencoder, normal_patches, train_autoencoder
 from tinyaudio.learn.training.backbone import Backbone, read_backbone, require_same_front_end
+from tinyaudio.learn.training.embedding import embed, embedding_network
 from tinyaudio.learn.training.loop import train
 from tinyaudio.learn.training.networks import build_network
 from tinyaudio.learn.training.predictor import FloatPredictor
@@ -23,6 +24,8 @@ __all__ = [
     "FloatPredictor",
     "build_autoencoder",
     "build_network",
+    "embed",
+    "embedding_network",
     "import_tensorflow",
     "load_keras_model",
     "normal_patches",

@@ -5,6 +5,7 @@
 #include "conversation.h"
 #include "counter.h"
 #include "live.h"
+#include "results.h"
 #include "self_test_conversation.h"
 #include "settings_conversation.h"
 #include "tinyaudio/crc32.h"
@@ -162,39 +163,17 @@ bool advance(Application& application) {
     return true;
 }
 
-void tell_detection(Application& application) {
-    ClipProgress& clip = application.clip;
-    const ScoreSmoother& smoother = application.smoother;
-    const int32_t threshold = clip.is_live ? application.live_threshold : application.config->detection_threshold;
-    const int32_t label = score_smoother_label(smoother, threshold);
-    if (label == clip.detected_label) {
-        return;
-    }
-    wire::Detection detection;
-    detection.clip_id = clip.request.clip_id;
-    detection.frame_index = clip.frames - 1;
-    detection.label_index = static_cast<int16_t>(label);
-    detection.smoothed_score_sum = smoother.sums[label == kNoLabel ? clip.detected_label : label];
-    detection.smoothing_count = static_cast<uint8_t>(smoother.count);
-    wire::link_send_message(application.link, detection);
-    clip.detected_label = label;
-}
-
 bool run_patch(Application& application) {
-    constexpr uint32_t kBytes = wire::PatchResult::kMaxBytes + wire::kRingHeaderBytes + wire::Detection::kMaxBytes;
-    if (!wire::link_can_send(application.link, kBytes)) {
+    if (!wire::link_can_send(application.link, kPatchPieceBytes)) {
         return false;
     }
     const Model& model = application.config->model;
-    wire::PatchResult result;
-    result.clip_id = application.clip.request.clip_id;
-    result.patch_index = application.scores.patches;
     int8_t* const input = model.input();
     patch_assembler_copy(application.assembler, input);
-    result.features_crc32 = crc32_update(0, input, model.input_elements);
+    Telling telling = {0, crc32_update(0, input, model.input_elements), 0};
     const uint32_t start = port_counter_start();
     model.invoke();
-    result.counter_ticks = ticks_since(start, application.timing_ticks);
+    telling.counter_ticks = ticks_since(start, application.timing_ticks);
     if (model.fault != nullptr && model.fault() != nullptr) {
         application.fault = model.fault();
         refuse(application, wire::FaultCode::kSelfCheck, application.fault);
@@ -202,36 +181,11 @@ bool run_patch(Application& application) {
     }
     const int8_t* const output = model.output();
     score_smoother_push(application.smoother, output);
-    clip_scores_push(application.scores, output);
-    result.logits_count = static_cast<uint16_t>(model.logits_elements);
-    memcpy(result.logits, model.logits(), model.logits_elements);
-    result.scores_count = static_cast<uint16_t>(model.output_elements);
-    memcpy(result.scores, output, model.output_elements);
-    result.smoothing_count = static_cast<uint8_t>(application.smoother.count);
-    result.smoothed_score_sums_count = static_cast<uint16_t>(model.output_elements);
-    memcpy(result.smoothed_score_sums, application.smoother.sums, model.output_elements * sizeof(int16_t));
-    wire::link_send_message(application.link, result);
-    tell_detection(application);
-    application.phase = Phase::kSamples;
-    return true;
-}
-
-bool tell_clip_result(Application& application) {
-    if (!wire::link_can_send(application.link, wire::ClipResult::kMaxBytes)) {
-        return false;
-    }
-    const ClipScores& scores = application.scores;
-    wire::ClipResult result;
-    result.clip_id = application.clip.request.clip_id;
-    result.samples_received = application.clip.samples;
-    result.frames = application.clip.frames;
-    result.patches = scores.patches;
-    result.overruns = application.clip.overruns;
-    result.label_index = static_cast<int16_t>(clip_scores_label(scores));
-    result.score_sums_count = static_cast<uint16_t>(scores.label_count);
-    memcpy(result.score_sums, scores.sums, scores.label_count * sizeof(int32_t));
-    wire::link_send_message(application.link, result);
-    forget_clip(application, Phase::kIdle);
+    decide_labels(application.smoother, thresholds_of(application), application.config->decision_rule,
+                  application.buffers.detected);
+    clip_scores_push(application.scores, output, application.buffers.detected);
+    application.telling = telling;
+    application.phase = Phase::kScores;
     return true;
 }
 
@@ -245,8 +199,10 @@ void application_init(Application& application, const ApplicationConfig& config,
     application.assembler = {buffers.patch, config.patch_frames, config.patch_hop_frames,
                              feature_bands(*config.frontend), config.patch_layout, 0, 0};
     application.level = {};
-    application.smoother = {buffers.score_history, config.smoothing_patches, config.model.output_elements, 0, 0, {0}};
-    application.scores = {config.model.output_elements, 0, {0}};
+    const uint32_t labels = config.model.output_elements;
+    application.smoother = {buffers.score_history, buffers.smoothed_sums, config.smoothing_patches, labels, 0, 0};
+    application.scores = {buffers.clip_sums, buffers.clip_detected, labels, 0};
+    application.telling = {};
     application.clip = {};
     application.source = serial_pcm_source(application.serial);
     settings_mount(application.settings);
@@ -289,6 +245,10 @@ bool application_step(Application& application) {
             return advance(application);
         case Phase::kPatch:
             return run_patch(application);
+        case Phase::kScores:
+            return tell_scores(application);
+        case Phase::kDetections:
+            return tell_detections(application);
         case Phase::kGap:
             return tell_gap(application);
         case Phase::kResult:

@@ -20,8 +20,11 @@ using wire::MessageView;
 constexpr uint32_t kLargestAnswerBytes = wire::DeviceFault::kMaxBytes;
 static_assert(wire::SettingsValue::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
 static_assert(wire::SettingsKeys::kMaxBytes <= kLargestAnswerBytes, "answers must fit the room that is asked for");
-static_assert(wire::Hello::kMaxBytes + 2 * wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes +
-                      4 * wire::kRingHeaderBytes <=
+static_assert(static_cast<uint8_t>(DecisionRule::kBest) == static_cast<uint8_t>(wire::DecisionRule::kBest) &&
+                  static_cast<uint8_t>(DecisionRule::kEvery) == static_cast<uint8_t>(wire::DecisionRule::kEvery),
+              "the protocol's rules must be those of scores.h");
+static_assert(wire::Hello::kMaxBytes + 3 * wire::Log::kMaxBytes + wire::DeviceFault::kMaxBytes +
+                      5 * wire::kRingHeaderBytes <=
                   kRetransmitBytes,
               "what opens a session must fit an empty retransmit ring");
 
@@ -54,6 +57,13 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.patch_frames = static_cast<uint16_t>(config.patch_frames);
     hello.patch_hop_frames = static_cast<uint16_t>(config.patch_hop_frames);
     hello.label_count = static_cast<uint16_t>(config.model.output_elements);
+    hello.decision_rule = static_cast<wire::DecisionRule>(config.decision_rule);
+    memcpy(hello.calibration_fingerprint, config.calibration_fingerprint, sizeof(hello.calibration_fingerprint));
+    hello.calibration_state = application.stored.state;
+    const bool is_stored = application.stored.state == wire::CalibrationState::kStored;
+    memcpy(hello.recording_calibration_fingerprint,
+           is_stored ? application.stored.fingerprint : config.calibration_fingerprint,
+           sizeof(hello.recording_calibration_fingerprint));
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
@@ -72,6 +82,7 @@ void open_session(Application& application, const MessageView& view) {
     forget_clip(application, Phase::kIdle);
     say_hello(application, request.nonce);
     tell_notes(application.link);
+    tell_log(application.link, wire::LogLevel::kWarning, calibration_note(application));
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }
@@ -127,7 +138,8 @@ void start_clip(Application& application, const PcmSource& source) {
     clip.overruns = 0;
     clip.lost_samples = 0;
     clip.frames = 0;
-    clip.detected_label = kNoLabel;
+    memset(application.buffers.told, 0, label_set_bytes(application.config->model.output_elements));
+    application.telling = {};
     restart_computation(application);
     clip_scores_restart(application.scores);
 }

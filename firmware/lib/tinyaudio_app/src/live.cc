@@ -36,7 +36,10 @@ void begin_live(Application& application, const MessageView& view) {
     } else if (!port_microphone_start(application.config->sample_rate_hz)) {
         refuse(application, FaultCode::kHardware, "the microphone does not start at the model's sample rate");
     } else {
-        application.clip.request = {request.clip_id, request.total_samples, request.trace_mode, 0, 0, 0};
+        application.clip.request = {};
+        application.clip.request.clip_id = request.clip_id;
+        application.clip.request.total_samples = request.total_samples;
+        application.clip.request.trace_mode = request.trace_mode;
         application.clip.is_live = true;
         application.is_heard = true;
         start_clip(application, microphone_pcm_source());

@@ -17,12 +17,25 @@ int32_t index_of_greatest(const Sum* sums, uint32_t count) {
     return static_cast<int32_t>(greatest);
 }
 
+bool is_reached(const ScoreSmoother& smoother, const Thresholds& thresholds, uint32_t label) {
+    const int32_t threshold = thresholds.by_label != nullptr ? thresholds.by_label[label] : thresholds.common;
+    return smoother.sums[label] >= threshold * static_cast<int32_t>(smoother.count);
+}
+
+void add_label(uint8_t* set, uint32_t label) {
+    set[label / 8] = static_cast<uint8_t>(set[label / 8] | (1U << (label % 8)));
+}
+
 }  // namespace
+
+bool has_label(const uint8_t* set, uint32_t label) {
+    return ((set[label / 8] >> (label % 8)) & 1U) != 0;
+}
 
 void score_smoother_restart(ScoreSmoother& smoother) {
     smoother.next_row = 0;
     smoother.count = 0;
-    memset(smoother.sums, 0, sizeof(smoother.sums));
+    memset(smoother.sums, 0, smoother.label_count * sizeof(smoother.sums[0]));
 }
 
 void score_smoother_push(ScoreSmoother& smoother, const int8_t* scores) {
@@ -40,23 +53,38 @@ void score_smoother_push(ScoreSmoother& smoother, const int8_t* scores) {
     }
 }
 
-int32_t score_smoother_label(const ScoreSmoother& smoother, int32_t threshold) {
+void decide_labels(const ScoreSmoother& smoother, const Thresholds& thresholds, DecisionRule rule, uint8_t* detected) {
+    memset(detected, 0, label_set_bytes(smoother.label_count));
     if (smoother.count == 0 || smoother.label_count == 0) {
-        return kNoLabel;
+        return;
     }
-    const int32_t label = index_of_greatest(smoother.sums, smoother.label_count);
-    return smoother.sums[label] >= threshold * static_cast<int32_t>(smoother.count) ? label : kNoLabel;
+    if (rule == DecisionRule::kBest) {
+        const uint32_t best = static_cast<uint32_t>(index_of_greatest(smoother.sums, smoother.label_count));
+        if (is_reached(smoother, thresholds, best)) {
+            add_label(detected, best);
+        }
+        return;
+    }
+    for (uint32_t label = 0; label < smoother.label_count; ++label) {
+        if (is_reached(smoother, thresholds, label)) {
+            add_label(detected, label);
+        }
+    }
 }
 
 void clip_scores_restart(ClipScores& scores) {
     scores.patches = 0;
-    memset(scores.sums, 0, sizeof(scores.sums));
+    memset(scores.sums, 0, scores.label_count * sizeof(scores.sums[0]));
+    memset(scores.detected, 0, label_set_bytes(scores.label_count));
 }
 
-void clip_scores_push(ClipScores& scores, const int8_t* patch_scores) {
+void clip_scores_push(ClipScores& scores, const int8_t* patch_scores, const uint8_t* detected) {
     ++scores.patches;
     for (uint32_t label = 0; label < scores.label_count; ++label) {
         scores.sums[label] += patch_scores[label];
+    }
+    for (uint32_t index = 0; index < label_set_bytes(scores.label_count); ++index) {
+        scores.detected[index] = static_cast<uint8_t>(scores.detected[index] | detected[index]);
     }
 }
 

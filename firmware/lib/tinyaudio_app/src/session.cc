@@ -6,10 +6,13 @@
 
 namespace tinyaudio {
 
-namespace {
+void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count) {
+    const size_t length = strlen(text);
+    *count = static_cast<uint16_t>(length < capacity ? length : capacity);
+    memcpy(field, text, *count);
+}
 
-// Null says nothing.
-void tell(wire::Link& link, wire::LogLevel level, const char* text) {
+void tell_log(wire::Link& link, wire::LogLevel level, const char* text) {
     if (text == nullptr) {
         return;
     }
@@ -19,17 +22,9 @@ void tell(wire::Link& link, wire::LogLevel level, const char* text) {
     wire::link_send_message(link, log);
 }
 
-}  // namespace
-
-void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count) {
-    const size_t length = strlen(text);
-    *count = static_cast<uint16_t>(length < capacity ? length : capacity);
-    memcpy(field, text, *count);
-}
-
 void tell_notes(wire::Link& link) {
-    tell(link, wire::LogLevel::kError, port_last_words());
-    tell(link, wire::LogLevel::kWarning, port_boot_note());
+    tell_log(link, wire::LogLevel::kError, port_last_words());
+    tell_log(link, wire::LogLevel::kWarning, port_boot_note());
 }
 
 void tell_fault(wire::Link& link, wire::FaultCode code, const char* text) {

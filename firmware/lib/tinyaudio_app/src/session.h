@@ -11,6 +11,9 @@ namespace tinyaudio {
 // Copies a text into a bounded array of a message; what does not fit is cut off.
 void put_text(const char* text, uint32_t capacity, char* field, uint16_t* count);
 
+// Tells a line of the log; null says nothing.
+void tell_log(wire::Link& link, wire::LogLevel level, const char* text);
+
 // Tells a fault that ended the run before, for the host of this run is the one to be told, and what the port found at boot.
 void tell_notes(wire::Link& link);
 

@@ -8,34 +8,64 @@ namespace tinyaudio {
 
 namespace {
 
+using wire::CalibrationState;
 using wire::FaultCode;
 using wire::MessageView;
 using wire::SettingStatus;
 
 // The application's own keys; docs/wire_protocol.md has their table.
-constexpr uint16_t kDetectionThresholdKey = 1;  // i16, a mean int8 score
+constexpr uint16_t kCalibrationKey = 1;
 constexpr uint16_t kFirstFreeKey = 256;
 
 constexpr int32_t kLeastThreshold = -128;
 constexpr int32_t kGreatestThreshold = 128;  // which no mean reaches
 
+// The value of kCalibrationKey. It is bound to the model, the front end and the smoothing that it was made with: with others
+// the same threshold means something else.
+struct CalibrationRecord {
+    uint8_t format;
+    uint8_t smoothing_patches;
+    int16_t threshold;  // a mean int8 score
+    uint8_t model_sha256[16];  // the first bytes of it, as of the following
+    uint8_t frontend_fingerprint[12];
+    uint8_t calibration_fingerprint[32];
+};
+constexpr uint8_t kCalibrationFormat = 2;  // 1 was a bare threshold
+
+static_assert(sizeof(CalibrationRecord) == kMaxSettingBytes, "the record must fill a setting, without padding");
 static_assert(wire::SettingsWrite::kMaxValue == kMaxSettingBytes, "the protocol must carry what can be stored");
 static_assert(wire::SettingsKeys::kMaxKeys == kMaxSettings, "the protocol must carry all keys");
 
-bool decode_threshold(const uint8_t* value, uint32_t bytes, int32_t* threshold) {
-    int16_t stored = 0;
-    if (bytes != sizeof(stored)) {
-        return false;
-    }
-    memcpy(&stored, value, sizeof(stored));
-    *threshold = stored;
-    return stored >= kLeastThreshold && stored <= kGreatestThreshold;
+bool is_of_this_firmware(const ApplicationConfig& config, const CalibrationRecord& record) {
+    return record.format == kCalibrationFormat && record.smoothing_patches == config.smoothing_patches &&
+           memcmp(record.model_sha256, config.model_sha256, sizeof(record.model_sha256)) == 0 &&
+           memcmp(record.frontend_fingerprint, config.frontend->fingerprint, sizeof(record.frontend_fingerprint)) == 0;
 }
 
-bool is_allowed(uint16_t key, const uint8_t* value, uint32_t bytes) {
-    int32_t threshold = 0;
-    if (key == kDetectionThresholdKey) {
-        return bytes == 0 || decode_threshold(value, bytes, &threshold);
+StoredCalibration read_calibration(const ApplicationConfig& config, const uint8_t* value, uint32_t bytes) {
+    StoredCalibration stored = {CalibrationState::kBuiltIn, 0, {0}};
+    CalibrationRecord record;
+    if (bytes == 0) {
+        return stored;
+    }
+    stored.state = CalibrationState::kForeign;
+    if (bytes != sizeof(record)) {
+        return stored;
+    }
+    memcpy(&record, value, sizeof(record));
+    if (!is_of_this_firmware(config, record)) {
+        return stored;
+    }
+    const bool is_possible = record.threshold >= kLeastThreshold && record.threshold <= kGreatestThreshold;
+    stored.state = is_possible ? CalibrationState::kStored : CalibrationState::kCorrupt;
+    stored.threshold = record.threshold;
+    memcpy(stored.fingerprint, record.calibration_fingerprint, sizeof(stored.fingerprint));
+    return stored;
+}
+
+bool is_allowed(const Application& application, uint16_t key, const uint8_t* value, uint32_t bytes) {
+    if (key == kCalibrationKey) {
+        return bytes == 0 || read_calibration(*application.config, value, bytes).state == CalibrationState::kStored;
     }
     return key >= kFirstFreeKey && key <= kLastSettingKey;
 }
@@ -52,12 +82,32 @@ SettingStatus status_of(SettingsResult result) {
     return SettingStatus::kFailed;
 }
 
+// What a read of the calibration is answered with.
+SettingStatus calibration_status(const Application& application) {
+    switch (application.stored.state) {
+        case CalibrationState::kBuiltIn:
+            return SettingStatus::kAbsent;
+        case CalibrationState::kStored:
+            return SettingStatus::kStored;
+        case CalibrationState::kCorrupt:
+            return SettingStatus::kCorrupt;
+        case CalibrationState::kForeign:
+            break;
+    }
+    return SettingStatus::kForeign;
+}
+
 // Answers with the value that is stored now; `status` is kStored unless a write was refused.
 void tell_value(Application& application, uint16_t key, SettingStatus status) {
     wire::SettingsValue answer = {};
     answer.key = key;
     answer.value_count = static_cast<uint16_t>(settings_read(application.settings, key, answer.value));
-    answer.status = status == SettingStatus::kStored && answer.value_count == 0 ? SettingStatus::kAbsent : status;
+    if (status == SettingStatus::kStored && key == kCalibrationKey) {
+        status = calibration_status(application);
+    } else if (status == SettingStatus::kStored && answer.value_count == 0) {
+        status = SettingStatus::kAbsent;
+    }
+    answer.status = status;
     wire::link_send_message(application.link, answer);
 }
 
@@ -65,9 +115,21 @@ void tell_value(Application& application, uint16_t key, SettingStatus status) {
 
 void obey_settings(Application& application) {
     uint8_t value[kMaxSettingBytes];
-    const uint32_t bytes = settings_read(application.settings, kDetectionThresholdKey, value);
-    if (!decode_threshold(value, bytes, &application.live_threshold)) {
-        application.live_threshold = application.config->detection_threshold;
+    const uint32_t bytes = settings_read(application.settings, kCalibrationKey, value);
+    application.stored = read_calibration(*application.config, value, bytes);
+    if (settings_is_doubtful(application.settings, kCalibrationKey)) {
+        application.stored.state = CalibrationState::kCorrupt;  // there may have been a later one
+    }
+}
+
+const char* calibration_note(const Application& application) {
+    switch (application.stored.state) {
+        case CalibrationState::kCorrupt:
+            return "the stored detection threshold is damaged: the one compiled in holds";
+        case CalibrationState::kForeign:
+            return "the stored detection threshold is for another model, front end or smoothing: the one compiled in holds";
+        default:
+            return nullptr;
     }
 }
 
@@ -78,8 +140,9 @@ void write_setting(Application& application, const MessageView& view) {
         return;
     }
     SettingStatus status = SettingStatus::kRefused;
-    if (is_allowed(request.key, request.value, request.value_count)) {
-        status = status_of(settings_write(application.settings, request.key, request.value, request.value_count));
+    if (is_allowed(application, request.key, request.value, request.value_count)) {
+        const auto write = request.key == kCalibrationKey ? settings_write_sealed : settings_write;
+        status = status_of(write(application.settings, request.key, request.value, request.value_count));
         obey_settings(application);
     }
     tell_value(application, request.key, status);

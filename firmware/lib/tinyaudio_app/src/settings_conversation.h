@@ -9,6 +9,9 @@ namespace tinyaudio {
 // Takes the settings over into the application.
 void obey_settings(Application& application);
 
+// What the host is to be told where a threshold is stored that does not hold; null: there is nothing to tell.
+const char* calibration_note(const Application& application);
+
 // Each answers; the caller made sure that there is room.
 void write_setting(Application& application, const wire::MessageView& view);
 void read_setting(Application& application, const wire::MessageView& view);

@@ -34,6 +34,7 @@ struct Candidate {
     bool counts;
     SettingsLog log;
     uint32_t void_generation;  // the greatest up to which its records declare all others void; 0 if none does
+    uint32_t lost_generation;  // of a log that counted once and cannot be relied on any more; 0 if there is none
 };
 
 // Walks through a log: how far it goes (a value of 0xFF may end in units that look blank), what it declares void.
@@ -59,6 +60,7 @@ Candidate open_log(Settings& settings, uint32_t sector) {
     const HeaderState state = read_header(storage, sector, &header);
     if (state != HeaderState::kValid) {
         settings.is_usable = settings.is_usable && state == HeaderState::kNone;
+        candidate.lost_generation = settings.is_usable ? find_counted_generation(storage, sector) : 0;
         return candidate;
     }
     if (header.generation >= settings.newest_generation) {
@@ -69,15 +71,27 @@ Candidate open_log(Settings& settings, uint32_t sector) {
     if (is_copy_whole(candidate.log, header)) {
         survey(candidate);
         candidate.counts = candidate.log.end_bytes > header.copied_end_bytes;
+    } else {
+        candidate.lost_generation = find_counted_generation(storage, sector);
     }
     return candidate;
 }
 
-// Whether an older log that counts says that `candidate` does not.
-bool is_void(const Candidate (&candidates)[kMaxSectors], const Candidate& candidate) {
+// Whether an older log that counts says that the log of `generation` does not.
+bool is_void(const Candidate (&candidates)[kMaxSectors], uint32_t generation) {
     for (const Candidate& other : candidates) {
-        if (other.counts && other.log.generation < candidate.log.generation &&
-            other.void_generation >= candidate.log.generation) {
+        if (other.counts && other.log.generation < generation && other.void_generation >= generation) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether a log is lost that was newer than all that count.
+bool is_newest_lost(const Settings& settings, const Candidate (&candidates)[kMaxSectors]) {
+    for (const Candidate& candidate : candidates) {
+        const uint32_t generation = candidate.lost_generation;
+        if (generation > (settings.has_log ? settings.log.generation : 0) && !is_void(candidates, generation)) {
             return true;
         }
     }
@@ -171,7 +185,7 @@ bool continue_log(Settings& settings) {
     const bool needs_control = !is_last_whole || settings.newest_generation > log.generation;
     log.end_bytes += record_size(log.storage, kMaxSettingBytes);  // what a record may have touched and left to look blank
     settings.is_continued =
-        (!needs_control || append_control(log, settings.newest_generation)) &&
+        (!needs_control || append_control(log, settings.newest_generation, 0)) &&
         (!is_last_whole || append_record(log, last.header.key, last.value, last.header.value_bytes, 0));
     return settings.is_continued;
 }
@@ -220,7 +234,7 @@ SettingsResult copy_to_next_sector(Settings& settings, uint16_t key, const uint8
     settings.newest_generation = target.generation;
     settings.newest_sector = sector;
     settings.is_continued = false;  // if it is cut short from here on, the old log has to say that this one is void
-    if (!write_header(target) || !append_control(target, target.generation)) {
+    if (!write_header(target) || !append_control(target, target.generation, 0)) {
         return SettingsResult::kFailed;
     }
     settings.log = target;
@@ -243,6 +257,49 @@ bool has_room(const Settings& settings, uint16_t key, uint32_t bytes) {
     return needed_bytes <= storage.sector_bytes && (has_key(directory, key) || directory.count < kMaxSettings);
 }
 
+// Appends a record, and where it is to be sealed a control record behind it. False if the record is not there.
+bool append(SettingsLog& log, uint16_t key, const uint8_t* value, uint32_t bytes, bool is_sealed) {
+    const uint32_t reserved = reserved_bytes(log.storage);
+    const uint32_t seal_bytes = is_sealed ? record_size(log.storage, sizeof(log.generation)) : 0;
+    if (!append_record(log, key, value, bytes, reserved + seal_bytes)) {
+        return false;
+    }
+    if (is_sealed) {
+        append_control(log, log.generation, reserved);  // the value is safe without it
+    }
+    return true;
+}
+
+// Where the value is not stored already and known to be safe, writes it.
+SettingsResult store(Settings& settings, uint16_t key, const uint8_t* value, uint32_t bytes, bool is_sealed) {
+    Record latest;
+    const bool is_known = settings.has_log && find_latest(settings.log, key, &latest);
+    const uint32_t known_bytes = is_known ? latest.header.value_bytes : 0;
+    const bool is_unchanged = known_bytes == bytes && (bytes == 0 || memcmp(latest.value, value, bytes) == 0) &&
+                              !settings_is_doubtful(settings, key);
+    if (is_unchanged && (!settings.has_log || settings.is_continued ||
+                         is_proven(settings.log, is_known ? &latest : nullptr) || continue_log(settings))) {
+        return SettingsResult::kDone;
+    }
+    if (bytes > 0 && !has_room(settings, key, bytes)) {
+        return SettingsResult::kFull;
+    }
+    if (settings.has_log && (settings.is_continued || continue_log(settings)) &&
+        append(settings.log, key, value, bytes, is_sealed)) {
+        return SettingsResult::kDone;
+    }
+    return copy_to_next_sector(settings, key, value, bytes);
+}
+
+SettingsResult write(Settings& settings, uint16_t key, const uint8_t* value, uint32_t bytes, bool is_sealed) {
+    if (!settings.is_usable || key < kFirstSettingKey || key > kLastSettingKey || bytes > kMaxSettingBytes) {
+        return SettingsResult::kFailed;
+    }
+    const SettingsResult result = store(settings, key, value, bytes, is_sealed);
+    settings.is_damaged = settings.is_damaged && result != SettingsResult::kDone;
+    return result;
+}
+
 }  // namespace
 
 void settings_mount(Settings& settings) {
@@ -256,16 +313,18 @@ void settings_mount(Settings& settings) {
         candidates[sector] = open_log(settings, sector);
     }
     for (const Candidate& candidate : candidates) {
+        settings.newest_generation = greater(settings.newest_generation, candidate.lost_generation);
         if (!settings.is_usable || !candidate.counts) {
             continue;
         }
         settings.newest_generation = greater(settings.newest_generation, candidate.void_generation);
-        if (!is_void(candidates, candidate) &&
+        if (!is_void(candidates, candidate.log.generation) &&
             (!settings.has_log || candidate.log.generation > settings.log.generation)) {
             settings.log = candidate.log;
             settings.has_log = true;
         }
     }
+    settings.is_damaged = settings.is_usable && is_newest_lost(settings, candidates);
 }
 
 uint32_t settings_read(const Settings& settings, uint16_t key, uint8_t* value) {
@@ -278,25 +337,31 @@ uint32_t settings_read(const Settings& settings, uint16_t key, uint8_t* value) {
 }
 
 SettingsResult settings_write(Settings& settings, uint16_t key, const uint8_t* value, uint32_t bytes) {
-    if (!settings.is_usable || key < kFirstSettingKey || key > kLastSettingKey || bytes > kMaxSettingBytes) {
-        return SettingsResult::kFailed;
+    return write(settings, key, value, bytes, false);
+}
+
+SettingsResult settings_write_sealed(Settings& settings, uint16_t key, const uint8_t* value, uint32_t bytes) {
+    return write(settings, key, value, bytes, true);
+}
+
+bool settings_is_doubtful(const Settings& settings, uint16_t key) {
+    if (!settings.is_usable || !settings.has_log) {
+        return settings.is_damaged;
     }
-    Record latest;
-    const bool is_known = settings.has_log && find_latest(settings.log, key, &latest);
-    const uint32_t known_bytes = is_known ? latest.header.value_bytes : 0;
-    const bool is_unchanged = known_bytes == bytes && (bytes == 0 || memcmp(latest.value, value, bytes) == 0);
-    if (is_unchanged && (!settings.has_log || settings.is_continued ||
-                         is_proven(settings.log, is_known ? &latest : nullptr) || continue_log(settings))) {
-        return SettingsResult::kDone;
+    const SettingsLog& log = settings.log;
+    bool is_doubtful = settings.is_damaged;
+    Record record;
+    for (uint32_t offset = header_size(log.storage); next_record(log, offset, &record); offset = end_of(record)) {
+        // What the log was begun with has a CRC-32 of its own, gaps and all.
+        const bool has_gap = record.offset_bytes > offset && record.offset_bytes > log.copied_end_bytes;
+        if (has_gap && !is_blank(log.storage, log.sector, record.offset_bytes - log.storage.program_bytes)) {
+            is_doubtful = true;
+        }
+        if (record.header.key == key && !settings.is_damaged) {
+            is_doubtful = false;
+        }
     }
-    if (bytes > 0 && !has_room(settings, key, bytes)) {
-        return SettingsResult::kFull;
-    }
-    if (settings.has_log && (settings.is_continued || continue_log(settings)) &&
-        append_record(settings.log, key, value, bytes, reserved_bytes(settings.log.storage))) {
-        return SettingsResult::kDone;
-    }
-    return copy_to_next_sector(settings, key, value, bytes);
+    return is_doubtful;
 }
 
 uint32_t settings_list(const Settings& settings, uint16_t* keys) {

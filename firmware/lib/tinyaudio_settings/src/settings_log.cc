@@ -30,19 +30,6 @@ uint32_t record_crc32(const SettingsLog& log, uint32_t offset_bytes, const Recor
     return crc32_update(crc, value, header.value_bytes);
 }
 
-bool is_blank(const PortStorage& storage, uint32_t address) {
-    uint8_t unit[kMaxProgramBytes];
-    if (!port_storage_read(address, unit, storage.program_bytes)) {
-        return false;
-    }
-    for (uint32_t index = 0; index < storage.program_bytes; ++index) {
-        if (unit[index] != kBlank) {
-            return false;
-        }
-    }
-    return true;
-}
-
 // Programs `size_bytes` in whole units, in order, and reads them back.
 bool program_and_check(const PortStorage& storage, uint32_t address, const uint8_t* bytes, uint32_t size_bytes) {
     for (uint32_t done = 0; done < size_bytes; done += storage.program_bytes) {
@@ -114,10 +101,40 @@ HeaderState read_header(const PortStorage& storage, uint32_t sector, SectorHeade
     return header->layout_version == kLayoutVersion ? HeaderState::kValid : HeaderState::kForeign;
 }
 
+bool is_blank(const PortStorage& storage, uint32_t sector, uint32_t offset_bytes) {
+    uint8_t unit[kMaxProgramBytes];
+    if (!port_storage_read(sector * storage.sector_bytes + offset_bytes, unit, storage.program_bytes)) {
+        return false;
+    }
+    for (uint32_t index = 0; index < storage.program_bytes; ++index) {
+        if (unit[index] != kBlank) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t find_counted_generation(const PortStorage& storage, uint32_t sector) {
+    struct {
+        RecordHeader header;
+        uint32_t generation;
+    } control;
+    const uint32_t end_bytes = find_end(storage, sector);
+    for (uint32_t offset = header_size(storage); offset + sizeof(control) <= end_bytes; offset += storage.program_bytes) {
+        const uint32_t address = sector * storage.sector_bytes + offset;
+        Record record;
+        if (port_storage_read(address, reinterpret_cast<uint8_t*>(&control), sizeof(control)) &&
+            control.header.key == kControlKey && control.header.value_bytes == sizeof(control.generation) &&
+            read_record({storage, sector, control.generation, 0, end_bytes}, offset, &record)) {
+            return control.generation;
+        }
+    }
+    return 0;
+}
+
 uint32_t find_end(const PortStorage& storage, uint32_t sector) {
-    const uint32_t start = sector * storage.sector_bytes;
     uint32_t end_bytes = storage.sector_bytes;
-    while (end_bytes > 0 && is_blank(storage, start + end_bytes - storage.program_bytes)) {
+    while (end_bytes > 0 && is_blank(storage, sector, end_bytes - storage.program_bytes)) {
         end_bytes -= storage.program_bytes;
     }
     return end_bytes;
@@ -173,8 +190,9 @@ bool append_record(SettingsLog& log, uint16_t key, const uint8_t* value, uint32_
     return false;
 }
 
-bool append_control(SettingsLog& log, uint32_t generation) {
-    return append_record(log, kControlKey, reinterpret_cast<const uint8_t*>(&generation), sizeof(generation), 0);
+bool append_control(SettingsLog& log, uint32_t generation, uint32_t reserved_bytes) {
+    return append_record(log, kControlKey, reinterpret_cast<const uint8_t*>(&generation), sizeof(generation),
+                         reserved_bytes);
 }
 
 }  // namespace tinyaudio

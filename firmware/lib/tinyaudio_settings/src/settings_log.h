@@ -50,6 +50,13 @@ uint32_t record_size(const PortStorage& storage, uint32_t value_bytes);
 
 HeaderState read_header(const PortStorage& storage, uint32_t sector, SectorHeader* header);
 
+// Whether the unit at `offset_bytes` of a sector is blank; what cannot be read is not.
+bool is_blank(const PortStorage& storage, uint32_t sector, uint32_t offset_bytes);
+
+// The generation of a log that counted once, whatever became of its header and records; 0 if there is none. A log that
+// counts has a control record that names its own generation behind the records that it was begun with.
+uint32_t find_counted_generation(const PortStorage& storage, uint32_t sector);
+
 // Where the last unit of a sector ends that is not blank; what cannot be read is not blank. 0: all of it is blank.
 uint32_t find_end(const PortStorage& storage, uint32_t sector);
 
@@ -66,7 +73,7 @@ bool write_header(const SettingsLog& log);
 // not leave `reserved_bytes` of the sector, or nothing can be written.
 bool append_record(SettingsLog& log, uint16_t key, const uint8_t* value, uint32_t value_bytes,
                    uint32_t reserved_bytes);
-bool append_control(SettingsLog& log, uint32_t generation);
+bool append_control(SettingsLog& log, uint32_t generation, uint32_t reserved_bytes);
 
 }  // namespace tinyaudio
 

@@ -17,8 +17,11 @@ struct Autoencoder {
 
 struct PatchScore {
     int8_t score;
-    int8_t mean_square_bytes[4];  // uint32, little-endian, Q16 neper^2
+    int8_t value_bytes[4];  // what the score is the logarithm of: uint32, little-endian, Q16; of a residual neper^2
 };
+
+// Returns both together.
+PatchScore told(uint32_t value, int8_t score);
 
 // Runs `autoencoder` on `patch` [scale.elements], which stays as it is.
 PatchScore score_patch(const Autoencoder& autoencoder, const ResidualScale& scale, const int8_t* patch);

@@ -12,8 +12,16 @@ inline int32_t round_shift(int32_t value, uint32_t bits) {
     return (value + (static_cast<int32_t>(1) << (bits - 1))) >> bits;
 }
 
+inline int64_t round_shift(int64_t value, uint32_t bits) {
+    return (value + (static_cast<int64_t>(1) << (bits - 1))) >> bits;
+}
+
 inline int8_t saturate_int8(int32_t value) {
     return static_cast<int8_t>(value < -128 ? -128 : value > 127 ? 127 : value);
+}
+
+inline int16_t saturate_int16(int64_t value) {
+    return static_cast<int16_t>(value < -32768 ? -32768 : value > 32767 ? 32767 : value);
 }
 
 }  // namespace tinyaudio

@@ -50,6 +50,7 @@ struct ApplicationConfig {
     const char* kernel;
     uint8_t firmware_fingerprint[32];
     uint8_t model_sha256[32];
+    uint8_t calibration_fingerprint[32];
     const FrontendTables* frontend;
     const FeatureQuantization* quantization;
     Model model;
@@ -60,7 +61,8 @@ struct ApplicationConfig {
     uint32_t patch_hop_frames;
     PatchLayout patch_layout;
     uint32_t smoothing_patches;
-    int32_t detection_threshold;  // of an int8 score; of recordings only as long as no setting says otherwise
+    DecisionRule decision_rule;
+    const int16_t* thresholds;  // [labels], of an int8 score; of recordings only as long as no setting says otherwise
     uint32_t counter_frequency_hz;
     wire::CounterUnit counter_unit;
 };
@@ -73,6 +75,11 @@ struct ApplicationBuffers {
     int32_t* log_mel;       // [mel_bands]
     int8_t* patch;          // [patch_frames][feature_bands]
     int8_t* score_history;  // [smoothing_patches][labels]
+    int16_t* smoothed_sums;  // [labels]
+    int32_t* clip_sums;      // [labels]
+    uint8_t* detected;       // [label_set_bytes(labels)], as the following two
+    uint8_t* told;
+    uint8_t* clip_detected;
     uint8_t* capture;       // [capture_bytes], the largest array of any stage
     uint32_t capture_bytes;
     FrontendScratch scratch;
@@ -92,16 +99,25 @@ struct ApplicationMemory {
     int16_t window[kWindowSamples];
     int32_t log_mel[kMelBands];
     int8_t patch[kPatchFrames * kFeatureBands];
-    int8_t score_history[kSmoothingPatches * (kLabels > 0 ? kLabels : 1)];
+    static constexpr uint32_t kSums = kLabels > 0 ? kLabels : 1;
+    static constexpr uint32_t kLabelSetBytes = label_set_bytes(kSums);
+
+    int32_t clip_sums[kSums];
+    int16_t smoothed_sums[kSums];
+    int8_t score_history[kSmoothingPatches * kSums];
+    uint8_t detected[kLabelSetBytes];
+    uint8_t told[kLabelSetBytes];
+    uint8_t clip_detected[kLabelSetBytes];
     uint8_t capture[kCaptureBytes];
     uint8_t receive[kReceiveBytes];
     uint8_t retransmit[kRetransmitBytes];
     FrontendBuffers<kFftSamples, kMelBands, kConditionedSamples> frontend;
 
     ApplicationBuffers buffers() {
-        return {pcm,     kPcmCapacity,  window,         log_mel,
-                patch,   score_history, capture,        kCaptureBytes,
-                frontend.scratch(),     {receive, sizeof(receive), retransmit, sizeof(retransmit)}};
+        return {pcm,          kPcmCapacity,  window,    log_mel,
+                patch,        score_history, smoothed_sums, clip_sums,
+                detected,     told,          clip_detected, capture,
+                kCaptureBytes, frontend.scratch(), {receive, sizeof(receive), retransmit, sizeof(retransmit)}};
     }
 };
 
@@ -113,7 +129,9 @@ enum class Phase : uint8_t {
     kFrame,    // compute a frame and tell its trace
     kCapture,  // send arrays of the frame
     kAdvance,  // go on to the next frame
-    kPatch,    // infer and tell the result
+    kPatch,    // infer and decide
+    kScores,   // tell the result of the inference
+    kDetections,  // tell which labels came up or went away
     kGap,      // tell of lost samples and start afresh behind them
     kResult,   // tell the result of the clip
     kSelfTest,  // run operators on golden vectors
@@ -127,7 +145,13 @@ struct ClipProgress {
     uint32_t overruns;      // lost in the source, as far as the host was told
     uint32_t lost_samples;  // in the gap that the host is to be told of
     uint32_t frames;
-    int32_t detected_label;
+};
+
+// Results that are told piece by piece, as there is room for them.
+struct Telling {
+    uint32_t position;        // the next label, or where detections are told the next step
+    uint32_t features_crc32;  // of the patch
+    uint32_t counter_ticks;   // cost of the inference
 };
 
 // A captured array under way, piece by piece.
@@ -144,6 +168,13 @@ struct SelfTestProgress {
     uint32_t failed;
 };
 
+// What setting 1 holds; of no interest unless the state is kStored.
+struct StoredCalibration {
+    wire::CalibrationState state;
+    int32_t threshold;  // of every label
+    uint8_t fingerprint[32];
+};
+
 struct Application {
     const ApplicationConfig* config;
     ApplicationBuffers buffers;
@@ -154,11 +185,12 @@ struct Application {
     LevelState next_level;  // behind the frame under way
     ScoreSmoother smoother;
     ClipScores scores;
+    Telling telling;
     SerialPcm serial;
     PcmSource source;  // of the clip under way
     Settings settings;
-    int32_t live_threshold;  // for detections in recordings
-    bool is_heard;           // the port was asked for bytes of the host since the last frame of a recording
+    StoredCalibration stored;
+    bool is_heard;  // the port was asked for bytes of the host since the last frame of a recording
     Phase phase;
     ClipProgress clip;
     Capture capture;

@@ -1,4 +1,4 @@
-// Message types of the serial protocol, version 4.
+// Message types of the serial protocol, version 5.
 //
 // Generated from tinyaudio/wire/protocol.toml by `python -m tinyaudio.wire.generate`; change that, not this.
 //
@@ -19,7 +19,7 @@
 namespace tinyaudio {
 namespace wire {
 
-constexpr uint16_t kProtocolVersion = 4;
+constexpr uint16_t kProtocolVersion = 5;
 constexpr uint32_t kMaxPayloadBytes = 522;
 
 enum class MessageType : uint8_t {
@@ -103,6 +103,28 @@ enum class SettingStatus : uint8_t {
     kRefused = 2,  // Not written: the key does not exist for this firmware, or cannot have this value.
     kFull = 3,  // Not written: no room for another key.
     kFailed = 4,  // Not written: there is no storage, it does not work, or other firmware has written it.
+    kCorrupt = 5,  // What is stored cannot be read.
+    kForeign = 6,  // What is stored was made for other firmware.
+};
+
+// Which labels are detected; a label reaches its threshold where the sum of its scores is at least threshold x count.
+enum class DecisionRule : uint8_t {
+    kBest = 0,  // The one with the greatest sum, the first of equals, if it reaches its own threshold; else none.
+    kEvery = 1,  // Every one that reaches its own threshold.
+};
+
+// Which calibration decides.
+enum class CalibrationSource : uint8_t {
+    kBuiltIn = 0,  // The one compiled in.
+    kStored = 1,  // The one stored under setting 1; the one compiled in where none holds.
+};
+
+// What there is of a stored calibration, setting 1.
+enum class CalibrationState : uint8_t {
+    kBuiltIn = 0,  // Nothing is stored; the one compiled in holds.
+    kStored = 1,  // The stored one holds for recordings.
+    kCorrupt = 2,  // What is stored cannot be read; the one compiled in holds.
+    kForeign = 3,  // What is stored is of another model, front end or smoothing; the one compiled in holds.
 };
 
 // What of a model's inference is told.
@@ -212,13 +234,14 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, SessionNotice* messag
 // Starts a clip: the front end, the patches, the smoothing and the scores start afresh.
 struct ClipBegin {
     static constexpr MessageType kType = MessageType::kClipBegin;
-    static constexpr uint32_t kMaxBytes = 18;
+    static constexpr uint32_t kMaxBytes = 19;
     uint32_t clip_id;  // Number that all messages about the clip repeat.
     uint32_t total_samples;  // [samples] Length of the clip; ClipResult follows when so many were processed.
     TraceMode trace_mode;  // What to tell about each frame.
     uint8_t capture_stages;  // Bit i: send the arrays of stage i (see Stage) as StageData.
     uint32_t capture_first_frame;  // [frames] First frame to capture.
     uint32_t capture_frame_count;  // [frames] Number of frames to capture.
+    CalibrationSource decide_by;  // Which calibration decides.
 };
 
 inline uint32_t encode(const ClipBegin& message, uint8_t* payload, uint32_t capacity_bytes) {
@@ -229,6 +252,7 @@ inline uint32_t encode(const ClipBegin& message, uint8_t* payload, uint32_t capa
     put(writer, message.capture_stages);
     put(writer, message.capture_first_frame);
     put(writer, message.capture_frame_count);
+    put(writer, static_cast<uint8_t>(message.decide_by));
     return writer.ok ? writer.position : 0;
 }
 
@@ -240,6 +264,7 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, ClipBegin* message) {
     get(reader, &message->capture_stages);
     get(reader, &message->capture_first_frame);
     get(reader, &message->capture_frame_count);
+    get_enum(reader, &message->decide_by, 2u);
     return reader.ok && reader.position == bytes;
 }
 
@@ -463,7 +488,7 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, SelfTestRequest* mess
 // The first frame of a session: what runs there.
 struct Hello {
     static constexpr MessageType kType = MessageType::kHello;
-    static constexpr uint32_t kMaxBytes = 299;
+    static constexpr uint32_t kMaxBytes = 365;
     static constexpr uint32_t kMaxBoardId = 32;
     static constexpr uint32_t kMaxChipId = 16;
     static constexpr uint32_t kMaxRuntime = 16;
@@ -492,6 +517,10 @@ struct Hello {
     uint16_t patch_frames;  // [frames] Frames a model input spans.
     uint16_t patch_hop_frames;  // [frames] Distance of two model inputs.
     uint16_t label_count;  // Number of classes.
+    DecisionRule decision_rule;  // How scores become detections.
+    uint8_t calibration_fingerprint[32];  // SHA-256 of the thresholds compiled in, and of the front end and the model that they are for.
+    CalibrationState calibration_state;  // What there is of a stored calibration.
+    uint8_t recording_calibration_fingerprint[32];  // The same of what recordings are decided by: of the stored calibration, where one holds.
     uint32_t counter_frequency_hz;  // [Hz] Ticks of the counter in a second.
     CounterUnit counter_unit;  // What a tick stands for.
     uint32_t arena_bytes;  // [bytes] RAM of the model.
@@ -522,6 +551,10 @@ inline uint32_t encode(const Hello& message, uint8_t* payload, uint32_t capacity
     put(writer, message.patch_frames);
     put(writer, message.patch_hop_frames);
     put(writer, message.label_count);
+    put(writer, static_cast<uint8_t>(message.decision_rule));
+    put_array(writer, message.calibration_fingerprint, 32u);
+    put(writer, static_cast<uint8_t>(message.calibration_state));
+    put_array(writer, message.recording_calibration_fingerprint, 32u);
     put(writer, message.counter_frequency_hz);
     put(writer, static_cast<uint8_t>(message.counter_unit));
     put(writer, message.arena_bytes);
@@ -552,6 +585,10 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, Hello* message) {
     get(reader, &message->patch_frames);
     get(reader, &message->patch_hop_frames);
     get(reader, &message->label_count);
+    get_enum(reader, &message->decision_rule, 2u);
+    get_array(reader, message->calibration_fingerprint, 32u);
+    get_enum(reader, &message->calibration_state, 4u);
+    get_array(reader, message->recording_calibration_fingerprint, 32u);
     get(reader, &message->counter_frequency_hz);
     get_enum(reader, &message->counter_unit, 3u);
     get(reader, &message->arena_bytes);
@@ -625,24 +662,29 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, StageData* message) {
     return reader.ok && reader.position == bytes;
 }
 
-// One inference.
+// One inference. Of more than 64 labels it comes in pieces of 64; what is not of a label is the same in all of them.
 struct PatchResult {
     static constexpr MessageType kType = MessageType::kPatchResult;
-    static constexpr uint32_t kMaxBytes = 279;
+    static constexpr uint32_t kMaxBytes = 292;
     static constexpr uint32_t kMaxLogits = 64;
     static constexpr uint32_t kMaxScores = 64;
     static constexpr uint32_t kMaxSmoothedScoreSums = 64;
+    static constexpr uint32_t kMaxDetected = 8;
     uint32_t clip_id;  // Clip it belongs to.
     uint32_t patch_index;  // Patch of the clip.
     uint32_t features_crc32;  // CRC-32 of the model's input.
     uint32_t counter_ticks;  // [ticks] Cost of the inference.
+    uint16_t first_label;  // Label of the first element of each of the following arrays.
+    uint8_t is_last;  // 1: the last piece of this patch.
     uint16_t logits_count;
-    int8_t logits[64];  // The tensor before a final softmax; the output where there is none.
+    int8_t logits[64];  // The tensor before a final softmax or logistic function; the output where there is none.
     uint16_t scores_count;
     int8_t scores[64];  // The model's output.
     uint8_t smoothing_count;  // Patches that smoothed_score_sums add up.
     uint16_t smoothed_score_sums_count;
     int16_t smoothed_score_sums[64];  // Sum of the scores of the last smoothing_count patches.
+    uint16_t detected_count;
+    uint8_t detected[8];  // Labels that are detected now: bit i % 8 of byte i / 8 is label first_label + i.
 };
 
 inline uint32_t encode(const PatchResult& message, uint8_t* payload, uint32_t capacity_bytes) {
@@ -651,10 +693,13 @@ inline uint32_t encode(const PatchResult& message, uint8_t* payload, uint32_t ca
     put(writer, message.patch_index);
     put(writer, message.features_crc32);
     put(writer, message.counter_ticks);
+    put(writer, message.first_label);
+    put(writer, message.is_last);
     put_bounded(writer, message.logits, message.logits_count, 64u);
     put_bounded(writer, message.scores, message.scores_count, 64u);
     put(writer, message.smoothing_count);
     put_bounded(writer, message.smoothed_score_sums, message.smoothed_score_sums_count, 64u);
+    put_bounded(writer, message.detected, message.detected_count, 8u);
     return writer.ok ? writer.position : 0;
 }
 
@@ -664,21 +709,25 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, PatchResult* message)
     get(reader, &message->patch_index);
     get(reader, &message->features_crc32);
     get(reader, &message->counter_ticks);
+    get(reader, &message->first_label);
+    get(reader, &message->is_last);
     get_bounded(reader, message->logits, &message->logits_count, 64u);
     get_bounded(reader, message->scores, &message->scores_count, 64u);
     get(reader, &message->smoothing_count);
     get_bounded(reader, message->smoothed_score_sums, &message->smoothed_score_sums_count, 64u);
+    get_bounded(reader, message->detected, &message->detected_count, 8u);
     return reader.ok && reader.position == bytes;
 }
 
-// The smoothed top label changed, or its score crossed the threshold.
+// A label is detected from here on, or is not any more. Behind one patch the ends come first, then the beginnings, each by label.
 struct Detection {
     static constexpr MessageType kType = MessageType::kDetection;
-    static constexpr uint32_t kMaxBytes = 13;
+    static constexpr uint32_t kMaxBytes = 14;
     uint32_t clip_id;  // Clip it belongs to.
     uint32_t frame_index;  // [frames] Last frame of the patch that told.
-    int16_t label_index;  // The class; -1: none is above the threshold any more.
-    int16_t smoothed_score_sum;  // Sum of the class's scores over the last smoothing_count patches.
+    uint16_t label_index;  // The label.
+    uint8_t is_detected;  // 1: from here on; 0: not any more.
+    int16_t smoothed_score_sum;  // Sum of the label's scores over the last smoothing_count patches.
     uint8_t smoothing_count;  // Patches in the sum.
 };
 
@@ -687,6 +736,7 @@ inline uint32_t encode(const Detection& message, uint8_t* payload, uint32_t capa
     put(writer, message.clip_id);
     put(writer, message.frame_index);
     put(writer, message.label_index);
+    put(writer, message.is_detected);
     put(writer, message.smoothed_score_sum);
     put(writer, message.smoothing_count);
     return writer.ok ? writer.position : 0;
@@ -697,24 +747,30 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, Detection* message) {
     get(reader, &message->clip_id);
     get(reader, &message->frame_index);
     get(reader, &message->label_index);
+    get(reader, &message->is_detected);
     get(reader, &message->smoothed_score_sum);
     get(reader, &message->smoothing_count);
     return reader.ok && reader.position == bytes;
 }
 
-// The clip was processed to its end; the last message about it.
+// The clip was processed to its end; the last message about it. Of more than 64 labels it comes in pieces of 64, like PatchResult.
 struct ClipResult {
     static constexpr MessageType kType = MessageType::kClipResult;
-    static constexpr uint32_t kMaxBytes = 280;
+    static constexpr uint32_t kMaxBytes = 293;
     static constexpr uint32_t kMaxScoreSums = 64;
+    static constexpr uint32_t kMaxDetected = 8;
     uint32_t clip_id;  // Which clip.
     uint32_t samples_received;  // [samples] Samples taken in.
     uint32_t frames;  // [frames] Frames computed.
     uint32_t patches;  // Inferences made.
     uint32_t overruns;  // [samples] Samples that were dropped.
     int16_t label_index;  // Class with the greatest sum of scores, the first of equals; -1 when no patch was whole.
+    uint16_t first_label;  // Label of the first element of each of the following arrays.
+    uint8_t is_last;  // 1: the last piece.
     uint16_t score_sums_count;
     int32_t score_sums[64];  // Sum of the scores over all patches, a class each.
+    uint16_t detected_count;
+    uint8_t detected[8];  // Labels that were detected behind at least one patch; bits as in PatchResult.
 };
 
 inline uint32_t encode(const ClipResult& message, uint8_t* payload, uint32_t capacity_bytes) {
@@ -725,7 +781,10 @@ inline uint32_t encode(const ClipResult& message, uint8_t* payload, uint32_t cap
     put(writer, message.patches);
     put(writer, message.overruns);
     put(writer, message.label_index);
+    put(writer, message.first_label);
+    put(writer, message.is_last);
     put_bounded(writer, message.score_sums, message.score_sums_count, 64u);
+    put_bounded(writer, message.detected, message.detected_count, 8u);
     return writer.ok ? writer.position : 0;
 }
 
@@ -737,7 +796,10 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, ClipResult* message) 
     get(reader, &message->patches);
     get(reader, &message->overruns);
     get(reader, &message->label_index);
+    get(reader, &message->first_label);
+    get(reader, &message->is_last);
     get_bounded(reader, message->score_sums, &message->score_sums_count, 64u);
+    get_bounded(reader, message->detected, &message->detected_count, 8u);
     return reader.ok && reader.position == bytes;
 }
 
@@ -842,7 +904,7 @@ inline uint32_t encode(const SettingsValue& message, uint8_t* payload, uint32_t 
 inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsValue* message) {
     PayloadReader reader{payload, bytes, 0, true};
     get(reader, &message->key);
-    get_enum(reader, &message->status, 5u);
+    get_enum(reader, &message->status, 7u);
     get_bounded(reader, message->value, &message->value_count, 64u);
     return reader.ok && reader.position == bytes;
 }
