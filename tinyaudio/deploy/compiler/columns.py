@@ -48,7 +48,12 @@ def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, for
 
 def stream_shape(weights: WeightFormat, *, shift: int, constants: ChannelConstants) -> tuple[tuple[str, int | str], ...]:
     """Return the members of a kernel's Shape struct that tell how its stream is to be read."""
-    return (("Weights", f"tinyaudio::nn::WeightFormat::k{weights.capitalize()}"), ("Shift", shift), *constants.shape)
+    return (("Weights", weight_format(weights)), ("Shift", shift), *constants.shape)
+
+
+def weight_format(weights: WeightFormat) -> str:
+    """Return the C++ name."""
+    return f"tinyaudio::nn::WeightFormat::k{weights.capitalize()}"
 
 
 def can_fold(constants: ChannelConstants) -> bool:
