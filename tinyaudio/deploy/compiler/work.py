@@ -51,7 +51,12 @@ def _plain_share(function: str, sizes: Mapping[str, int], names: Mapping[str, st
 
 
 def _outputs(sizes: Mapping[str, int]) -> int:
-    return sizes.get("Pixels", sizes.get("OutputHeight", 1) * sizes.get("OutputWidth", sizes.get("InputWidth", 1))) * sizes["OutputChannels"]
+    if "Pixels" in sizes or "OutputHeight" not in sizes:
+        return sizes.get("Pixels", 1) * sizes["OutputChannels"]
+    if "OutputWidth" in sizes:
+        return sizes["OutputHeight"] * sizes["OutputWidth"] * sizes["OutputChannels"]
+    phases = sizes["OutputRowStep"] // (sizes["OutputColumnStep"] * sizes["InputWidth"])  # of conv_twins
+    return phases * sizes["OutputHeight"] * sizes["InputWidth"] * sizes["OutputChannels"]
 
 
 def _moved(function: str, sizes: Mapping[str, int]) -> tuple[int, bool]:
