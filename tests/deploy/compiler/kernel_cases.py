@@ -42,6 +42,15 @@ def _average(rng: np.random.Generator) -> bytes:
     return average_pool(size, size[:2], (1, 1), padding="valid", activation=str(rng.choice(["none", "relu"])))
 
 
+def _neighbours(rng: np.random.Generator) -> bytes:
+    """Kernel rows that are groups of four values, of pixels that are none; also reaching beyond both ends of a row."""
+    channels = int(rng.choice([1, 2, 3, 6]))
+    kernel = (int(rng.integers(1, 4)), 4 if channels % 2 else int(rng.choice([2, 4, 8])))
+    stride, dilation = (1, int(rng.integers(1, 3))), (1, 1 if rng.random() < 0.8 else 2)
+    size = (int(rng.integers(3, 6)), int(rng.integers(2, 12)), channels)
+    return convolution(size, 2, kernel, stride=stride, dilation=(1, 1) if stride[1] > 1 else dilation, seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
+
+
 def _depthwise(rng: np.random.Generator) -> bytes:
     channels = int(rng.choice([1, 4, 8, 12, 5]))
     size = (int(rng.integers(3, 9)), int(rng.integers(3, 19)), channels)
@@ -86,6 +95,7 @@ def _dense(rng: np.random.Generator) -> bytes:
 
 _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
     "spread": (_spread, 6),
+    "neighbours": (_neighbours, 8),
     "mean": (_mean, 8),
     "average": (_average, 5),
     "depthwise": (_depthwise, 14),

@@ -19,11 +19,18 @@ def _single(tflite: bytes, *, optimize: str = "size") -> KernelWork:
 
 
 def test_a_single_channel_is_gathered_value_by_value() -> None:
-    """A kernel of 80 values: they are copied for each output anew, which costs more than all else of a small layer."""
-    work = _single(convolution((20, 16, 1), 8, (10, 8), stride=(2, 2)))
+    """A kernel of 70 values: they are copied for each output anew, which costs more than all else of a small layer."""
+    work = _single(convolution((20, 16, 1), 8, (10, 7), stride=(2, 2)))
     pixels = 10 * 8
-    expected = KernelWork(kernel="conv_2d", byte_macs=pixels * 8 * 80, wide_macs=0, plain_macs=0, values=pixels * 8, spread=0, gathered=pixels * 80)
+    expected = KernelWork(kernel="conv_2d", byte_macs=pixels * 8 * 70, wide_macs=0, plain_macs=0, values=pixels * 8, spread=0, gathered=pixels * 70)
     assert work == expected
+
+
+def test_rows_of_a_kernel_that_are_groups_of_four_are_spread() -> None:
+    work = _single(convolution((20, 16, 1), 8, (10, 8), stride=(2, 2)))
+    assert (work.kernel, work.spread, work.gathered) == ("conv_2d", 10 * 8 * 80, 0)
+    dilated = _single(convolution((20, 16, 1), 8, (10, 8), dilation=(1, 2)))
+    assert (dilated.spread, dilated.gathered) == (0, 20 * 16 * 80)
 
 
 def test_groups_of_four_channels_are_spread() -> None:
