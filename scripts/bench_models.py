@@ -11,14 +11,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.optimize import nnls
-
+from fit_model_costs import fitted_costs
 from vendor_section import vendor_section
 
 from tinyaudio.core.files import write_text_atomically
@@ -32,7 +30,6 @@ TITLE = "## Models"
 SPEED_TITLE = "## The same models with `--optimize speed`"
 TFLM_TITLE = "## The same models on TFLite Micro"
 BOARD = "mps2_an500"
-_LEAST_COST = 400.0  # instructions: errors below a tenth of it are within what the counter resolves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,42 +264,6 @@ def with_section(page: str, text: str) -> str:
     return before.rstrip("\n") + "\n\n" + text + (f"\n{rest}" if rest else "")
 
 
-def fitted_costs(figures: Iterable[Figures]) -> str:
-    """Return model_costs.toml: least squares over the operators' relative errors, no coefficient below zero."""
-    measured: dict[str, list[tuple[float, float, float]]] = {"default": []}
-    code = []
-    for item in figures:
-        for operation in item.facts["ops"]:
-            values = max(int(np.prod(operation["input_shape"])), int(np.prod(operation["output_shape"])))
-            row = (operation["macs"], values, operation["instructions"])
-            measured.setdefault(operation["kernel"], []).append(row)
-            measured["default"].append(row)
-        code.append((item.facts["kernel_instances"], item.facts["code_bytes"]))
-    families = sorted(code[0][0])
-    base, *instances = _least_squares([((1.0, *(float(counts[family]) for family in families)), size) for counts, size in code])
-    lines = [
-        "# What the model compiler's kernels cost on a Cortex-M7, measured on mps2_an500; `./scripts/bench models --fit` writes this file.",
-        "# instructions = per_mac * MACs + per_value * (input or output values, whichever are more) + per_call",
-        "",
-        "[code]",
-        f"base_bytes = {round(base)}  # an image of a model alone but for its kernels",
-        "",
-        "[code.instance_bytes]  # of each shape of a kernel, by family of kernels",
-        *(f"{family} = {round(size)}" for family, size in zip(families, instances, strict=True)),
-    ]
-    for name in ("default", *sorted(set(measured) - {"default"})):
-        per_mac, per_value, per_call = _least_squares([((macs, values, 1.0), cost) for macs, values, cost in measured[name]])
-        lines += ["", f"[instructions.{name}]", f"per_mac = {per_mac:.4g}", f"per_value = {per_value:.4g}", f"per_call = {per_call:.4g}"]
-    return "\n".join(lines) + "\n"
-
-
-def _least_squares(rows: Sequence[tuple[tuple[float, ...], float]]) -> list[float]:
-    scale = np.maximum(np.array([cost for _, cost in rows], np.float64), _LEAST_COST)
-    matrix = np.array([terms for terms, _ in rows], np.float64) / scale[:, np.newaxis]
-    solution, _ = nnls(matrix, np.array([cost for _, cost in rows], np.float64) / scale)
-    return [float(value) for value in solution]
-
-
 def main() -> int:
     """Run the measurements that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -336,7 +297,7 @@ def main() -> int:
                 flush=True,
             )
     if arguments.fit:
-        write_text_atomically(COSTS, fitted_costs(figures))
+        write_text_atomically(COSTS, fitted_costs([facts for item in figures for facts in (item.facts, item.fast)]))
     if arguments.json:
         more = [{"broken": item.broken, "speed": item.fast, "tflm": item.tflm, "vendor": item.vendor} for item in figures]
         print(json.dumps({"models": [{**item.facts, **other} for item, other in zip(figures, more, strict=True)]}))

@@ -231,11 +231,12 @@ def _say_kernels(output: Output, facts: dict[str, Any]) -> None:
         ratio = f"{operation[unit] / ours[unit]:.2f}" if ours and ours[unit] else ""
         refusal = operation["vendor_refusal"]
         whose = f"ours: {refusal}" if refusal else "the vendor's"
-        rows.append((f"{operation['index']} {operation['kind']}", f"{operation[unit]:,}", f"{ours[unit]:,}" if ours else "", ratio, whose))
+        figures = (f"{operation[unit]:,}", f"{ours[unit]:,}" if ours else "", ratio)
+        rows.append((str(operation["index"]), operation["kind"], *figures, whose))
     total = f"{unit}_per_inference"
     both = (facts[total], facts["own"][total])
-    rows.append(("all", f"{both[0]:,}", f"{both[1]:,}", f"{both[0] / both[1]:.2f}", ""))
-    columns = ("operator", unit, "with ours", "ratio", "kernel")
+    rows.append(("", "all", f"{both[0]:,}", f"{both[1]:,}", f"{both[0] / both[1]:.2f}", ""))
+    columns = ("", "operator", unit, "with ours", "ratio", "kernel")
     output.table(f"{facts['model']} on {facts['board']} ({facts['model_kernels']})", columns, rows)
 
 

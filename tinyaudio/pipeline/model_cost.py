@@ -8,29 +8,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from math import prod
 
-from tinyaudio.deploy.compiler import CompiledModel, OperationSummary
+from tinyaudio.deploy.compiler import CompiledModel, KernelWork, OperationSummary
 
 _DEFAULT = "default"
-_SHAPE = re.compile(r"^struct ([A-Za-z0-9]+?)Shape\d", re.MULTILINE)
+_SHAPE = re.compile(r"^struct ([A-Za-z0-9]+?)Shape(\d+)", re.MULTILINE)
 
 #: What the generated name of a kernel's shape begins with -> a family of kernels with about as much code each.
-FAMILIES = {"Depthwise": "depthwise", "ConvRows": "conv_rows", "Conv2d": "columns", "Pointwise": "columns"}
+FAMILIES = {"Depthwise": "depthwise", "ConvRows": "conv_rows", "ConvTwins": "conv_rows", "Conv2d": "columns", "Pointwise": "columns"}
+PLAIN_FAMILY = "plain"  # of these, what has no block in assembly
 OTHER_FAMILY = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelCost:
-    """Instructions of one call of a kernel, as a sum."""
+    """Instructions of a kernel for each unit of a call's work, see `KernelWork`."""
 
-    per_mac: float
-    per_value: float  # input or output values, whichever are more
-    per_call: float
+    byte_macs: float = 0.0
+    wide_macs: float = 0.0
+    plain_macs: float = 0.0
+    values: float
+    spread: float = 0.0
+    gathered: float = 0.0
+    calls: float
 
-    def instructions(self, operation: OperationSummary) -> int:
-        """Return the prediction for `operation`."""
-        return round(self.per_mac * operation.macs + self.per_value * values_of(operation) + self.per_call)
+    def instructions(self, work: KernelWork) -> float:
+        """Return the prediction for one call."""
+        multiplied = self.byte_macs * work.byte_macs + self.wide_macs * work.wide_macs + self.plain_macs * work.plain_macs
+        return multiplied + self.values * work.values + self.spread * work.spread + self.gathered * work.gathered + self.calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +48,20 @@ class CostTable:
 
     def instructions(self, operation: OperationSummary) -> int:
         """Return the predicted instructions of one operator."""
-        return self.kernels.get(operation.kernel, self.kernels[_DEFAULT]).instructions(operation)
+        return round(sum(self.kernels.get(work.kernel, self.kernels[_DEFAULT]).instructions(work) for work in operation.work))
 
     def code_bytes(self, compiled: CompiledModel) -> int:
         """Return the predicted size of all code but weights, of firmware with this model alone."""
         return self.code_base_bytes + sum(self.code_instance_bytes[family] * count for family, count in instances_of(compiled).items())
 
 
-def values_of(operation: OperationSummary) -> int:
-    """Return the values that an operator reads or writes, whichever are more."""
-    return max(prod(operation.input_shape), prod(operation.output_shape))
-
-
 def instances_of(compiled: CompiledModel) -> dict[str, int]:
     """Return how many kernels with code of their own, one for each shape, the generated C++ has, by family."""
-    counts = dict.fromkeys((*FAMILIES.values(), OTHER_FAMILY), 0)
-    for name in _SHAPE.findall(compiled.files["generated/model.cc"]):
-        counts[next((family for start, family in FAMILIES.items() if name.startswith(start)), OTHER_FAMILY)] += 1
+    counts = dict.fromkeys((*FAMILIES.values(), PLAIN_FAMILY, OTHER_FAMILY), 0)
+    plain = {operation.index for operation in compiled.ops if any(work.plain_macs and not work.byte_macs + work.wide_macs for work in operation.work)}
+    for name, index in _SHAPE.findall(compiled.files["generated/model.cc"]):
+        family = next((family for start, family in FAMILIES.items() if name.startswith(start)), OTHER_FAMILY)
+        counts[PLAIN_FAMILY if family != OTHER_FAMILY and int(index) in plain else family] += 1
     return counts
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from tests.deploy.compiler.cases import convolution, dense, transposed
+from tests.deploy.compiler.cases import average_pool, convolution, dense, mean, transposed
 
 # With RELU and the zero point at its end, requantization need not care for ties; without, it does.
 _ENDINGS = (("relu6", (-128, -128), 3.0), ("relu", (-128, -128), 1.0), ("none", (-7, 11), 1.0), ("none", (30, -20), 8.0))
@@ -27,6 +27,28 @@ def _spread(rng: np.random.Generator) -> bytes:
     return convolution(
         size, channels, kernel, depth_multiplier=multiplier, activation="relu", zero_points=(-128, -128), spread=400.0, seed=int(rng.integers(99))
     )
+
+
+def _mean(rng: np.random.Generator) -> bytes:
+    size = (int(rng.choice([1, 3, 20])), int(rng.integers(2, 16)), int(rng.choice([4, 7, 12])))
+    ratio, zero_point = float(rng.choice([1.0, 2.5, 0.7])), int(rng.integers(-128, 40))
+    middle = int(np.clip(zero_point * ratio + rng.integers(-9, 10), -128, 127))  # so that outputs lie around 0
+    return mean(size, keep=False, scales=(0.05, 0.05 / ratio), zero_points=(max(zero_point, round(-120 / ratio)), middle))
+
+
+def _average(rng: np.random.Generator) -> bytes:
+    """Of a whole image."""
+    size = (int(rng.integers(1, 5)), int(rng.integers(2, 7)), int(rng.choice([4, 6, 12])))
+    return average_pool(size, size[:2], (1, 1), padding="valid", activation=str(rng.choice(["none", "relu"])))
+
+
+def _neighbours(rng: np.random.Generator) -> bytes:
+    """Kernel rows that are groups of four values, of pixels that are none; also reaching beyond both ends of a row."""
+    channels = int(rng.choice([1, 2, 3, 6]))
+    kernel = (int(rng.integers(1, 4)), 4 if channels % 2 else int(rng.choice([2, 4, 8])))
+    stride, dilation = (1, int(rng.integers(1, 3))), (1, 1 if rng.random() < 0.8 else 2)
+    size = (int(rng.integers(3, 6)), int(rng.integers(2, 12)), channels)
+    return convolution(size, 2, kernel, stride=stride, dilation=(1, 1) if stride[1] > 1 else dilation, seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
 
 
 def _depthwise(rng: np.random.Generator) -> bytes:
@@ -73,6 +95,9 @@ def _dense(rng: np.random.Generator) -> bytes:
 
 _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
     "spread": (_spread, 6),
+    "neighbours": (_neighbours, 8),
+    "mean": (_mean, 8),
+    "average": (_average, 5),
     "depthwise": (_depthwise, 14),
     "single_channel": (_single_channel, 4),
     "rows": (_rows, 10),

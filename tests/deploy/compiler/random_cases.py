@@ -9,6 +9,8 @@ import numpy as np
 
 from tests.deploy.compiler.cases import convolution, dense, transposed
 from tests.deploy.compiler.moving_cases import mean_over, move, resize, split_and_join
+from tests.deploy.compiler.recurrent_cases import lstm, svdf
+from tests.deploy.compiler.reducing_cases import reduce, stack_again
 from tests.deploy.compiler.value_cases import conversion, pair, table
 
 _ACTIVATIONS = ("none", "relu", "relu6", "relu_n1_to_1")
@@ -130,6 +132,42 @@ def _resized(rng: np.random.Generator) -> bytes:
     return resize(code, (size[0], size[1], size[2]), (output[0], output[1]), corners=corners, centers=not corners and bool(rng.random() < 0.5))
 
 
+def _reduced(rng: np.random.Generator) -> bytes:
+    code = str(rng.choice(["REDUCE_MAX", "REDUCE_MIN", "SUM"]))
+    rank = int(rng.integers(2, 5))
+    axes = rng.choice(rank, int(rng.integers(1, rank + 1)), replace=False) - (rank if rng.random() < 0.3 else 0)
+    output = {"output": _quantization(rng, 0.02, 1.0)} if code == "SUM" else {}
+    return reduce(code, _shape(rng, rank, 7), axes.tolist(), keep=bool(rng.random() < 0.5), **output)
+
+
+def _stacked(rng: np.random.Generator) -> bytes:
+    rank = int(rng.integers(2, 5))
+    shape = tuple(size + 1 for size in _shape(rng, rank, 4))
+    axis = int(rng.integers(rank))
+    order = rng.integers(0, shape[axis], int(rng.integers(1, 5))).tolist()
+    return stack_again(shape, axis, int(rng.integers(rank)), order, constant=bool(rng.random() < 0.3))
+
+
+def _recurrent(rng: np.random.Generator) -> bytes:
+    seed = int(rng.integers(1 << 30))
+    sizes = rng.integers(1, 10, 4).tolist()
+    if rng.random() < 0.5:
+        dtype = str(rng.choice(["int8", "int16"]))
+        zero_point = int(rng.integers(-20, 20)) if dtype == "int8" else 0
+        return svdf(sizes[0], sizes[1], 1 + sizes[2] // 4, sizes[3], dtype=dtype, state_zero_point=zero_point, seed=seed)
+    return lstm(
+        sizes[0],
+        sizes[1],
+        sizes[2],
+        time_major=bool(rng.random() < 0.3),
+        cell_power=int(rng.integers(-15, -6)),
+        clip=float(rng.choice([0.0, 0.3, 5.0])),
+        zero_points=(int(rng.integers(-128, 128)), int(rng.integers(-60, 60))),
+        gain=float(rng.choice([0.3, 1.0, 5.0])),
+        seed=seed,
+    )
+
+
 _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
     "convolution": (_convolution, 14),
     "transposed": (_transposed, 8),
@@ -140,6 +178,9 @@ _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
     "moved": (_moved, 10),
     "mean": (_mean, 10),
     "resized": (_resized, 12),
+    "reduced": (_reduced, 10),
+    "stacked": (_stacked, 8),
+    "recurrent": (_recurrent, 10),
 }
 
 

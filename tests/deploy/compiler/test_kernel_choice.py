@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.deploy.compiler.cases import CASES, convolution, transposed
+from tests.deploy.compiler.cases import CASES, average_pool, convolution, transposed
 from tests.golden_fixture import MODEL_FILE
 from tinyaudio.deploy.compiler import Graph, compile_model, read_graph
 from tinyaudio.deploy.compiler.memory import plan_memory
@@ -82,6 +82,19 @@ def test_phases_with_two_columns_multiply_two_neighbours_at_once() -> None:
 def test_what_twins_cannot_do_takes_other_kernels(tflite: bytes) -> None:
     (kernel,) = _kernels(tflite)
     assert kernel in ("conv_rows", "conv_2d")
+
+
+@pytest.mark.parametrize(
+    ("tflite", "kernel"),
+    [
+        (average_pool((5, 5, 8), (5, 5), (1, 1), padding="valid"), "mean"),
+        (average_pool((5, 5, 6), (5, 5), (1, 1), padding="valid"), "average_pool_2d"),  # groups of four channels
+        (average_pool((5, 5, 8), (5, 4), (1, 1), padding="valid"), "average_pool_2d"),  # more than one output
+        (average_pool((16, 16, 8), (16, 16), (1, 1), padding="valid"), "average_pool_2d"),  # sums of more than 16 bits
+    ],
+)
+def test_the_average_of_a_whole_image_is_a_mean(tflite: bytes, kernel: str) -> None:
+    assert _kernels(tflite) == [kernel]
 
 
 def _arena_bytes(graph: Graph) -> int:

@@ -84,6 +84,6 @@ def test_the_stream_ends_with_multipliers_and_addends() -> None:
     assert words[5:].astype("<i4").view(np.int16).tolist() == [64, 32]
 
 
-def test_the_dense_layer_of_one_row_keeps_a_shift_for_each_channel() -> None:
+def test_few_pixels_keep_a_shift_for_each_channel() -> None:
     constants = _constants(np.ones((2, 20), np.int64), rounding="kClampedAtZeroPoint", zero_point=-128)
-    assert dict(channel_stream(constants, grouped=0, wide=False, for_columns=False).shape)["Shift"] == 0
+    assert dict(channel_stream(constants, grouped=0, wide=False, in_blocks=False).shape)["Shift"] == 0

@@ -12,6 +12,7 @@ from tinyaudio.deploy.compiler.memory import MemoryPlan
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize
 from tinyaudio.deploy.compiler.reader import read_graph
 from tinyaudio.deploy.compiler.vendor import VendorName
+from tinyaudio.deploy.compiler.work import KernelWork
 
 __all__ = [
     "compile_model",
@@ -19,6 +20,7 @@ __all__ = [
     "CompiledModel",
     "CompiledStep",
     "PlacedTensor",
+    "KernelWork",
     "OperationSummary",
     "TensorSummary",
     "Graph",

@@ -28,10 +28,11 @@ class ChannelStream:
     shape: tuple[tuple[str, int | str], ...]  # what multiply_columns takes from a Shape, but sizes
 
 
-def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, for_columns: bool = True) -> ChannelStream:
+def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, in_blocks: bool = True) -> ChannelStream:
     """Return the stream with weights of two bytes if `wide` is wanted and exact, else with folded ones where that pays, else of one byte.
 
-    `for_columns`: for multiply_columns; the dense layer of one row takes neither folded weights nor the short requantization.
+    `in_blocks`: for three or more pixels, of which assembly computes most; for fewer, neither folded weights nor the short
+    requantization pay, and the dense layer of one row does not read them.
 
     Within each four of the first `grouped` places of the depth (a multiple of four), the inner two change places: so lie
     the columns that the kernels multiply with.
@@ -40,15 +41,20 @@ def channel_stream(constants: ChannelConstants, *, grouped: int, wide: bool, for
     if fine is not None:
         shape = stream_shape("wide", shift=int(fine.shifts[0]), constants=constants)
         return ChannelStream(constant=_wide_stream(constants, fine, grouped), wide=True, shape=shape)
-    folded = for_columns and can_fold(constants)
-    short = short_requantization(constants) if for_columns else None
+    folded = in_blocks and can_fold(constants)
+    short = short_requantization(constants) if in_blocks else None
     shape = stream_shape("folded" if folded else "bytes", shift=0 if short is None else int(short.shifts[0]), constants=constants)
     return ChannelStream(constant=_byte_stream(constants, short, grouped, folded=folded), wide=False, shape=shape)
 
 
 def stream_shape(weights: WeightFormat, *, shift: int, constants: ChannelConstants) -> tuple[tuple[str, int | str], ...]:
     """Return the members of a kernel's Shape struct that tell how its stream is to be read."""
-    return (("Weights", f"tinyaudio::nn::WeightFormat::k{weights.capitalize()}"), ("Shift", shift), *constants.shape)
+    return (("Weights", weight_format(weights)), ("Shift", shift), *constants.shape)
+
+
+def weight_format(weights: WeightFormat) -> str:
+    """Return the C++ name."""
+    return f"tinyaudio::nn::WeightFormat::k{weights.capitalize()}"
 
 
 def can_fold(constants: ChannelConstants) -> bool:

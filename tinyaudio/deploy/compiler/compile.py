@@ -17,6 +17,7 @@ from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, lo
 from tinyaudio.deploy.compiler.vendor import VendorLibrary, VendorName, with_vendor_kernels
 from tinyaudio.deploy.compiler.vendor_cmsis_nn import CMSIS_NN
 from tinyaudio.deploy.compiler.vendor_esp_nn import ESP_NN
+from tinyaudio.deploy.compiler.work import KernelWork, kernel_work
 
 #: The libraries whose kernels the compiler can call.
 VENDORS: dict[VendorName, VendorLibrary] = {library.name: library for library in (CMSIS_NN, ESP_NN)}
@@ -48,6 +49,7 @@ class OperationSummary:
     macs: int  # multiply-accumulates of one inference
     weights_bytes: int  # weights, bias and requantization
     scratch_bytes: int
+    work: tuple[KernelWork, ...] = ()  # a call each
     vendor_refusal: str = ""  # why not by a kernel of the vendor's library, if one was wanted
 
 
@@ -177,9 +179,11 @@ def _compiled_step(step: Step, graph: Graph, plan: MemoryPlan) -> CompiledStep:
     operation = step.operation
 
     def placed(index: int) -> PlacedTensor:
-        return PlacedTensor(tensor=index, offset_bytes=plan.offset(buffer_name(graph, index)), elements=graph.tensor(index).elements)
+        return PlacedTensor(
+            tensor=graph.in_the_file(index), offset_bytes=plan.offset(buffer_name(graph, index)), elements=graph.tensor(index).elements
+        )
 
-    activations = [index for index in operation.inputs if index >= 0 and graph.tensor(index).data is None]
+    activations = [index for index in operation.inputs if index >= 0 and graph.tensor(index).data is None and index not in operation.states]
     return CompiledStep(
         index=operation.index,
         name=f"{operation.kind} {function_name(operation, graph)}",
@@ -203,6 +207,7 @@ def _tensor_summary(tensor: Tensor) -> TensorSummary:
 
 def _operation_summary(step: Step, graph: Graph, *, vendor_refusal: str) -> OperationSummary:
     operation = step.operation
+    values = max(graph.tensor(operation.inputs[0]).elements, graph.tensor(operation.outputs[0]).elements)
     return OperationSummary(
         index=operation.index,
         kind=operation.kind,
@@ -213,5 +218,6 @@ def _operation_summary(step: Step, graph: Graph, *, vendor_refusal: str) -> Oper
         macs=step.macs,
         weights_bytes=sum(constant.bytes for constant in step.constants),
         scratch_bytes=step.scratch_bytes,
+        work=tuple(kernel_work(kernel, values=values) for kernel in step.kernels),
         vendor_refusal=vendor_refusal,
     )

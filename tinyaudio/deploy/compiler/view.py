@@ -21,6 +21,7 @@ _ACTIVATIONS: dict[int, Activation] = {
     tflite.ActivationFunctionType.RELU_N1_TO_1: "RELU_N1_TO_1",
 }
 _SCALE_TOLERANCE = 1e-6
+_LEAST_SCALE = 1e-30  # smaller ones make infinities of the activation's bounds
 _PADDINGS = {tflite.Padding.SAME: "SAME", tflite.Padding.VALID: "VALID"}
 
 
@@ -159,6 +160,8 @@ class OperatorView:
         """Return what the fused activation `value` lets through of the int8 output."""
         if value not in _ACTIVATIONS:
             self.fail(f"its fused activation {value} is not supported", hint=f"supported: {', '.join(_ACTIVATIONS.values())}")
+        if self.output().scale < _LEAST_SCALE:
+            self.fail(f"tensor {self.output().describe()} has the scale {self.output().scale}, too small")
         bounds = activation_range(_ACTIVATIONS[value], scale=self.output().scale, zero_point=self.output().zero_point)
         if bounds[0] > bounds[1]:
             self.fail("its activation leaves no value of the output")

@@ -18,7 +18,7 @@ class KernelWork:
     plain_macs: int  # with either, but not in blocks that are written for the processor
     values: int  # outputs; of a kernel without weights inputs or outputs, whichever are more
     spread: int  # values that are copied into scratch four at a time, before they are multiplied
-    gathered: int  # one at a time: the channels are no groups of four
+    gathered: int  # one at a time: neither the channels nor the rows under a kernel are groups of four
 
 
 def kernel_work(kernel: Kernel, *, values: int) -> KernelWork:
@@ -51,7 +51,12 @@ def _plain_share(function: str, sizes: Mapping[str, int], names: Mapping[str, st
 
 
 def _outputs(sizes: Mapping[str, int]) -> int:
-    return sizes.get("Pixels", sizes.get("OutputHeight", 1) * sizes.get("OutputWidth", sizes.get("InputWidth", 1))) * sizes["OutputChannels"]
+    if "Pixels" in sizes or "OutputHeight" not in sizes:
+        return sizes.get("Pixels", 1) * sizes["OutputChannels"]
+    if "OutputWidth" in sizes:
+        return sizes["OutputHeight"] * sizes["OutputWidth"] * sizes["OutputChannels"]
+    phases = sizes["OutputRowStep"] // (sizes["OutputColumnStep"] * sizes["InputWidth"])  # of conv_twins
+    return phases * sizes["OutputHeight"] * sizes["InputWidth"] * sizes["OutputChannels"]
 
 
 def _moved(function: str, sizes: Mapping[str, int]) -> tuple[int, bool]:
@@ -61,7 +66,8 @@ def _moved(function: str, sizes: Mapping[str, int]) -> tuple[int, bool]:
     if function == "pointwise":
         return sizes["Pixels"] * channels, True  # what is left over of a pixel is less than four
     if function == "conv_2d":
-        return sizes["OutputHeight"] * sizes["OutputWidth"] * sizes["Depth"], by_fours
+        row_of_fours = sizes["DilationWidth"] == 1 and sizes["KernelWidth"] * channels % 4 == 0
+        return sizes["OutputHeight"] * sizes["OutputWidth"] * sizes["Depth"], by_fours or row_of_fours
     if function == "conv_twins":
         return (sizes["OutputHeight"] - 1 + sizes["KernelHeight"]) * sizes["InputWidth"] * channels, True
     if function in ("conv_rows", "depthwise_3x3", "depthwise_conv_2d"):

@@ -115,6 +115,7 @@ def _activation_shapes(tflite: bytes) -> dict[int, tuple[int, ...]]:
 
 
 def _run(oracle: Oracle, shapes: dict[int, tuple[int, ...]], values: Int8Array) -> dict[int, Int8Array]:
+    oracle.forget()  # each vector stands for itself: the device starts afresh with it, too
     oracle.run(values)
     first = next(iter(shapes))
     return {index: values.ravel() if index == first else oracle.tensor(index) for index in shapes}

@@ -214,9 +214,10 @@ def golden_vectors() -> GoldenVectors:
 
 
 def has_variables(tflite: bytes) -> bool:
-    """Return whether a model keeps values from one inference to the next."""
+    """Return whether a model keeps values from one inference to the next: in resource variables, or in variable tensors (LSTM, SVDF)."""
     schema, graph, codes = _graph(tflite)
-    return any(_kind(codes[operator.opcodeIndex]) == schema.BuiltinOperator.VAR_HANDLE for operator in graph.operators)
+    own = any(tensor.isVariable for tensor in graph.tensors)
+    return own or any(_kind(codes[operator.opcodeIndex]) == schema.BuiltinOperator.VAR_HANDLE for operator in graph.operators)
 
 
 def _open(tflite: bytes) -> tuple[Any, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "tinyaudio/nn/dot.h"
 #include "tinyaudio/nn/requantize.h"
 
 namespace tinyaudio {
@@ -69,20 +70,12 @@ int32_t rescaled(int32_t value, const LstmFactor& factor) {
     return multiply_by_quantized_multiplier(value, factor.multiplier, factor.right_shift);
 }
 
-int32_t dense_row(const int8_t* values, const int8_t* weights, int32_t count, int32_t bias) {
-    int32_t sum = bias;
-    for (int32_t index = 0; index < count; ++index) {
-        sum += values[index] * weights[index];
-    }
-    return sum;
-}
-
 // What goes into the function of a unit's gate, Q3.12.
 int32_t gate_sum(const int8_t* input, const int8_t* hidden, const LstmGateWeights& weights, const LstmGateScales& scales,
                  const LstmParameters& parameters, int32_t unit) {
-    const int32_t from_input = dense_row(input, weights.input + unit * parameters.inputs, parameters.inputs, weights.input_bias[unit]);
+    const int32_t from_input = dot_product(input, weights.input + unit * parameters.inputs, parameters.inputs, weights.input_bias[unit]);
     const int32_t from_hidden =
-        dense_row(hidden, weights.recurrent + unit * parameters.units, parameters.units, weights.recurrent_bias[unit]);
+        dot_product(hidden, weights.recurrent + unit * parameters.units, parameters.units, weights.recurrent_bias[unit]);
     return held_in_16_bits(held_in_16_bits(rescaled(from_input, scales.input)) + held_in_16_bits(rescaled(from_hidden, scales.recurrent)));
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "tinyaudio/nn/dot.h"
 #include "tinyaudio/nn/requantize.h"
 
 namespace tinyaudio {
@@ -17,10 +18,7 @@ State held_within(int32_t value) {
 // The newest value of a filter's state; its zero point is added behind the clamp, in the state's own width.
 template <typename State>
 State feature(const int8_t* input, const int8_t* weights, int32_t bias, const SvdfParameters& parameters) {
-    int32_t sum = bias;
-    for (int32_t index = 0; index < parameters.inputs; ++index) {
-        sum += input[index] * weights[index];
-    }
+    const int32_t sum = dot_product(input, weights, parameters.inputs, bias);
     const int32_t scaled = multiply_by_quantized_multiplier(sum, parameters.feature.multiplier, parameters.feature.right_shift);
     return static_cast<State>(held_within<State>(scaled) + parameters.state_zero_point);
 }

@@ -32,10 +32,11 @@ void spoil(const GoldenOperator& which, const GoldenTensor& tensor, uint32_t vec
 
 }  // namespace
 
-void run_golden_steps(const GoldenVectors& golden, void (*run_step)(uint32_t step), uint32_t vector, uint32_t first,
-                      uint32_t count, const OutcomeSink& sink) {
+void run_golden_steps(const GoldenVectors& golden, const GoldenSteps& steps, uint32_t vector, uint32_t first, uint32_t count,
+                      const OutcomeSink& sink) {
     for (uint32_t step = first; step < first + count && step < golden.operator_count; ++step) {
         const GoldenOperator& which = golden.operators[step];
+        steps.reset();  // before the inputs: some of them may be what the model keeps
         spoil(which, golden.tensors[which.output], vector);
         for (uint32_t position = 0; position < which.input_count; ++position) {
             const OperatorInput& input = which.inputs[position];
@@ -43,7 +44,7 @@ void run_golden_steps(const GoldenVectors& golden, void (*run_step)(uint32_t ste
             memcpy(input.memory, tensor.golden[vector], tensor.elements);
         }
         const uint32_t start = port_counter_start();
-        run_step(step);
+        steps.run_step(step);
         const uint32_t ticks = port_counter_ticks() - start;
         sink.take(sink.context, compare_with_golden(golden, vector, which, which.output_memory, ticks));
     }

@@ -64,8 +64,9 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
     pixels = placement.height * placement.width
     dense = window.is_single_point and placement.column_step == channels and placement.row_step == placement.width * channels
     geometry: tuple[tuple[str, int], ...] = (("Pixels", pixels), ("InputChannels", image.shape[3]))
-    grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 else 0
-    stream = channel_stream(constants, grouped=grouped, wide=wide)
+    row_of_fours = window.width.dilation == 1 and window.width.size * image.shape[3] % 4 == 0
+    grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 or row_of_fours else 0
+    stream = channel_stream(constants, grouped=grouped, wide=wide, in_blocks=pixels > 2)
     in_place: tuple[int, ...] = ()
     function, scratch_bytes = "pointwise", 2 * min(pixels, BLOCK_PIXELS) * even(depth)
     if not dense:

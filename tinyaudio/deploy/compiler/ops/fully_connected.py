@@ -28,7 +28,7 @@ class FullyConnected(Operation):
         channels, depth = weights.shape
         rows = values.elements // depth
         constants = channel_constants(channel_operands(self, graph, weights=weights, bounds=self.bounds))
-        stream = channel_stream(constants, grouped=depth // 4 * 4, wide=self.wide_weights, for_columns=rows > 1)
+        stream = channel_stream(constants, grouped=depth // 4 * 4, wide=self.wide_weights, in_blocks=rows > 2)
         arguments: tuple[Argument, ...] = (
             Pointer(tensor=values.index),
             Pointer(tensor=self.outputs[0]),

@@ -6,13 +6,17 @@ import math
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
 import tflite
 
-from tinyaudio.deploy.compiler.arithmetic import mean_multiplier
+from tinyaudio.deploy.compiler.arithmetic import INT8_MAX, INT8_MIN, FixedPointMultiplier, mean_multiplier
+from tinyaudio.deploy.compiler.fixed_point import multiply_by_quantized_multiplier
 from tinyaudio.deploy.compiler.graph import Graph, Kernel, Numbers, Operation, Pointer
 from tinyaudio.deploy.compiler.moves import strides_of
+from tinyaudio.deploy.compiler.straight_line import StraightLine, straight_line
 from tinyaudio.deploy.compiler.view import OperatorView
 
+MOST_SUMMED = 255  # so that a sum of int8 fits 16 bits
 MAX_GROUPS = 3  # kMeanDimensions of mean.h: of neighbouring dimensions that are kept, and of those that are averaged
 
 
@@ -28,7 +32,10 @@ class Mean(Operation):
         kept, averaged = (groups(values.shape, self.axes, averaged=flag) for flag in (False, True))
         count = math.prod(size for size, _ in averaged)
         fixed = mean_multiplier(values.scale / output.scale, count=count)
-        numbers = (*_columns(kept), *_columns(averaged), -count * values.zero_point, fixed.multiplier, fixed.right_shift, output.zero_point)
+        exact = (-count * values.zero_point, fixed.multiplier, fixed.right_shift, output.zero_point)
+        line = _line(fixed, count=count, zero_points=(values.zero_point, output.zero_point))
+        short = (line.multiplier, line.addend, line.right_shift) if line is not None else (0, 0, 0)
+        numbers = (*_columns(kept), *_columns(averaged), *exact, *short)
         arguments = (Pointer(tensor=self.inputs[0]), Pointer(tensor=self.outputs[0]), Numbers(values=numbers))
         return (Kernel(function="mean", header="mean.h", arguments=arguments),)
 
@@ -38,6 +45,14 @@ def groups(shape: tuple[int, ...], axes: tuple[int, ...], *, averaged: bool) -> 
     dimensions = [(size, stride, axis in axes) for axis, (size, stride) in enumerate(zip(shape, strides_of(shape), strict=True)) if size > 1]
     runs = [(flag, list(run)) for flag, run in groupby(dimensions, key=lambda dimension: dimension[2])]
     return tuple((math.prod(size for size, _, _ in run), run[-1][1]) for flag, run in runs if flag == averaged)
+
+
+def _line(fixed: FixedPointMultiplier, *, count: int, zero_points: tuple[int, int]) -> StraightLine | None:
+    if count > MOST_SUMMED:
+        return None
+    sums = np.arange(INT8_MIN * count, INT8_MAX * count + 1)
+    outputs = multiply_by_quantized_multiplier(sums - count * zero_points[0], fixed) + zero_points[1]
+    return straight_line(np.clip(outputs, INT8_MIN, INT8_MAX), smallest=int(sums[0]))
 
 
 def _columns(found: tuple[tuple[int, int], ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

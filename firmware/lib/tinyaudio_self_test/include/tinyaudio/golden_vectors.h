@@ -41,10 +41,16 @@ struct GoldenVectors {
 OperatorOutcome compare_with_golden(const GoldenVectors& golden, uint32_t vector, const GoldenOperator& which, const int8_t* actual,
                                     uint32_t counter_ticks);
 
-// Runs operators one by one, each on its golden inputs: a fault in one is not seen in another. `run_step` runs one. What it
-// does not write is wrong as well: before, no element of its output is what it should be.
-void run_golden_steps(const GoldenVectors& golden, void (*run_step)(uint32_t step), uint32_t vector, uint32_t first,
-                      uint32_t count, const OutcomeSink& sink);
+// Runs operators one by one, each on its golden inputs: a fault in one is not seen in another. `run_step` runs one, behind
+// `reset`, which gives all that the model keeps its first value. What a step does not write is wrong as well: before, no
+// element of its output is what it should be.
+struct GoldenSteps {
+    void (*reset)();
+    void (*run_step)(uint32_t step);
+};
+
+void run_golden_steps(const GoldenVectors& golden, const GoldenSteps& steps, uint32_t vector, uint32_t first, uint32_t count,
+                      const OutcomeSink& sink);
 
 }  // namespace tinyaudio
 

@@ -5,14 +5,11 @@
 // Constants: step from a pixel's output to the next one's, shift of FineRequantizer.
 #pragma once
 
+// The sums start with the first pixel's: the bias.
 #define TINYAUDIO_NN_COPY(pixel) "mov %[" pixel "a], %[p0a]\n\t" "mov %[" pixel "b], %[p0b]\n\t"
 #define TINYAUDIO_NN_OTHERS_2(one) one("p1")
 #define TINYAUDIO_NN_OTHERS_3(one) one("p1") one("p2")
 #define TINYAUDIO_NN_OTHERS_4(one) one("p1") one("p2") one("p3")
-// The sums start with the bias.
-#define TINYAUDIO_NN_BIAS(others)              \
-    "ldrd %[p0a], %[p0b], [%[stream]], #8\n\t" \
-    others(TINYAUDIO_NN_COPY)
 
 #define TINYAUDIO_NN_EACH_2(one, lane) one("p0" lane) one("p1" lane)
 #define TINYAUDIO_NN_EACH_3(one, lane) one("p0" lane) one("p1" lane) one("p2" lane)

@@ -15,37 +15,43 @@ namespace nn {
 // Three pixels x two channels (a, b) x four values of the depth: 24 multiply-accumulates in 16 instructions; two pixels, 16
 // in 11. Six sums, `stream`, `column`, inputs x and y, and four weights that LDM wants in order (a and b for the first two
 // values, a and b for the others): fourteen registers. The first pixel comes last, so that its load moves `column` on.
-#define TINYAUDIO_NN_ROWS_PIXEL(pixel, place)                  \
-    "ldrd %[x], %[y], [%[column]" place "\n\t"                 \
-    "smlad %[" pixel "a], %[x], %[a], %[" pixel "a]\n\t"       \
-    "smlad %[" pixel "b], %[x], %[b], %[" pixel "b]\n\t"       \
-    "smlad %[" pixel "a], %[y], %[c], %[" pixel "a]\n\t"       \
+// from_a, from_b: what the pixel's sums start with.
+#define TINYAUDIO_NN_ROWS_PIXEL_FROM(pixel, place, from_a, from_b) \
+    "ldrd %[x], %[y], [%[column]" place "\n\t"                     \
+    "smlad %[" pixel "a], %[x], %[a], %[" from_a "]\n\t"           \
+    "smlad %[" pixel "b], %[x], %[b], %[" from_b "]\n\t"           \
+    "smlad %[" pixel "a], %[y], %[c], %[" pixel "a]\n\t"           \
     "smlad %[" pixel "b], %[y], %[d], %[" pixel "b]\n\t"
-#define TINYAUDIO_NN_ROWS_STEP_2                               \
-    "ldm %[stream]!, {%[a], %[b], %[c], %[d]}\n\t"             \
-    TINYAUDIO_NN_ROWS_PIXEL("p1", ", %[pixel]]")               \
-    TINYAUDIO_NN_ROWS_PIXEL("p0", "], #8")
-#define TINYAUDIO_NN_ROWS_STEP_3                               \
-    "ldm %[stream]!, {%[a], %[b], %[c], %[d]}\n\t"             \
-    TINYAUDIO_NN_ROWS_PIXEL("p2", ", #2 * %c[pixel]]")         \
-    TINYAUDIO_NN_ROWS_PIXEL("p1", ", %[pixel]]")               \
-    TINYAUDIO_NN_ROWS_PIXEL("p0", "], #8")
+#define TINYAUDIO_NN_ROWS_OWN(pixel, place) TINYAUDIO_NN_ROWS_PIXEL_FROM(pixel, place, pixel "a", pixel "b")
+#define TINYAUDIO_NN_ROWS_BIAS(pixel, place) TINYAUDIO_NN_ROWS_PIXEL_FROM(pixel, place, "p0a", "p0b")
+#define TINYAUDIO_NN_ROWS_STEP_2(one)              \
+    "ldm %[stream]!, {%[a], %[b], %[c], %[d]}\n\t" \
+    one("p1", ", %[pixel]]")                       \
+    one("p0", "], #8")
+#define TINYAUDIO_NN_ROWS_STEP_3(one)              \
+    "ldm %[stream]!, {%[a], %[b], %[c], %[d]}\n\t" \
+    one("p2", ", #2 * %c[pixel]]")                 \
+    one("p1", ", %[pixel]]")                       \
+    one("p0", "], #8")
 
-// One row under the kernel.
-#define TINYAUDIO_NN_ROWS_ROW(row, step)                         \
+// One row under the kernel. The bias waits in the first pixel's sums: where no loop comes first, the first step spreads it.
+#define TINYAUDIO_NN_ROWS_ROW(row, step, others, first)          \
     "vmov %[column], " row "\n\t"                                \
-    ".if %c[loops]\n\t"                                          \
+    ".if %c[loops]\n\t" others                                   \
     "add %[x], %[column], #8 * %c[unrolled] * %c[loops]\n\t"     \
     "vmov s8, %[x]\n\t"                                          \
     "2:\n\t"                                                     \
-    ".rept %c[unrolled]\n\t" step                                \
+    ".rept %c[unrolled]\n\t" step(TINYAUDIO_NN_ROWS_OWN)         \
     ".endr\n\t"                                                  \
     "vmov %[x], s8\n\t"                                          \
     "cmp %[x], %[column]\n\t"                                    \
     "bne 2b\n\t"                                                 \
-    ".endif\n\t"                                                 \
-    ".rept %c[rest]\n\t" step                                    \
-    ".endr\n\t"
+    ".rept %c[rest]\n\t" step(TINYAUDIO_NN_ROWS_OWN)             \
+    ".endr\n\t"                                                  \
+    ".else\n\t" step(first)                                      \
+    ".rept %c[rest] - 1\n\t" step(TINYAUDIO_NN_ROWS_OWN)         \
+    ".endr\n\t"                                                  \
+    ".endif\n\t"
 // To the next block.
 #define TINYAUDIO_NN_ROWS_NEXT(pointer, distance) "vmov %[x], " pointer "\n\t" "add %[x], %[x], #" distance "\n\t" "vmov " pointer ", %[x]\n\t"
 
@@ -55,10 +61,11 @@ namespace nn {
         "3:\n\t"                                                                                                       \
         "vmov %[stream], s5\n\t"                                                                                       \
         "vmov.f32 s7, s3\n\t"                                                                                          \
-        "1:\n\t" TINYAUDIO_NN_BIAS(TINYAUDIO_NN_OTHERS_##pixels)                                                       \
-        TINYAUDIO_NN_ROWS_ROW("s0", TINYAUDIO_NN_ROWS_STEP_##pixels)                                                   \
-        ".if %c[rows] > 1\n\t" TINYAUDIO_NN_ROWS_ROW("s1", TINYAUDIO_NN_ROWS_STEP_##pixels) ".endif\n\t"               \
-        ".if %c[rows] > 2\n\t" TINYAUDIO_NN_ROWS_ROW("s2", TINYAUDIO_NN_ROWS_STEP_##pixels) ".endif\n\t"               \
+        "1:\n\t"                                                                                                       \
+        "ldrd %[p0a], %[p0b], [%[stream]], #8\n\t"                                                                     \
+        TINYAUDIO_NN_ROWS_ROW("s0", TINYAUDIO_NN_ROWS_STEP_##pixels, TINYAUDIO_NN_OTHERS_##pixels(TINYAUDIO_NN_COPY), TINYAUDIO_NN_ROWS_BIAS) \
+        ".if %c[rows] > 1\n\t" TINYAUDIO_NN_ROWS_ROW("s1", TINYAUDIO_NN_ROWS_STEP_##pixels, , TINYAUDIO_NN_ROWS_OWN) ".endif\n\t" \
+        ".if %c[rows] > 2\n\t" TINYAUDIO_NN_ROWS_ROW("s2", TINYAUDIO_NN_ROWS_STEP_##pixels, , TINYAUDIO_NN_ROWS_OWN) ".endif\n\t" \
         finish(TINYAUDIO_NN_EACH_##pixels)                                                                             \
         TINYAUDIO_NN_END(TINYAUDIO_NN_STORE_##pixels, "s7", "s6")                                                      \
         TINYAUDIO_NN_ROWS_NEXT("s0", #pixels " * %c[pixel]")                                                           \
@@ -126,7 +133,9 @@ struct RowsBlock {
     }
 };
 
-#undef TINYAUDIO_NN_ROWS_PIXEL
+#undef TINYAUDIO_NN_ROWS_PIXEL_FROM
+#undef TINYAUDIO_NN_ROWS_OWN
+#undef TINYAUDIO_NN_ROWS_BIAS
 #undef TINYAUDIO_NN_ROWS_STEP_2
 #undef TINYAUDIO_NN_ROWS_STEP_3
 #undef TINYAUDIO_NN_ROWS_ROW

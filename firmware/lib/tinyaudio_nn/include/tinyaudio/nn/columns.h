@@ -165,7 +165,7 @@ inline void multiply_columns(const int16_t* columns, const int32_t* stream, int8
 // pixel is left over wherever the number allows; what is left over comes last, without assembly.
 template <typename Shape, int32_t kPixels>
 struct Blocks {
-    static constexpr bool kPreferThree = Shape::kDepth >= (Shape::kWeights == WeightFormat::kWide ? 64 : 32);
+    static constexpr bool kPreferThree = Shape::kDepth >= (Shape::kWeights == WeightFormat::kWide ? 96 : 32);
     static constexpr int32_t kRest = kPixels % (kPreferThree ? 3 : 4);
     // With three preferred, each pixel too many makes a three a four; with four preferred, each one lacking a four a three.
     static constexpr int32_t kMost = kPixels / (kPreferThree ? 3 : 4) + (!kPreferThree && kRest != 0 ? 1 : 0);

@@ -10,14 +10,14 @@ namespace tinyaudio {
 namespace nn {
 
 // How the inputs under the kernel lie in a column: kernel row by kernel row, each value at the next place. With a
-// multiple of four channels, each four values lie as expand_column spreads them.
+// multiple of four channels, or in a row of neighbours, each four values lie as expand_column spreads them.
 template <typename Shape>
 struct ConvColumn {
     static constexpr int32_t kChannels = Shape::kInputChannels;
     static constexpr int32_t kRowValues = Shape::kKernelWidth * kChannels;
-    static constexpr bool kGrouped = kChannels % 4 == 0;
     static constexpr int32_t kReachWidth = (Shape::kKernelWidth - 1) * Shape::kDilationWidth + 1;
     static constexpr bool kNeighbours = Shape::kDilationWidth == 1;  // a kernel row covers neighbouring pixels
+    static constexpr bool kGrouped = kChannels % 4 == 0 || (kNeighbours && kRowValues % 4 == 0);
 };
 
 // `count` values of a kernel row, from place `depth` of the column on; from the padding if `source` is null.
@@ -52,6 +52,32 @@ inline void gather_values(const int8_t* source, int32_t count, int32_t depth, in
     }
 }
 
+// A kernel row that begins at pixel `left` of `row` and reaches beyond one of its ends, or leaves pixels out.
+template <typename Shape, int32_t kPixels>
+inline void gather_border(const int8_t* row, int32_t left, int32_t depth, int16_t* column) {
+    using Column = ConvColumn<Shape>;
+    if constexpr (Column::kGrouped && Column::kChannels % 4 != 0) {  // a pixel is no whole groups of four
+        const int32_t first = left < 0 ? -left * Column::kChannels : 0;
+        const int32_t behind = (Shape::kInputWidth - left) * Column::kChannels;
+        const int32_t end = behind < 0 ? 0 : (behind < Column::kRowValues ? behind : Column::kRowValues);
+        int8_t values[Column::kRowValues];
+#pragma GCC unroll 8
+        for (int8_t& value : values) {
+            value = Shape::kInputZeroPoint;
+        }
+        for (int32_t index = first; index < end; ++index) {
+            values[index] = row[left * Column::kChannels + index];
+        }
+        gather_values<Shape, kPixels>(values, Column::kRowValues, depth, column);
+        return;
+    }
+    for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x) {
+        const int32_t x = left + kernel_x * Shape::kDilationWidth;
+        const int8_t* const source = x >= 0 && x < Shape::kInputWidth ? row + x * Column::kChannels : nullptr;
+        gather_values<Shape, kPixels>(source, Column::kChannels, depth + kernel_x * Column::kChannels, column);
+    }
+}
+
 // Write the inputs under the kernel of one output pixel into its places of a block of columns.
 template <typename Shape, int32_t kPixels>
 inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_x, int16_t* column) {
@@ -72,11 +98,7 @@ inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_
             gather_values<Shape, kPixels>(row + left * Column::kChannels, Column::kRowValues, depth, column);
             continue;
         }
-        for (int32_t kernel_x = 0; kernel_x < Shape::kKernelWidth; ++kernel_x) {
-            const int32_t x = left + kernel_x * Shape::kDilationWidth;
-            const int8_t* const source = x >= 0 && x < Shape::kInputWidth ? row + x * Column::kChannels : nullptr;
-            gather_values<Shape, kPixels>(source, Column::kChannels, depth + kernel_x * Column::kChannels, column);
-        }
+        gather_border<Shape, kPixels>(row, left, depth, column);
     }
     constexpr int32_t kValues = Shape::kKernelHeight * Column::kRowValues;
     if constexpr (kValues < Shape::kDepth) {

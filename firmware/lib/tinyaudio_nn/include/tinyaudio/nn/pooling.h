@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "tinyaudio/nn/dsp.h"
+
 namespace tinyaudio {
 namespace nn {
 
@@ -46,6 +48,12 @@ struct PoolingLargest {
     static int32_t finish(int32_t largest, const PoolingWindow<Shape>&) { return largest; }
 };
 
+template <typename Shape>
+int8_t pooled(int32_t value) {
+    const int32_t raised = value < Shape::kActivationMin ? Shape::kActivationMin : value;
+    return static_cast<int8_t>(raised > Shape::kActivationMax ? Shape::kActivationMax : raised);
+}
+
 template <typename Shape, typename Reduction>
 void pool_2d(const int8_t* input, int8_t* output) {
     constexpr int32_t kChannels = Shape::kInputChannels;
@@ -59,9 +67,35 @@ void pool_2d(const int8_t* input, int8_t* output) {
                         joined = Reduction::join(joined, input[(y * Shape::kInputWidth + x) * kChannels + channel]);
                     }
                 }
-                const int32_t value = Reduction::finish(joined, window);
-                const int32_t raised = value < Shape::kActivationMin ? Shape::kActivationMin : value;
-                *output++ = static_cast<int8_t>(raised > Shape::kActivationMax ? Shape::kActivationMax : raised);
+                *output++ = pooled<Shape>(Reduction::finish(joined, window));
+            }
+        }
+    }
+}
+
+// Four channels at a time, in two words of two sums; windows of at most 256 positions, so that a sum of bytes stays within 16 bits.
+template <typename Shape>
+void average_pool_by_four(const int8_t* input, int8_t* output) {
+    constexpr int32_t kChannels = Shape::kInputChannels;
+    for (int32_t output_y = 0; output_y < Shape::kOutputHeight; ++output_y) {
+        for (int32_t output_x = 0; output_x < Shape::kOutputWidth; ++output_x) {
+            const PoolingWindow<Shape> window(output_y, output_x);
+            for (int32_t channel = 0; channel < kChannels; channel += 4) {
+                uint32_t even = 0;  // channels 0 and 2
+                uint32_t odd = 0;   // channels 1 and 3
+                for (int32_t y = window.first_y; y < window.end_y; ++y) {
+                    const int8_t* values = input + (y * Shape::kInputWidth + window.first_x) * kChannels + channel;
+                    for (int32_t x = window.first_x; x < window.end_x; ++x, values += kChannels) {
+                        const uint32_t word = load_word(values);
+                        even = sadd16(even, sxtb16(word));
+                        odd = sadd16(odd, sxtb16_ror8(word));
+                    }
+                }
+                const int32_t sums[4] = {static_cast<int16_t>(even), static_cast<int16_t>(odd), static_cast<int16_t>(even >> 16),
+                                         static_cast<int16_t>(odd >> 16)};
+                for (int32_t sum : sums) {
+                    *output++ = pooled<Shape>(PoolingMean<Shape>::finish(sum, window));
+                }
             }
         }
     }
@@ -70,7 +104,11 @@ void pool_2d(const int8_t* input, int8_t* output) {
 // Shape: sizes, kernel, strides, paddings, kActivationMin, kActivationMax.
 template <typename Shape>
 void average_pool_2d(const int8_t* input, int8_t* output) {
-    pool_2d<Shape, PoolingMean<Shape>>(input, output);
+    if constexpr (TINYAUDIO_NN_DSP != 0 && Shape::kInputChannels % 4 == 0 && Shape::kKernelHeight * Shape::kKernelWidth <= 256) {
+        average_pool_by_four<Shape>(input, output);
+    } else {
+        pool_2d<Shape, PoolingMean<Shape>>(input, output);
+    }
 }
 
 template <typename Shape>
