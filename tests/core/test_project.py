@@ -94,7 +94,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_path() -> None:
         (MINIMAL + "[firmware]\nclass_thresholds = {siren = nan}\n", "firmware.class_thresholds.siren: input should be a finite number"),
         (MINIMAL + "[firmware]\nclass_thresholds = {siren = 1.2}\n", "firmware.class_thresholds.siren: input should be less than or equal to 1"),
         (MINIMAL + "[firmware]\nclass_thresholds = {siren = 0}\n", "firmware.class_thresholds.siren: input should be greater than 0"),
-        (MINIMAL + "[firmware]\nclass_thresholds = [0.5, 0.5]\n", "firmware.class_thresholds: must be a table"),
+        (MINIMAL + "[firmware]\nclass_thresholds = [0.5, 0.5]\n", "firmware.class_thresholds: input should be a valid dictionary"),
         (MINIMAL + "[quantize]\nrepresentative_clips = true\n", "quantize.representative_clips: input should be a valid integer"),
     ],
 )

@@ -107,7 +107,8 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
     Example: tinyaudio calibrate --project doorbell
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import calibrate_stage, open_line
+        from tinyaudio.core.decisions import NEVER
+        from tinyaudio.pipeline import calibrate_stage, open_line, quantize_stage
 
         line = open_line(project, output)
         result = calibrate_stage(line)
@@ -120,7 +121,11 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
             "detection_threshold": value.detection_threshold,
             "class_thresholds": list(value.class_thresholds),
         }
-        output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, threshold {value.detection_threshold} (int8)")
+        thresholds = f"threshold {value.detection_threshold}"
+        if value.class_thresholds:
+            pairs = zip(quantize_stage(line).value.labels, value.class_thresholds, strict=True)
+            thresholds = "thresholds " + ", ".join(f"{label} {'never' if steps == NEVER else steps}" for label, steps in pairs)
+        output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, {thresholds} (int8)")
 
 
 def evaluate(
@@ -332,6 +337,8 @@ def say_proof(output: Output, proof: Any) -> None:
     if not output.as_json:
         accuracy, mismatches = facts.get("accuracy", {}), facts["mismatches"]
         shares = [(f"accuracy {' / '.join(accuracy)}", " / ".join(f"{value:.1%}" for value in accuracy.values()))]
+        if decided := facts.get("decided"):
+            shares = [*_precision_row(facts), *shares, *_decided_rows(decided)]
         rows = [
             ("clips, frames", f"{facts['clips']:,}, {facts['frames']:,}"),
             *(found_rows(facts) if facts.get("task") == "anomaly" else shares),
@@ -352,6 +359,24 @@ def say_proof(output: Output, proof: Any) -> None:
     output.result(facts, text=f"{verdict}\nreport: {facts['report']}")
     if not proof.passed:
         raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _precision_row(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the row that a project with several labels a clip is judged by."""
+    precision = facts["mean_average_precision"]
+    return (
+        [(f"mAP {' / '.join(precision)}", " / ".join(f"{value:.1%}" for value in precision.values()))] if facts["decided"]["rule"] == "every" else []
+    )
+
+
+def _decided_rows(decided: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what becomes of the clips by the thresholds."""
+    figures = decided["figures"]
+    names = " / ".join(figures)
+    return [
+        (f"at the thresholds: all labels right, {names}", " / ".join(f"{item['accuracy']:.1%}" for item in figures.values())),
+        (f"at the thresholds: macro F1, {names}", " / ".join(f"{item['macro_f1']:.1%}" for item in figures.values())),
+    ]
 
 
 def _say_comparison(output: Output, comparison: dict[str, Any] | None) -> None:
