@@ -27,7 +27,7 @@ def calibrate_for_alarms(background: ExpectedOutputs, *, hours: float, per_hour:
     enough on the scenes they are chosen by would not be on others: with ten labels, each just above what one hour happened to hold, the next hour
     holds something louder for some. So thresholds come in steps of strictness, and a step is judged by scenes that it was
     not chosen by: half of the scenes choose the thresholds, the alarms are counted on the other half, and the other way round, for five
-    drawn halvings. The least strict step is taken whose count, with one standard error over scenes, is within what is allowed. With
+    drawn halvings. The least strict step is taken whose count is within what is allowed. With
     fewer than ten scenes nothing is left out.
 
     Parameters
@@ -173,8 +173,7 @@ def _thresholds_for(alarms: Int64Array, *, allowed: float) -> Int64Array:
     steps = _steps(allowed)
     for step in steps:
         heard = _left_out(alarms, step) if len(every) >= _FEWEST_SCENES else _heard(alarms, _of_step(alarms, step), every)
-        error = float(np.sqrt(len(heard) * heard.var(ddof=1))) if len(heard) >= _FEWEST_SCENES else 0.0
-        if heard.sum() + error <= allowed:
+        if heard.sum() <= allowed:
             return _of_step(alarms, step)
     return _of_step(alarms, steps[-1])
 
