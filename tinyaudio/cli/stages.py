@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.anomaly import evaluate_anomaly, found_rows, say_alarm
+from tinyaudio.cli.anomaly import SiteRequest, calibrate_site, evaluate_anomaly, found_rows, say_alarm
 from tinyaudio.cli.options import (
     BoardOption,
     DepthOption,
@@ -99,14 +99,37 @@ def _say_sensitivity(output: Output, facts: dict[str, Any]) -> None:
     output.note(f"picture: {facts['picture']}")
 
 
-def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+def calibrate(
+    project: ProjectOption = _HERE,
+    recordings: Annotated[
+        Path | None,
+        typer.Option("--recordings", help="Normal sound of another site, for its own threshold.", file_okay=False),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Have the device keep the threshold by --recordings, and read it back.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Have the device forget it: the threshold that was compiled in holds again.")] = False,
+    board: BoardOption = None,
+    depth: DepthOption = None,
+    port: PortOption = None,
+    slot: SlotOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
     """Turn the project's smoothing and threshold into the integers that the device uses.
 
     firmware.wanted_precision chooses the threshold by the validation split, firmware.false_alarms_per_hour raises it by background.
 
+    With --recordings, an anomaly detector gets the threshold of another site by a folder of its normal sound; the model stays as
+    it is. With --write the device keeps it over resets, and recordings are decided by it.
+
     Example: tinyaudio calibrate --project doorbell
+
+    Example: tinyaudio calibrate --project pump --recordings site_b --write --board stm32h7 --port /dev/ttyACM0
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        if recordings is not None or write or reset:
+            calibrate_site(output, SiteRequest(project, recordings, write, reset, board, depth, port, slot))
+            return
         from tinyaudio.core.decisions import NEVER
         from tinyaudio.pipeline import calibrate_stage, open_line, quantize_stage
 
@@ -142,16 +165,13 @@ def evaluate(
     Example: tinyaudio evaluate --project doorbell --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.core.errors import InputError
         from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate, require_tracker, track
 
         if tracker is not None:
             require_tracker(tracker)
         line = open_line(project, output)
         if line.project.is_anomaly:
-            if tracker is not None:
-                raise InputError("an anomaly detector is not tracked", hint="leave --track out; --json has all figures", where="--track")
-            evaluate_anomaly(output, line)
+            evaluate_anomaly(output, line, is_tracked=tracker is not None)
             return
         result = evaluate_stage(line)
         metrics = evaluation_metrics(line)
