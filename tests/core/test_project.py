@@ -91,6 +91,10 @@ def test_all_mistakes_are_reported_at_once_each_with_its_path() -> None:
         (MINIMAL + "[frontend]\nhop_samples = 500\n", "frontend.hop_samples: is 500"),
         ("train = 3\n" + MINIMAL, "train: must be a table"),
         (MINIMAL + "[firmware]\nsmoothing_patches = 0\n", "firmware.smoothing_patches: input should be greater than or equal to 1"),
+        (MINIMAL + "[firmware]\nclass_thresholds = {siren = nan}\n", "firmware.class_thresholds.siren: input should be a finite number"),
+        (MINIMAL + "[firmware]\nclass_thresholds = {siren = 1.2}\n", "firmware.class_thresholds.siren: input should be less than or equal to 1"),
+        (MINIMAL + "[firmware]\nclass_thresholds = {siren = 0}\n", "firmware.class_thresholds.siren: input should be greater than 0"),
+        (MINIMAL + "[firmware]\nclass_thresholds = [0.5, 0.5]\n", "firmware.class_thresholds: input should be a valid dictionary"),
         (MINIMAL + "[quantize]\nrepresentative_clips = true\n", "quantize.representative_clips: input should be a valid integer"),
     ],
 )
@@ -127,6 +131,15 @@ def test_a_new_anomaly_project_loads_and_its_comments_hold_the_defaults(tmp_path
     assert project.anomaly == AnomalyTable()
     uncommented = re.sub(r"(?m)^# (\w+ = )", r"\1", files["tinyaudio.toml"])
     assert parse_project(uncommented, directory=tmp_path) == project
+
+
+def test_the_sections_of_a_backbone_in_a_new_anomaly_project_hold(tmp_path: Path) -> None:
+    text = new_project_files("anomaly", "pump")["tinyaudio.toml"].replace('# architecture = "conv_ae"', 'architecture = "mahalanobis"')
+    project = parse_project(re.sub(r"(?m)^#   ", "", text), directory=tmp_path)
+    assert project.anomaly.is_one_class
+    assert (project.model.blocks, project.model.width_multiplier, project.model.activation) == (5, 1.0, "relu")
+    assert project.train.transfer.backbone == "yamnet.tflite"
+    assert project.train.transfer.frontend is not None
 
 
 @pytest.mark.parametrize(

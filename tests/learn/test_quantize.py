@@ -17,7 +17,7 @@ from tinyaudio.core.project import FirmwareTable, ModelTable, Project, QuantizeT
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.tflite_metadata import read_metadata
 from tinyaudio.deploy.compiler.ops import OPERATIONS
-from tinyaudio.learn.calibrate import calibrate
+from tinyaudio.learn.calibrate import calibrate, with_own_thresholds
 from tinyaudio.learn.dataset import dequantized_log_mel, patch_features
 from tinyaudio.learn.quantize import (
     FRONTEND_KEY,
@@ -172,6 +172,19 @@ def test_a_threshold_that_no_output_reaches_is_refused(quantized: QuantizedModel
     with pytest.raises(ProjectError, match=r"scores end at 0\.9961") as caught:
         calibrate(quantized, FirmwareTable(detection_threshold=0.999))
     assert caught.value.where == "firmware.detection_threshold"
+
+
+def test_some_labels_may_have_thresholds_of_their_own(quantized: QuantizedModel) -> None:
+    first, *others = quantized.labels
+    table = FirmwareTable(detection_threshold=0.5, class_thresholds={first: 0.25, others[-1]: 1.0})
+    calibration = with_own_thresholds(calibrate(quantized, table), quantized, table)
+    assert calibration.class_thresholds == (-64, *[0] * (len(others) - 1), 128)
+    none = FirmwareTable(detection_threshold=0.5)
+    assert with_own_thresholds(calibrate(quantized, none), quantized, none) == calibrate(quantized, none)
+    unknown = FirmwareTable(class_thresholds={"sirene": 0.5})
+    with pytest.raises(ProjectError, match="there is no label 'sirene'") as caught:
+        with_own_thresholds(calibration, quantized, unknown)
+    assert first in caught.value.hint
 
 
 def test_layer_errors_name_every_operator_and_grow_with_coarser_weights(

@@ -42,6 +42,9 @@ def test_it_computes_what_the_interpreter_computes(quantized: QuantizedModel, tm
     np.testing.assert_array_equal(found.outputs, [outputs for _, outputs in wanted])
     assert found.compared == 16
     assert told == [(8, 20), (16, 20), (20, 20)]
+    unchecked = predictor.run(inputs, compare=False)
+    np.testing.assert_array_equal(unchecked.outputs, found.outputs)
+    assert (unchecked.compared, predictor.compared) == (0, 16)
     assert predictor.run(inputs[:0]).outputs.shape == (0, len(quantized.labels))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,21 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert proof.passed
     assert proof.facts["accuracy"]["device"] == proof.facts["accuracy"]["int8"]
     assert np.array(proof.facts["confusion"]["device"]).shape == (3, 2, 2)
+    _check_decided(proof.facts)
     return directory
+
+
+def _check_decided(facts: dict[str, Any]) -> None:
+    """The device decides each label by its own threshold, as INT8 on the host."""
+    decided = facts["decided"]
+    assert decided["rule"] == "every"
+    assert set(decided["thresholds"]) == set(LABELS)
+    assert decided["figures"]["device"] == decided["figures"]["int8"]
+    assert set(decided["figures"]) == {"float", "int8", "device"}
+    assert len(decided["clips"]) == facts["clips"]
+    told = sum(len(clip["device"]) for clip in decided["clips"])
+    assert told == sum(item["predicted"] for item in decided["figures"]["device"]["labels"].values())
+    assert facts["mean_average_precision"]["device"] == pytest.approx(facts["mean_average_precision"]["int8"], abs=1e-12)
 
 
 @pytest.fixture

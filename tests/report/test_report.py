@@ -106,6 +106,28 @@ def test_the_facts_lie_beside_the_page(tmp_path: Path) -> None:
     assert facts["confusion"]["device"] == facts["confusion"]["int8"] == [[4, 0, 0], [1, 3, 0], [0, 0, 4]]
 
 
+def test_what_was_decided_by_the_thresholds_is_shown() -> None:
+    inputs = report_inputs()
+    decided = report_facts(inputs)["decided"]
+    assert decided["rule"] == "every"
+    assert list(decided["thresholds"].values()) == [-28, 40, 128]
+    assert decided["figures"]["device"] == decided["figures"]["int8"]
+    device = decided["figures"]["device"]
+    assert (device["accuracy"], device["macro_f1"], device["precision"], device["recall"]) == (0.5, 0.5, 1.0, 0.5)
+    assert decided["clips"] == [
+        {"filename": "a.wav", "labels": ["birdsong <chirps>"], "device": ["birdsong <chirps>"]},
+        {"filename": "<b>.wav", "labels": ["knocking"], "device": []},
+    ]
+    page = render_page(inputs)
+    section = page[page.index("Decided at the thresholds") :]
+    assert "every label that reaches its own threshold" in section
+    assert "<td>&lt;b&gt;.wav</td><td>knocking</td><td>nothing</td>" in section
+    assert "mAP, device" in page
+    exclusive = replace(inputs, calibration=replace(inputs.calibration, is_exclusive=True))
+    assert "the label with the greatest sum" in render_page(exclusive)
+    assert "mAP, device" not in render_page(exclusive)
+
+
 def test_without_a_build_no_size_is_claimed() -> None:
     facts = report_facts(replace(report_inputs(), build=None))
     assert "flash_bytes" not in facts

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyaudio.core.artifacts import (
     BuildArtifact,
+    Calibration,
     Clip,
     Cost,
     Dataset,
@@ -25,10 +26,13 @@ from tinyaudio.core.artifacts import (
     StageComparison,
 )
 from tinyaudio.core.board import load_board
+from tinyaudio.core.clip_decisions import ClipDecisions
 from tinyaudio.core.kernel_checks import KernelComparison, KernelDifference, KernelSide, OperatorCheck, OperatorDifference, SelfTestReport
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.report import ArenaBuffer, ArenaTimeline, ExampleClip, KernelDistance, ReportInputs
 
+#: By the thresholds: the first clip right, the second nothing.
+DETECTED = np.array([[True, False, False], [False, False, False]])
 LABELS = ("birdsong <chirps>", "knocking", "siren")
 
 
@@ -82,6 +86,7 @@ def report_inputs(*, failed: bool = False) -> ReportInputs:
         ),
         first_mismatches=(mismatch,) if failed else (),
         evaluation=replace(int8, predictor="device"),
+        detected=DETECTED,
         cost=Cost(
             unit="instructions",
             frontend_per_frame=50_000,
@@ -166,6 +171,11 @@ def report_inputs(*, failed: bool = False) -> ReportInputs:
                 ArenaBuffer(name="scratch", offset_bytes=2_000, bytes=1_000, first=0, last=0, is_scratch=True),
             ),
         ),
+        decisions=tuple(
+            ClipDecisions(predictor=name, labels=LABELS, filenames=("a.wav", "<b>.wav"), truth=np.eye(3, dtype=np.bool_)[:2], detected=DETECTED)
+            for name in ("float", "int8", "device")
+        ),
+        calibration=Calibration(smoothing_patches=3, detection_threshold=0, class_thresholds=(-28, 40, 128), is_exclusive=False),
         fingerprints={"front end": "1" * 64, "model": "2" * 64},
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import typer
 
@@ -24,9 +25,51 @@ def say_alarm(output: Output, line: Any, result: Any) -> None:
     output.result(result.describe(**metrics), text=text)
 
 
-def evaluate_anomaly(output: Output, line: Any) -> None:
+class SiteRequest(NamedTuple):
+    """The options of ``tinyaudio calibrate`` that are about another site."""
+
+    project: Path
+    recordings: Path | None
+    write: bool
+    reset: bool
+    board: str | None
+    depth: str | None
+    port: str | None
+    slot: str | None
+
+
+def calibrate_site(output: Output, request: SiteRequest) -> None:
+    """Print the threshold by the sound of another site, and have a device keep it, or forget it, where that is asked for."""
+    from tinyaudio.core.errors import InputError
+    from tinyaudio.pipeline import StoreRequest, open_line, site_calibration, site_facts, site_threshold_stage, slot_line, store_calibration
+
+    if request.reset == (request.recordings is not None):
+        hint = "--recordings DIR sets a threshold, --reset takes it back"
+        raise InputError("one of --recordings and --reset is needed, and not both", hint=hint, where="--reset")
+    line = open_line(request.project, output)
+    board, depth, port = request.board, request.depth, request.port
+    if request.slot is not None:
+        board, depth, port = slot_line(line, request.slot, board_id=board, depth=depth, port=port)
+    store = StoreRequest(board_id=board or line.project.board, depth=depth, port=port)
+    if request.recordings is None:
+        device = store_calibration(line, None, store)
+        output.result({"device": device}, text=f"{device['board']} goes by the threshold that was compiled in")
+        return
+    result = site_threshold_stage(line, request.recordings)
+    facts = site_facts(line, result.value)
+    described = result.describe(threshold=facts)
+    text = f"threshold {facts['int8']} by {facts['seconds'] / 60:.1f} minutes of normal sound ({facts['built_in']['int8']} is compiled in)"
+    if request.write:
+        described["device"] = device = store_calibration(line, site_calibration(line, result.value), store)
+        text += f"; {device['board']} keeps it" + ("" if device["is_kept"] else ", but its emulator has no memory that outlives it")
+    else:
+        text += "; --write has a device keep it"
+    output.result(described, text=text)
+
+
+def evaluate_anomaly(output: Output, line: Any, *, is_tracked: bool) -> None:
     """Print what the float model, the INT8 model and loudness alone find; exit with 3 if INT8 loses too much."""
-    from tinyaudio.pipeline import anomaly_evaluate_stage, anomaly_figures, anomaly_gate, anomaly_metrics
+    from tinyaudio.pipeline import anomaly_evaluate_stage, anomaly_figures, anomaly_gate, anomaly_metrics, track
 
     result = anomaly_evaluate_stage(line)
     metrics = anomaly_metrics(anomaly_figures(line))
@@ -35,7 +78,11 @@ def evaluate_anomaly(output: Output, line: Any) -> None:
         columns = ("scored by", "fault", "clips normal / faulty", "AUC of clips", "95 % interval", "partial AUC", "AUC of patches")
         output.table("what is found (level: by loudness alone)", columns, rows)
     gate = anomaly_gate(line)
-    output.result(result.describe(figures=metrics, gate=gate), text="`tinyaudio run` writes the report, with the device's scores")
+    facts = result.describe(figures=metrics, gate=gate)
+    if is_tracked:
+        facts["tracked"] = track(line, {"figures": metrics, "gate": gate})
+        output.note(f"tracked: {facts['tracked']['uri']}")
+    output.result(facts, text="`tinyaudio run` writes the report, with the device's scores")
     if not gate["ok"]:
         output.warning(f"INT8 loses {gate['loss']:.4f} AUC of patches; anomaly.maximum_auc_loss allows {gate['allowed']}")
         raise typer.Exit(EXIT_CHECK_FAILED)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.anomaly import evaluate_anomaly, found_rows, say_alarm
+from tinyaudio.cli.anomaly import SiteRequest, calibrate_site, evaluate_anomaly, found_rows, say_alarm
 from tinyaudio.cli.options import (
     BoardOption,
     DepthOption,
@@ -99,15 +99,39 @@ def _say_sensitivity(output: Output, facts: dict[str, Any]) -> None:
     output.note(f"picture: {facts['picture']}")
 
 
-def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: QuietOption = False, verbose: VerboseOption = False) -> None:
+def calibrate(
+    project: ProjectOption = _HERE,
+    recordings: Annotated[
+        Path | None,
+        typer.Option("--recordings", help="Normal sound of another site, for its own threshold.", file_okay=False),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Have the device keep the threshold by --recordings, and read it back.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Have the device forget it: the threshold that was compiled in holds again.")] = False,
+    board: BoardOption = None,
+    depth: DepthOption = None,
+    port: PortOption = None,
+    slot: SlotOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
     """Turn the project's smoothing and threshold into the integers that the device uses.
 
     firmware.wanted_precision chooses the threshold by the validation split, firmware.false_alarms_per_hour raises it by background.
 
+    With --recordings, an anomaly detector gets the threshold of another site by a folder of its normal sound; the model stays as
+    it is. With --write the device keeps it over resets, and recordings are decided by it.
+
     Example: tinyaudio calibrate --project doorbell
+
+    Example: tinyaudio calibrate --project pump --recordings site_b --write --board stm32h7 --port /dev/ttyACM0
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.pipeline import calibrate_stage, open_line
+        if recordings is not None or write or reset:
+            calibrate_site(output, SiteRequest(project, recordings, write, reset, board, depth, port, slot))
+            return
+        from tinyaudio.core.decisions import NEVER
+        from tinyaudio.pipeline import calibrate_stage, open_line, quantize_stage
 
         line = open_line(project, output)
         result = calibrate_stage(line)
@@ -120,7 +144,11 @@ def calibrate(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Q
             "detection_threshold": value.detection_threshold,
             "class_thresholds": list(value.class_thresholds),
         }
-        output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, threshold {value.detection_threshold} (int8)")
+        thresholds = f"threshold {value.detection_threshold}"
+        if value.class_thresholds:
+            pairs = zip(quantize_stage(line).value.labels, value.class_thresholds, strict=True)
+            thresholds = "thresholds " + ", ".join(f"{label} {'never' if steps == NEVER else steps}" for label, steps in pairs)
+        output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, {thresholds} (int8)")
 
 
 def evaluate(
@@ -137,16 +165,13 @@ def evaluate(
     Example: tinyaudio evaluate --project doorbell --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
-        from tinyaudio.core.errors import InputError
         from tinyaudio.pipeline import evaluate_stage, evaluation_metrics, evaluation_page, open_line, quantization_gate, require_tracker, track
 
         if tracker is not None:
             require_tracker(tracker)
         line = open_line(project, output)
         if line.project.is_anomaly:
-            if tracker is not None:
-                raise InputError("an anomaly detector is not tracked", hint="leave --track out; --json has all figures", where="--track")
-            evaluate_anomaly(output, line)
+            evaluate_anomaly(output, line, is_tracked=tracker is not None)
             return
         result = evaluate_stage(line)
         metrics = evaluation_metrics(line)
@@ -333,6 +358,8 @@ def say_proof(output: Output, proof: Any) -> None:
     if not output.as_json:
         accuracy, mismatches = facts.get("accuracy", {}), facts["mismatches"]
         shares = [(f"accuracy {' / '.join(accuracy)}", " / ".join(f"{value:.1%}" for value in accuracy.values()))]
+        if decided := facts.get("decided"):
+            shares = [*_precision_row(facts), *shares, *_decided_rows(decided)]
         rows = [
             ("clips, frames", f"{facts['clips']:,}, {facts['frames']:,}"),
             *(found_rows(facts) if facts.get("task") == "anomaly" else shares),
@@ -353,6 +380,24 @@ def say_proof(output: Output, proof: Any) -> None:
     output.result(facts, text=f"{verdict}\nreport: {facts['report']}")
     if not proof.passed:
         raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _precision_row(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the row that a project with several labels a clip is judged by."""
+    precision = facts["mean_average_precision"]
+    return (
+        [(f"mAP {' / '.join(precision)}", " / ".join(f"{value:.1%}" for value in precision.values()))] if facts["decided"]["rule"] == "every" else []
+    )
+
+
+def _decided_rows(decided: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what becomes of the clips by the thresholds."""
+    figures = decided["figures"]
+    names = " / ".join(figures)
+    return [
+        (f"at the thresholds: all labels right, {names}", " / ".join(f"{item['accuracy']:.1%}" for item in figures.values())),
+        (f"at the thresholds: macro F1, {names}", " / ".join(f"{item['macro_f1']:.1%}" for item in figures.values())),
+    ]
 
 
 def _say_comparison(output: Output, comparison: dict[str, Any] | None) -> None:

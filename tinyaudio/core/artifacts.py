@@ -426,6 +426,7 @@ class HilReport:
     stages: tuple[StageComparison, ...]  # in the order of the line
     first_mismatches: tuple[Mismatch, ...]  # at most one for each clip and stage
     evaluation: Evaluation
+    detected: BoolArray  # [clips, labels]: which labels the device detected behind at least one patch
     cost: Cost | None  # None at depth "fake", where nothing is counted
     dropped_frames: int  # link frames that were damaged or lost and sent again
     resumed: int  # device resets survived

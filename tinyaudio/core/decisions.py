@@ -102,7 +102,9 @@ def detected_labels(sums: Int64Array, counts: Int64Array, calibration: Calibrati
 
 def detected_means(means: Float64Array, thresholds: Sequence[int], *, scale: float, zero_point: int, is_exclusive: bool) -> BoolArray:
     """Return the same of a model without steps: moving means, float64[patches, labels], against ``scale * (threshold - zero_point)``."""
-    return _detected(means, scale * (np.array(thresholds, np.float64)[np.newaxis] - zero_point), is_exclusive=is_exclusive)
+    steps = np.array(thresholds, np.float64)[np.newaxis]
+    values = np.where(steps == NEVER, np.inf, np.where(steps == ALWAYS, -np.inf, scale * (steps - zero_point)))
+    return _detected(means, values, is_exclusive=is_exclusive)
 
 
 def _detected(values: npt.NDArray[np.int64] | Float64Array, thresholds: npt.NDArray[np.int64] | Float64Array, *, is_exclusive: bool) -> BoolArray:

@@ -33,7 +33,8 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 {model}[anomaly]
 # normal = ["normal"]            # labels of sound as it should be; only such clips are trained on
 # machine_column = "machine"     # of the manifest, if it has one: figures are told by machine
-# architecture = "conv_ae"       # or "dense_ae", the autoencoder of MLPerf Tiny
+# architecture = "conv_ae"       # or "dense_ae", the autoencoder of MLPerf Tiny; these two are trained. On the embedding of a backbone
+                                 # (see the end of this file): "mahalanobis", "centroids", "one_class_svm", "isolation_forest"
 # stages = 3                     # conv_ae: each halves both sides of the patch
 # channels = 16                  # conv_ae: of the first stage
 # bottleneck = 32                # numbers that a patch is squeezed into
@@ -43,6 +44,11 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 # false_alarms_per_hour = 0.1
 # minimum_seconds = 60.0         # of normal sound in the validation split
 # maximum_auc_loss = 0.01        # `tinyaudio evaluate` fails if INT8 loses more AUC of patches
+# components = 8                 # on a backbone: directions of the embedding that are looked at one by one
+# centroids = 8                  # centroids: how many usual sounds there are
+# outlier_share = 0.05           # one_class_svm: of the normal patches that may lie outside
+# trees = 40                     # isolation_forest
+# tree_samples = 32              # isolation_forest: patches, drawn for each tree
 
 [frontend]                       # lengths in samples and frames; machines are steady, so windows are long
 {frontend}# level_normalization = "none"   # or "running": how loud it is says nothing
@@ -60,6 +66,21 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 
 [firmware]
 smoothing_patches = {smoothing_patches:<13}# alarms are made on the mean score of this many patches
+
+# A kind that scores the embedding of a backbone (a network that was trained on other sound, and stays as it is) needs these
+# sections, and [frontend] must be the backbone's: preset = "yamnet" in the place of all that stands there.
+#
+#   [model]                       # the backbone's body; the averages behind its last block are the embedding
+#   architecture = "mobilenet_v1"
+#   width_multiplier = 1.0
+#   blocks = 5                    # as many of YAMNet's 13 were enough for every machine that was tried
+#   activation = "relu"
+#
+#   [train.transfer]
+#   backbone = "yamnet.tflite"    # .keras, .h5 or .tflite
+#
+#   [train.transfer.frontend]     # what the backbone was trained on
+#   preset = "yamnet"
 """
 
 #: ``[frontend]`` where nothing else is asked for.

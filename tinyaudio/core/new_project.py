@@ -157,8 +157,9 @@ manifest = "{manifest}"          # CSV; the files it lists are relative to its f
 [firmware]
 # smoothing_patches = 3          # decisions are made on the mean over this many patches
 # detection_threshold = 0.5
-# wanted_precision = 0.0         # 0.95: the threshold is set so that this share of the decisions on the validation split is right
+# wanted_precision = 0.0         # 0.95: each label's threshold is set so that this share of its decisions on the validation split is right
 # false_alarms_per_hour = 0.0    # 1.0: the threshold is raised until [background] gives no more than this
+# class_thresholds = {{}}          # {{siren = 0.7}}: of some labels, in place of all that; 1.0: never
 
 [background]                     # sound in which nothing is to be detected
 # hours = 0.0                    # 1.0: an hour to choose thresholds by, and another to test them with

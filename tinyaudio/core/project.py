@@ -27,6 +27,9 @@ _Texts = Annotated[
     Field(strict=False),
 ]
 
+#: Of a label; a score that is not a number is refused.
+_Score = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
+
 
 class _Section(BaseModel):
     """A table of the file: frozen, strict about types, refuses keys it does not know."""
@@ -213,6 +216,7 @@ class FirmwareTable(_Section):
         default=0.0, ge=0.0, le=1.0
     )  # share of decisions that are right: sets the threshold by the validation split; 0: no
     false_alarms_per_hour: float = Field(default=0.0, ge=0.0, le=3_600.0)  # raises the threshold until [background] gives no more; 0: no
+    class_thresholds: dict[str, _Score] = {}  # of labels by name, in place of any other; 1: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

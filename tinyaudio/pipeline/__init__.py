@@ -30,6 +30,7 @@ from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
 from tinyaudio.pipeline.robustness import robustness_facts
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
+from tinyaudio.pipeline.site_calibration import StoreRequest, site_calibration, site_facts, site_threshold_stage, store_calibration
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
 from tinyaudio.pipeline.tracking import require_tracker, track
 from tinyaudio.pipeline.tuning import Tuned, line_with, tune_line, tuned_facts
@@ -51,6 +52,7 @@ __all__ = [
     "Proof",
     "SelfTest",
     "StageResult",
+    "StoreRequest",
     "Tuned",
     "ab_stage",
     "anomaly_evaluate_stage",
@@ -94,7 +96,11 @@ __all__ = [
     "sensitivity_facts",
     "self_test_stage",
     "show_frontend",
+    "site_calibration",
+    "site_facts",
+    "site_threshold_stage",
     "slot_line",
+    "store_calibration",
     "threshold_facts",
     "track",
     "train_stage",

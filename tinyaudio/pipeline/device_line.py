@@ -18,6 +18,8 @@ from tinyaudio.core.decisions import calibration_fingerprint
 from tinyaudio.core.errors import InputError
 from tinyaudio.wire.messages import CalibrationState, Capability, CounterUnit, DecisionRule, Hello
 
+_SETTINGS_FILE = "settings.bin"  # in the folder of a board
+
 DEPTHS: tuple[Depth, ...] = ("fake", "virtual", "serial")
 
 
@@ -51,10 +53,17 @@ def choose_depth(board: Board, *, depth: str | None, port: str | None) -> Depth:
 
 
 @contextmanager
-def open_virtual_line(board: Board, elf: Path, *, work_dir: Path, link: Link = "fifo", microphone: Path | None = None) -> Iterator[DeviceLine]:
-    """Start the image on the board's emulator; its microphone hears the WAV `microphone`."""
-    with start_virtual(board, elf, link=link, work_dir=work_dir, microphone=microphone) as virtual:
+def open_virtual_line(
+    board: Board, elf: Path, *, work_dir: Path, link: Link = "fifo", microphone: Path | None = None, settings: Path | None = None
+) -> Iterator[DeviceLine]:
+    """Start the image on the board's emulator; its microphone hears the WAV `microphone`, the file `settings` keeps its settings."""
+    with start_virtual(board, elf, link=link, work_dir=work_dir, microphone=microphone, settings=settings) as virtual:
         yield DeviceLine(transport=virtual.transport, clock=time.monotonic, description=virtual.describe())
+
+
+def settings_file(board: Board, directory: Path) -> Path | None:
+    """Return the file in `directory` that keeps the settings of an emulated board over its runs; None where only its RAM keeps them."""
+    return directory / _SETTINGS_FILE if board.emulator is not None and board.emulator.kind in ("process", "unicorn") else None
 
 
 @contextmanager

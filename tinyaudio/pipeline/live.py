@@ -21,7 +21,7 @@ from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.audio import read_pcm, write_wav
 from tinyaudio.learn.anomaly import ScoreOracle
 from tinyaudio.learn.oracle import Oracle
-from tinyaudio.pipeline.device_line import choose_depth, open_serial_line, open_virtual_line
+from tinyaudio.pipeline.device_line import choose_depth, open_serial_line, open_virtual_line, settings_file
 from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage
 from tinyaudio.pipeline.learning import calibrate_stage, project_board, quantize_stage
 from tinyaudio.pipeline.line import Line
@@ -137,7 +137,9 @@ def _prove(
         own_directory = resources.enter_context(TemporaryDirectory(prefix="live-", dir=directory))  # another run may be under way
         heard = _microphone_file(pcm, Path(own_directory), spec.sample_rate_hz)
         resources.enter_context(line.progress.task(f"{board.id} listens to {total_samples / spec.sample_rate_hz:.1f} s"))
-        device_line = resources.enter_context(open_virtual_line(board, Path(build.elf), work_dir=directory, microphone=heard))
+        device_line = resources.enter_context(
+            open_virtual_line(board, Path(build.elf), work_dir=directory, microphone=heard, settings=settings_file(board, directory))
+        )
         report = run_live(
             lambda on_log: Device(device_line.transport, name=board.id, clock=device_line.clock, on_log=on_log),
             pcm,

@@ -71,10 +71,11 @@ class NativePredictor:
         begins = np.zeros(len(patches), np.bool_)
         begins[patch_set.patch_offsets[:-1]] = True
         found = self.run(patches, begins=begins, on_progress=on_progress)
-        self.compared = found.compared
         return (found.outputs.astype(np.float64) - self._quantized.output_zero_point) * self._quantized.output_scale
 
-    def run(self, patches: Int8Array, *, begins: NDArray[np.bool_] | None = None, on_progress: Advance | None = None) -> NativeOutputs:
+    def run(
+        self, patches: Int8Array, *, begins: NDArray[np.bool_] | None = None, compare: bool = True, on_progress: Advance | None = None
+    ) -> NativeOutputs:
         """Return what the model makes of patches.
 
         Parameters
@@ -83,6 +84,8 @@ class NativePredictor:
             int8[patches, *patch_shape].
         begins
             [patches]: whether a clip begins, where a streaming model forgets all that was; None: each begins one.
+        compare
+            Whether to give some of them to the reference interpreter as well.
         on_progress
             Called with (patches done, patches in all).
 
@@ -103,8 +106,9 @@ class NativePredictor:
                 on_progress(min(start + at_once, len(rows)), len(rows))
         values = np.concatenate(parts)
         split = self._compiled.logits.elements
-        found = NativeOutputs(logits=values[:, :split], outputs=values[:, split:], compared=min(_COMPARED_PATCHES, len(rows)))
+        found = NativeOutputs(logits=values[:, :split], outputs=values[:, split:], compared=min(_COMPARED_PATCHES, len(rows)) if compare else 0)
         self._compare(rows, forget, found)
+        self.compared += found.compared
         return found
 
     def _run_some(self, rows: Int8Array, forget: NDArray[np.bool_]) -> Int8Array:

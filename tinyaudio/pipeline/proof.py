@@ -20,6 +20,7 @@ from tinyaudio.deploy.render import vendor_library
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_page_inputs
+from tinyaudio.pipeline.decided import clip_decisions
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, keep_arena, render_stage
 from tinyaudio.pipeline.foreign import parameters_of
@@ -206,6 +207,8 @@ def _report_inputs(
         kernel_comparison=kernel_comparison,
         examples=_examples(line, report.evaluation),
         arena=_arena(line, streamed, quantized.value.tflite),
+        decisions=clip_decisions(line, report),
+        calibration=calibrate_stage(line).value,
         fingerprints=_fingerprints(line, report, build),
     )
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import InputError, ToolError
 from tinyaudio.core.project import Project
+from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage
 from tinyaudio.pipeline.learning import calibrate_stage, evaluate_stage, quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line
 
@@ -51,7 +52,7 @@ def track(line: Line, metrics: Mapping[str, Any], *, page: Path | None = None) -
     line
         The project, evaluated.
     metrics
-        Of `evaluation_metrics`; its numbers are logged under their paths.
+        Of `evaluation_metrics`, or of an anomaly detector `anomaly_metrics`; its numbers are logged under their paths.
     page
         The evaluation page, if there is one.
 
@@ -71,7 +72,8 @@ def track(line: Line, metrics: Mapping[str, Any], *, page: Path | None = None) -
 
 def parameters(project: Project) -> dict[str, str]:
     """Return all settings of a project by their paths, as text."""
-    tables = {name: getattr(project, name).model_dump() for name in _SECTIONS}
+    sections = (*_SECTIONS, "anomaly") if project.is_anomaly else _SECTIONS
+    tables = {name: getattr(project, name).model_dump() for name in sections}
     return {
         "project.board": project.board,
         "frontend": fingerprint(project.frontend)[:16],
@@ -88,9 +90,8 @@ def _import_mlflow() -> Any:
 
 
 def _tell(client: Any, line: Line, metrics: Mapping[str, Any], *, page: Path | None, uri: str) -> dict[str, str]:
-    told = fingerprint(
-        [line.project.name, parameters(line.project), evaluate_stage(line).stored.fingerprint, calibrate_stage(line).stored.fingerprint]
-    )
+    evaluated = anomaly_evaluate_stage(line).stored if line.project.is_anomaly else evaluate_stage(line).stored
+    told = fingerprint([line.project.name, parameters(line.project), evaluated.fingerprint, calibrate_stage(line).stored.fingerprint])
     experiment = _experiment(client, line, is_local=uri.startswith("sqlite:"))
     earlier = client.search_runs(
         [experiment], filter_string=f"tags.`{_FINGERPRINT_TAG}` = '{told}' and attributes.status = 'FINISHED'", max_results=1

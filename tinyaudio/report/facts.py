@@ -6,7 +6,10 @@ import dataclasses
 from typing import Any
 
 from tinyaudio.core.artifacts import BuildArtifact, HilReport
+from tinyaudio.core.decisions import thresholds_of
+from tinyaudio.core.evaluation import truth_of
 from tinyaudio.core.kernel_checks import KernelComparison, KernelSide
+from tinyaudio.core.metrics import mean_average_precision
 from tinyaudio.report.values import ReportInputs
 
 
@@ -16,6 +19,10 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
         **hil_facts(inputs.hil, inputs.build),
         "accuracy": {name: evaluation.accuracy for name, evaluation in inputs.evaluations.items()},
         "confusion": {name: evaluation.confusion.tolist() for name, evaluation in inputs.evaluations.items()},
+        "mean_average_precision": {
+            name: mean_average_precision(truth_of(evaluation), evaluation.scores) for name, evaluation in inputs.evaluations.items()
+        },
+        "decided": decided_facts(inputs),
         "parameters": inputs.parameters,
         "kernel_distances": [
             {"kernel": item.kernel, "clips": item.clips, "int8_step_histogram": {str(steps): count for steps, count in item.steps.items()}}
@@ -27,6 +34,30 @@ def report_facts(inputs: ReportInputs) -> dict[str, Any]:
     if inputs.kernel_comparison is not None:
         facts["ab"] = comparison_facts(inputs.kernel_comparison)
     return facts
+
+
+def decided_facts(inputs: ReportInputs) -> dict[str, Any]:
+    """Return what was detected in the clips, by the thresholds: how right it is, and the labels of each clip as the device told them."""
+    calibration, device = inputs.calibration, inputs.decisions[-1]
+    return {
+        "rule": "best" if calibration.is_exclusive else "every",
+        "smoothing_patches": calibration.smoothing_patches,
+        "thresholds": dict(zip(device.labels, thresholds_of(calibration, len(device.labels)).tolist(), strict=True)),
+        "figures": {
+            item.predictor: {
+                "accuracy": item.accuracy,
+                "macro_f1": item.macro_f1,
+                "precision": item.precision,
+                "recall": item.recall,
+                "labels": {metrics.label: dataclasses.asdict(metrics) for metrics in item.metrics},
+            }
+            for item in inputs.decisions
+        },
+        "clips": [
+            {"filename": filename, "labels": list(device.names(truth)), "device": list(device.names(detected))}
+            for filename, truth, detected in zip(device.filenames, device.truth, device.detected, strict=True)
+        ],
+    }
 
 
 def hil_facts(hil: HilReport, build: BuildArtifact | None) -> dict[str, Any]:

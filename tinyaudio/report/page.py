@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.artifacts import HilReport, Int16Array, split_labels
+from tinyaudio.core.decisions import NEVER
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.templating import render_template
 from tinyaudio.report.arena import arena_uri
@@ -30,7 +31,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> Path:
 
 def render_page(inputs: ReportInputs) -> str:
     """Return the HTML text; it names no other file and no network address."""
-    hil = inputs.hil
+    hil, facts = inputs.hil, report_facts(inputs)
     comparison = inputs.kernel_comparison
     context = {
         "title": f"{inputs.project_name} on {inputs.board.name}",
@@ -38,9 +39,11 @@ def render_page(inputs: ReportInputs) -> str:
         "mismatches": hil.mismatches,
         "comparison": comparison,
         "compared": sum(stage.elements for stage in hil.stages),
-        "facts": report_facts(inputs),
+        "facts": facts,
         "inputs": inputs,
         "accuracies": [(_NAMES[name], item.accuracy, _meaning(name, hil)) for name, item in inputs.evaluations.items()],
+        "precisions": [] if inputs.calibration.is_exclusive else [(_NAMES[name], value) for name, value in facts["mean_average_precision"].items()],
+        "decided": _decided(inputs, facts["decided"]),
         "confusions": [confusion_figure(item, f"{_NAMES[name]}: {item.accuracy:.3f}") for name, item in inputs.evaluations.items()],
         "arena": None if inputs.arena is None else arena_uri(inputs.arena),
         "budget": budget_figure(_budget_rows(inputs)) if inputs.build is not None else "",
@@ -49,6 +52,23 @@ def render_page(inputs: ReportInputs) -> str:
         "examples": [_example(inputs, example) for example in inputs.examples],
     }
     return render_template("report/report.html.j2", context)
+
+
+def _decided(inputs: ReportInputs, decided: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of the section about thresholds: labels, totals, and the clips that the device decided wrong."""
+    quantized, figures = inputs.quantized, list(decided["figures"].values())
+    labels = [
+        {
+            "label": label,
+            "threshold": "never" if threshold == NEVER else threshold,
+            "score": (threshold - quantized.output_zero_point) * quantized.output_scale,
+            "clips": figures[-1]["labels"][label]["support"],
+            "figures": [item["labels"][label] for item in figures],
+        }
+        for label, threshold in decided["thresholds"].items()
+    ]
+    wrong = [clip for clip in decided["clips"] if clip["labels"] != clip["device"]]
+    return {**decided, "names": [_NAMES[name] for name in decided["figures"]], "rows": labels, "totals": figures, "wrong": wrong}
 
 
 def _meaning(name: str, hil: HilReport) -> str:

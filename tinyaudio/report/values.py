@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyaudio.core.artifacts import BuildArtifact, Dataset, Evaluation, Float64Array, HilReport, Int16Array, QuantizedModel
+from tinyaudio.core.artifacts import BuildArtifact, Calibration, Dataset, Evaluation, Float64Array, HilReport, Int16Array, QuantizedModel
 from tinyaudio.core.board import Board
+from tinyaudio.core.clip_decisions import ClipDecisions
 from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.report.arena import ArenaTimeline
 
@@ -48,6 +49,8 @@ class ReportInputs:
     kernel_distances: tuple[KernelDistance, ...]
     examples: tuple[ExampleClip, ...]
     arena: ArenaTimeline | None  # None: the runtime lays it out by itself
+    decisions: tuple[ClipDecisions, ...]  # by the thresholds, in the order of `evaluations`
+    calibration: Calibration  # the thresholds
     fingerprints: dict[str, str]  # value -> SHA-256, in the order of the line
     kernel_comparison: KernelComparison | None = None  # of an A/B run; `hil` and `build` are those of the optimized firmware
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinyaudio.bench.device import ClipRun, Device, check_identity
 from tinyaudio.bench.hil.comparison import Comparison, median_frame_ticks
-from tinyaudio.bench.hil.decisions import DECISION_STAGES, device_decisions, expected_decisions
+from tinyaudio.bench.hil.decisions import DECISION_STAGES, device_decisions, expected_decisions, label_sets
 from tinyaudio.core.artifacts import Calibration, Cost, Evaluation, ExpectedOutputs, HilReport, Percentiles, QuantizedModel
 from tinyaudio.core.board import Board, CounterScale, Depth
 from tinyaudio.core.errors import ManifestError, StageError
@@ -127,6 +127,7 @@ def run_hil(
         stages=stages,
         first_mismatches=tuple(comparison.mismatches),
         evaluation=_evaluate(clips, comparison.runs, expected.quantized),
+        detected=label_sets((run.result.detected for run in comparison.runs), len(expected.quantized.labels)).astype(np.bool_),
         cost=None if depth == "fake" else _cost(comparison.runs, expected.board.counter_scale(depth), expected.tables.spec),
         dropped_frames=statistics.malformed_frames + statistics.retransmitted_frames,
         resumed=sum(run.resumed for run in comparison.runs),

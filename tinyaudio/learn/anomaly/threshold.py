@@ -62,8 +62,12 @@ def normal_scores(outputs: ExpectedOutputs, features: FeatureSet, table: Anomaly
     )
 
 
-def set_threshold(calibration: NormalScores, training: NormalScores, table: AnomalyTable, *, smoothing_patches: int) -> AnomalyThreshold:
+def set_threshold(
+    calibration: NormalScores, training: NormalScores | None, table: AnomalyTable, *, smoothing_patches: int, place: str = "the validation split"
+) -> AnomalyThreshold:
     """Return the threshold by `calibration`, normal sound that was not trained on; `training` is only searched for suspects.
+
+    `place` is where that sound is, for messages.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def set_threshold(calibration: NormalScores, training: NormalScores, table: Anom
     missing = table.minimum_seconds - calibration.seconds
     if missing > 0.0:
         raise StageError(
-            f"{calibration.seconds:.1f} s of normal sound in the validation split, {table.minimum_seconds:g} s are needed to set a threshold",
+            f"{calibration.seconds:.1f} s of normal sound in {place}, {table.minimum_seconds:g} s are needed to set a threshold",
             hint=f"record {missing:.1f} s more, or lower anomaly.minimum_seconds",
             where="anomaly.minimum_seconds",
         )
@@ -87,14 +91,16 @@ def set_threshold(calibration: NormalScores, training: NormalScores, table: Anom
     else:
         raise StageError(
             f"the normal scores have fewer than {_LEAST_PEAKS} peaks in their upper tenth, too few to fit a rate of false alarms to",
-            hint='record more normal sound for the validation split, or set anomaly.threshold = "sigma"',
+            hint=f'record more normal sound for {place}, or set anomaly.threshold = "sigma"',
             where="anomaly.threshold",
         )
     threshold = max(-128, math.ceil(wanted - 1e-9))
+    suspects = (*(_suspects(training) if training is not None else ()), *_suspects(calibration))
     if threshold > 127:
+        strangest = f", {suspects[0].filename} above all" if suspects else ""
         raise StageError(
             f"the threshold would be {wanted / STEPS_AN_OCTAVE:.1f} octaves, above every score",
-            hint="listen to the normal clips of the validation split: some of them cannot be normal",
+            hint=f"listen to the normal clips of {place}{strangest}: some of them cannot be normal",
             where="anomaly.threshold",
         )
     return AnomalyThreshold(
@@ -106,7 +112,7 @@ def set_threshold(calibration: NormalScores, training: NormalScores, table: Anom
         seconds=calibration.seconds,
         recommended_seconds=recommended_seconds(table, smoothing_patches=smoothing_patches, hop_seconds=calibration.hop_seconds),
         alarms_per_hour=None if tail is None else tail.alarms_per_hour(float(threshold)),
-        suspects=(*_suspects(training), *_suspects(calibration)),
+        suspects=suspects,
     )
 
 

@@ -6,7 +6,7 @@ thresholds, `background_outputs` says what the model makes of hours without even
 
 from tinyaudio.learn.calibrate.alarms import calibrate_for_alarms, decision_figures, stricter
 from tinyaudio.learn.calibrate.background import BACKGROUND_PURPOSES, BackgroundPurpose, background_outputs
-from tinyaudio.learn.calibrate.thresholds import calibrate, calibrate_for_precision, lowest_threshold, smoothed_means
+from tinyaudio.learn.calibrate.thresholds import calibrate, calibrate_for_precision, lowest_threshold, smoothed_means, with_own_thresholds
 
 __all__ = [
     "BACKGROUND_PURPOSES",
@@ -19,4 +19,5 @@ __all__ = [
     "lowest_threshold",
     "smoothed_means",
     "stricter",
+    "with_own_thresholds",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,12 +15,20 @@ from tinyaudio.core.decisions import NEVER, decide_clips, thresholds_of
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.learn.calibrate.thresholds import smoothed_means
 
+_HIGHEST = 127  # of an int8 score
+_FEWEST_SCENES = 10  # with fewer, none can be spared
+_ROUNDS = 5
+
 
 def calibrate_for_alarms(background: ExpectedOutputs, *, hours: float, per_hour: float, smoothing_patches: int, is_exclusive: bool) -> Calibration:
-    """Choose the lowest thresholds from which on background raises at most `per_hour` alarms an hour.
+    """Choose thresholds by which new background of this kind will raise about `per_hour` alarms an hour, of all labels together.
 
-    One threshold for all labels together, and one for each label by itself, each with `per_hour` alarms of its own; the device
-    decides by the latter.
+    One threshold for all labels, and one for each label by itself; the device decides by the latter. The lowest ones that are quiet
+    enough on the scenes they are chosen by would not be on others: with ten labels, each just above what one hour happened to hold, the next hour
+    holds something louder for some. So thresholds come in steps of strictness, and a step is judged by scenes that it was
+    not chosen by: half of the scenes choose the thresholds, the alarms are counted on the other half, and the other way round, for five
+    drawn halvings. The least strict step is taken whose count is within what is allowed. With
+    fewer than ten scenes nothing is left out.
 
     Parameters
     ----------
@@ -39,18 +48,21 @@ def calibrate_for_alarms(background: ExpectedOutputs, *, hours: float, per_hour:
     ProjectError
         If even the highest threshold lets more through.
     """
-    means, offsets, allowed = smoothed_means(background, smoothing_patches=smoothing_patches), background.patch_offsets, per_hour * hours
+    means = smoothed_means(background, smoothing_patches=smoothing_patches)
     counted = _best_only(means) if is_exclusive else np.ones(means.shape, np.bool_)
-    threshold = _lowest(means, counted, offsets, allowed=allowed)
-    if threshold == NEVER:
+    by_label = _alarms_by_threshold(means, counted, background.patch_offsets)
+    together = by_label.sum(axis=2, keepdims=True)
+    (threshold,) = _thresholds_for(together, allowed=per_hour * hours)
+    if together[-1].sum() > per_hour * hours:
         raise ProjectError(
             f"even the highest threshold lets more than {per_hour:g} false alarms an hour through",
             hint="ask for more of them, smooth over more patches, or train with background as a label of its own",
             where="firmware.false_alarms_per_hour",
         )
-    columns = (slice(index, index + 1) for index in range(means.shape[1]))
-    by_label = tuple(_lowest(means[:, column], counted[:, column], offsets, allowed=allowed) for column in columns)
-    return Calibration(smoothing_patches=smoothing_patches, detection_threshold=threshold, class_thresholds=by_label)
+    each = _thresholds_for(by_label, allowed=per_hour * hours)
+    return Calibration(
+        smoothing_patches=smoothing_patches, detection_threshold=int(min(threshold, _HIGHEST)), class_thresholds=tuple(int(value) for value in each)
+    )
 
 
 def stricter(first: Calibration, second: Calibration) -> Calibration:
@@ -134,12 +146,67 @@ def alarm_counts(active: BoolArray, patch_offsets: Int64Array) -> Int64Array:
     return np.asarray((active & ~before).sum(axis=0), np.int64)
 
 
-def _lowest(means: Float64Array, counted: BoolArray, patch_offsets: Int64Array, *, allowed: float) -> int:
-    """Return the lowest threshold from which on there are at most so many alarms; lower ones may have fewer, where alarms run together."""
-    for threshold in range(127, -129, -1):
-        if alarm_counts(counted & (means >= threshold), patch_offsets).sum() > allowed:
-            return threshold + 1
-    return -128
+def _alarms_by_threshold(means: Float64Array, counted: BoolArray, patch_offsets: Int64Array) -> Int64Array:
+    """Return the alarms at each threshold from -128 to 127, int64[256, scenes, labels]."""
+    begins, first = np.zeros(len(means), np.bool_), patch_offsets[:-1]
+    begins[first] = True
+    counts = np.empty((_HIGHEST + 129, len(first), means.shape[1]), np.int64)
+    for threshold in range(-128, _HIGHEST + 1):
+        active = counted & (means >= threshold)
+        comes_up = active.copy()
+        comes_up[1:] &= ~active[:-1] | begins[1:, np.newaxis]
+        counts[threshold + 128] = np.add.reduceat(comes_up, first, axis=0, dtype=np.int64)
+    return counts
+
+
+def _thresholds_for(alarms: Int64Array, *, allowed: float) -> Int64Array:
+    """Return the thresholds, int64[columns], of the least strict step that is quiet enough; see `calibrate_for_alarms`.
+
+    Parameters
+    ----------
+    alarms
+        int64[256, scenes, columns], of `_alarms_by_threshold`.
+    allowed
+        Alarms of all columns together.
+    """
+    every = np.arange(alarms.shape[1])
+    steps = _steps(allowed)
+    for step in steps:
+        heard = _left_out(alarms, step) if len(every) >= _FEWEST_SCENES else _heard(alarms, _of_step(alarms, step), every)
+        if heard.sum() <= allowed:
+            return _of_step(alarms, step)
+    return _of_step(alarms, steps[-1])
+
+
+def _steps(allowed: float) -> list[int]:
+    """Return steps of strictness: so many alarms for each column; below 0, none and so much higher a threshold."""
+    return [*range(math.floor(allowed), 0, -1), *range(0, -256, -1)]
+
+
+def _of_step(alarms: Int64Array, step: int) -> Int64Array:
+    """Return the thresholds of a step, int64[columns]: the lowest from which on there are at most `step` alarms of that column.
+
+    Lower ones may have fewer, where alarms run together. Below 0: the one from which on there are none, and so much higher.
+    """
+    too_many = alarms.sum(axis=1) > max(step, 0)
+    highest = np.where(too_many.any(axis=0), len(too_many) - too_many[::-1].argmax(axis=0), 0)
+    return np.asarray(np.minimum(highest - 128 + max(-step, 0), NEVER), np.int64)
+
+
+def _left_out(alarms: Int64Array, step: int) -> Float64Array:
+    """Return the alarms in each scene by thresholds chosen without it, float64[scenes]: means over the rounds."""
+    heard, rng = np.zeros(alarms.shape[1]), np.random.default_rng(0)
+    for _ in range(_ROUNDS):
+        drawn = rng.permutation(alarms.shape[1])
+        for half in (drawn[::2], drawn[1::2]):
+            heard[half] += _heard(alarms, _of_step(np.delete(alarms, half, axis=1), step), half)
+    return heard / _ROUNDS
+
+
+def _heard(alarms: Int64Array, thresholds: Int64Array, scenes: Int64Array) -> Int64Array:
+    """Return the alarms of all columns in each of `scenes`."""
+    ever = thresholds < NEVER
+    return np.asarray(alarms[(thresholds[ever] + 128)[np.newaxis], scenes[:, np.newaxis], np.flatnonzero(ever)[np.newaxis]].sum(axis=1), np.int64)
 
 
 def _best_only(means: Float64Array) -> BoolArray:

@@ -34,6 +34,7 @@ def background_outputs(
     *,
     purpose: BackgroundPurpose,
     directory: Path,
+    run: Callable[[Int8Array], Int8Array] | None = None,
     on_progress: Progress | None = None,
 ) -> ExpectedOutputs:
     """Take ``background.hours`` of sound through the integer front end and the model.
@@ -52,6 +53,8 @@ def background_outputs(
         Which half of the recordings, and which scenes.
     directory
         What the folder is relative to.
+    run
+        Computes the outputs of a scene's patches as the oracle would; None: TensorFlow Lite's kernels where they do, else the oracle.
     on_progress
         Called with (seconds done, seconds in all).
 
@@ -70,7 +73,6 @@ def background_outputs(
     if quantized.frontend_fingerprint != tables.fingerprint:
         raise StageError("the model was made for another front end", hint="train again with `tinyaudio train`", where="background")
     quantization = quantization_of(quantized, log_fraction_bits=tables.log_fraction_bits, log_scale=tables.spec.log_scale)
-    run: Callable[[Int8Array], Int8Array] | None = None
     names: list[str] = []
     parts: list[Int8Array] = []
     done, total = 0.0, table.hours * _SECONDS_AN_HOUR

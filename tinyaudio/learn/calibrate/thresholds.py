@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FeatureSet, QuantizedModel
+from tinyaudio.core.decisions import ALWAYS, NEVER, thresholds_of
 from tinyaudio.core.errors import ProjectError, StageError
 from tinyaudio.core.project import FirmwareTable
 
@@ -24,9 +26,7 @@ def calibrate(quantized: QuantizedModel, table: FirmwareTable) -> Calibration:
     ProjectError
         If no int8 output can reach the threshold.
     """
-    # A threshold that is a whole number of steps must not move up by a rounding error of the division.
-    steps = math.ceil(table.detection_threshold / quantized.output_scale - 1e-6)
-    threshold = steps + quantized.output_zero_point
+    threshold = _steps(quantized, table.detection_threshold)
     if threshold > 127:
         reachable = quantized.output_scale * (127 - quantized.output_zero_point)
         raise ProjectError(
@@ -35,6 +35,31 @@ def calibrate(quantized: QuantizedModel, table: FirmwareTable) -> Calibration:
             where="firmware.detection_threshold",
         )
     return Calibration(smoothing_patches=table.smoothing_patches, detection_threshold=max(-128, threshold))
+
+
+def with_own_thresholds(calibration: Calibration, quantized: QuantizedModel, table: FirmwareTable) -> Calibration:
+    """Return the calibration with what ``firmware.class_thresholds`` says of some labels, and as it was for all others.
+
+    Raises
+    ------
+    ProjectError
+        If it names a label that there is not.
+    """
+    if not table.class_thresholds:
+        return calibration
+    unknown = [label for label in table.class_thresholds if label not in quantized.labels]
+    if unknown:
+        raise ProjectError(f"there is no label {unknown[0]!r}", hint=f"labels: {', '.join(quantized.labels)}", where="firmware.class_thresholds")
+    thresholds = dict(zip(quantized.labels, thresholds_of(calibration, len(quantized.labels)).tolist(), strict=True))
+    for label, score in table.class_thresholds.items():
+        thresholds[label] = NEVER if score == 1.0 else min(NEVER, max(ALWAYS, _steps(quantized, score)))
+    return replace(calibration, class_thresholds=tuple(thresholds.values()))
+
+
+def _steps(quantized: QuantizedModel, score: float) -> int:
+    """Return the smallest int8 output whose score is at least `score`."""
+    # A threshold that is a whole number of steps must not move up by a rounding error of the division.
+    return math.ceil(score / quantized.output_scale - 1e-6) + quantized.output_zero_point
 
 
 def calibrate_for_precision(quantized: QuantizedModel, expected: ExpectedOutputs, features: FeatureSet, table: FirmwareTable) -> Calibration:

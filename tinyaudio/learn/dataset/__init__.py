@@ -19,6 +19,7 @@ from tinyaudio.learn.dataset.features import (
     quantized_patches,
 )
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
+from tinyaudio.learn.dataset.site import read_site, site_reader
 from tinyaudio.learn.dataset.splits import assign_splits
 
 __all__ = [
@@ -42,4 +43,6 @@ __all__ = [
     "quantization_of",
     "quantized_patches",
     "read_manifest",
+    "read_site",
+    "site_reader",
 ]

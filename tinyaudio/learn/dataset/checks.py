@@ -76,7 +76,7 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
     folder = project.manifest_path.parent
     for done, (row, split) in enumerate(zip(rows, splits, strict=True), start=1):
         if split is not None:
-            clip, found = _inspect(folder, row, split, project)
+            clip, found = inspect_clip(folder, row, split, project)
             problems += found
             if clip is not None:
                 clips.append((row, clip))
@@ -145,7 +145,7 @@ def _result(clips: list[tuple[Row, Clip]], used: list[tuple[Row, Split]], proble
     )
 
 
-def _inspect(folder: Path, row: Row, split: Split, project: Project) -> tuple[Clip | None, list[Problem]]:
+def inspect_clip(folder: Path, row: Row, split: Split, project: Project) -> tuple[Clip | None, list[Problem]]:
     """Read one file; return its clip, or None if it cannot be used, and its problems."""
     path = folder / row.filename
     if not path.is_file():

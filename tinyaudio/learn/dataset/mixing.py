@@ -94,7 +94,7 @@ def mix(first: Int16Array, second: Int16Array, *, snr_db: float, rng: np.random.
         part[start : start + pcm.size] = pcm
     gain = _loudness(first) / _loudness(second) * 10.0 ** (-snr_db / 20.0)
     mixed = parts[0] + gain * parts[1]
-    return np.round(mixed * min(1.0, _LOUDEST / max(float(np.abs(mixed).max()), 1.0))).astype(np.int16)
+    return np.asarray(np.round(mixed * min(1.0, _LOUDEST / max(float(np.abs(mixed).max()), 1.0))), np.int16)
 
 
 def empty_clip(clip: MixedClip, *, seed: int, samples: int, sample_rate_hz: int) -> Int16Array:
