@@ -18,6 +18,7 @@ _NEAR = 0.02  # relative error of an operator that weighs as much as a term at t
 _WITHOUT_WEIGHTS = ("values", "calls")
 
 FloatArray = npt.NDArray[np.float64]
+Operation = tuple[Sequence[Mapping[str, Any]], float]  # the work of its calls, measured instructions
 
 
 def fitted_costs(facts: Iterable[Mapping[str, Any]]) -> str:
@@ -27,8 +28,11 @@ def fitted_costs(facts: Iterable[Mapping[str, Any]]) -> str:
     kernels = sorted({call["kernel"] for work, _ in operations for call in work})
     weighted = {call["kernel"] for work, _ in operations for call in work if _macs(call)}
     by_kernel = _fit(operations, {name: list(_EXPECTED) if name in weighted else list(_WITHOUT_WEIGHTS) for name in kernels})
-    renamed = [([{**call, "kernel": "default"} for call in work], cost) for work, cost in operations]
-    costs = {**_fit(renamed, {"default": list(_EXPECTED)}), **by_kernel}
+    others = {
+        **_fit(_under_one_name("default", operations, weighted=True), {"default": list(_EXPECTED)}),
+        **_fit(_under_one_name("default_without_weights", operations, weighted=False), {"default_without_weights": list(_WITHOUT_WEIGHTS)}),
+    }
+    costs = {**others, **by_kernel}
     lines = [
         "# What the model compiler's kernels cost on a Cortex-M7, measured on mps2_an500; `./scripts/bench models --fit` writes this file.",
         "# Instructions for each unit of a call's work: see tinyaudio/deploy/compiler/work.py.",
@@ -40,11 +44,16 @@ def fitted_costs(facts: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _under_one_name(name: str, operations: Sequence[Operation], *, weighted: bool) -> list[Operation]:
+    """Return the operators with or without weights as if all their kernels were `name`."""
+    return [([{**call, "kernel": name} for call in work], cost) for work, cost in operations if any(map(_macs, work)) == weighted]
+
+
 def _macs(call: Mapping[str, Any]) -> int:
     return sum(call[term] for term in _EXPECTED if term.endswith("_macs"))
 
 
-def _fit(operations: Sequence[tuple[Sequence[Mapping[str, Any]], float]], terms: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+def _fit(operations: Sequence[Operation], terms: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
     """Return cost by kernel and term, all kernels at once: an operator may call several."""
     columns = [(name, term) for name, names in terms.items() for term in names]
     matrix = np.array([[sum(_units(call, term) for call in work if call["kernel"] == name) for name, term in columns] for work, _ in operations])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.deploy.compiler.cases import transposed
 from tests.deploy.compiler.model_builder import ModelBuilder
+from tests.deploy.compiler.recurrent_cases import lstm
 from tests.deploy.compiler.streaming_cases import window
 from tests.deploy.tflm_program import build_and_run, choose_sources, generated_inputs, kept_objects, tree
 from tests.golden_fixture import MODEL_FILE
@@ -317,3 +318,9 @@ def test_an_output_in_front_of_a_conversion_is_bit_exact(tmp_path: Path) -> None
     oracle = Oracle(tflite)
     expected = [oracle.run(values)[1] for values in generated_inputs(model.input_.elements, 8)]
     assert np.array_equal(ran.outputs, np.array(expected)), ran.fault
+
+
+def test_an_lstm_is_a_streaming_model_whatever_tensors_it_leaves_behind() -> None:
+    outline = read_outline(lstm(2, 3, 4))
+    assert outline.state_bytes == 4 + 2 * 4
+    assert outline.kinds == ("UNIDIRECTIONAL_SEQUENCE_LSTM",)

@@ -11,7 +11,7 @@ from importlib.resources import files
 
 from tinyaudio.deploy.compiler import CompiledModel, KernelWork, OperationSummary
 
-_DEFAULT = "default"
+_DEFAULT, _DEFAULT_WITHOUT_WEIGHTS = "default", "default_without_weights"
 _SHAPE = re.compile(r"^struct ([A-Za-z0-9]+?)Shape(\d+)", re.MULTILINE)
 
 #: What the generated name of a kernel's shape begins with -> a family of kernels with about as much code each.
@@ -42,13 +42,17 @@ class KernelCost:
 class CostTable:
     """The costs of all kernels that were measured, and of those that were not."""
 
-    kernels: Mapping[str, KernelCost]  # by name; "default" for all others
+    kernels: Mapping[str, KernelCost]  # by name; "default" and "default_without_weights" for all others
     code_base_bytes: int
     code_instance_bytes: Mapping[str, int]  # by family of kernels, see `instances_of`
 
     def instructions(self, operation: OperationSummary) -> int:
         """Return the predicted instructions of one operator."""
-        return round(sum(self.kernels.get(work.kernel, self.kernels[_DEFAULT]).instructions(work) for work in operation.work))
+        return round(sum(self._cost(work).instructions(work) for work in operation.work))
+
+    def _cost(self, work: KernelWork) -> KernelCost:
+        has_weights = work.byte_macs + work.wide_macs + work.plain_macs > 0
+        return self.kernels.get(work.kernel) or self.kernels[_DEFAULT if has_weights else _DEFAULT_WITHOUT_WEIGHTS]
 
     def code_bytes(self, compiled: CompiledModel) -> int:
         """Return the predicted size of all code but weights, of firmware with this model alone."""

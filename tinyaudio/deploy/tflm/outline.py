@@ -107,7 +107,8 @@ def _read_outline(model: Any, *, int8_ends: bool) -> Outline:
         for role, index in (("input", input_), ("output", output)):
             _require_int8(graph, role, index)
     logits = _logits(operators, output)
-    sizes = _activation_sizes(model, graph)
+    used = {input_, file_output, *(index for use in operators for index in (*use.inputs, *use.outputs) if index >= 0)}
+    sizes = _activation_sizes(model, graph, used)
     return Outline(
         operators=operators,
         called=called,
@@ -290,9 +291,9 @@ _ITEM_BYTES = {
 }
 
 
-def _activation_sizes(model: Any, graph: Any) -> dict[int, int]:
-    """Return {tensor: bytes, as the arena holds them} of all that are no constants."""
-    tensors = ((index, graph.Tensors(index)) for index in range(graph.TensorsLength()))
+def _activation_sizes(model: Any, graph: Any, used: set[int]) -> dict[int, int]:
+    """Return {tensor: bytes, as the arena holds them} of all `used` that are no constants; an LSTM leaves others of no size behind."""
+    tensors = ((index, graph.Tensors(index)) for index in sorted(used))
     return {index: -(-_bytes_of(tensor) // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES for index, tensor in tensors if not _is_constant(model, tensor)}
 
 

@@ -87,29 +87,45 @@ inline void depthwise_strip_plain(const int16_t* plane, int8_t* output, const in
     }
 }
 
-// Two neighbouring pixels of a row, each of the image or of its padding: a pair of values for each channel's plane.
+// How many channels are spread at once: SXTB16 unpacks four.
+template <typename Shape>
+constexpr int32_t kSpreadChannels = Shape::kInputChannels % 4 == 0 ? 4 : 1;
+
+// Those channels of two neighbouring pixels of a row, each of the image or of its padding: a pair of values for each
+// channel's plane.
+template <typename Shape, bool kFirstInside, bool kSecondInside>
+inline void spread_channels(const int8_t* first, int16_t* target) {
+    constexpr int32_t kPlane = DepthwiseStrip<Shape>::kPlane;
+    const int8_t* const second = first + Shape::kInputChannels;
+    if constexpr (kSpreadChannels<Shape> == 4) {
+        constexpr uint32_t kPadding = (static_cast<uint32_t>(Shape::kInputZeroPoint) & 0xffu) * 0x01010101u;
+        const uint32_t a = kFirstInside ? load_word(first) : kPadding;
+        const uint32_t b = kSecondInside ? load_word(second) : kPadding;
+        const uint32_t even[2] = {sxtb16(a), sxtb16(b)};
+        const uint32_t odd[2] = {sxtb16_ror8(a), sxtb16_ror8(b)};
+        store_word(target, pack_bottoms(even[0], even[1]));
+        store_word(target + kPlane, pack_bottoms(odd[0], odd[1]));
+        store_word(target + 2 * kPlane, pack_tops(even[0], even[1]));
+        store_word(target + 3 * kPlane, pack_tops(odd[0], odd[1]));
+    } else {
+        target[0] = kFirstInside ? first[0] : Shape::kInputZeroPoint;
+        target[1] = kSecondInside ? second[0] : Shape::kInputZeroPoint;
+    }
+}
+
+// All channels of them. Written out as often as the channels allow, so that nothing is left over.
 template <typename Shape, bool kFirstInside, bool kSecondInside>
 inline void spread_two_pixels(const int8_t* first, int16_t* target) {
-    constexpr int32_t kPlane = DepthwiseStrip<Shape>::kPlane;
-    constexpr int32_t kGroup = Shape::kInputChannels % 4 == 0 ? 4 : 1;
-    const int8_t* const second = first + Shape::kInputChannels;
+    constexpr int32_t kGroup = kSpreadChannels<Shape>;
+    constexpr int32_t kGroups = Shape::kInputChannels / kGroup;
+    constexpr int32_t kTogether = kGroups % 4 == 0 ? 4 : (kGroups % 2 == 0 ? 2 : 1);
+    for (int32_t group = 0; group < kGroups; group += kTogether) {
 #pragma GCC unroll 4
-    for (int32_t channel = 0; channel < Shape::kInputChannels; channel += kGroup) {
-        if constexpr (kGroup == 4) {
-            constexpr uint32_t kPadding = (static_cast<uint32_t>(Shape::kInputZeroPoint) & 0xffu) * 0x01010101u;
-            const uint32_t a = kFirstInside ? load_word(first + channel) : kPadding;
-            const uint32_t b = kSecondInside ? load_word(second + channel) : kPadding;
-            const uint32_t even[2] = {sxtb16(a), sxtb16(b)};
-            const uint32_t odd[2] = {sxtb16_ror8(a), sxtb16_ror8(b)};
-            store_word(target, pack_bottoms(even[0], even[1]));
-            store_word(target + kPlane, pack_bottoms(odd[0], odd[1]));
-            store_word(target + 2 * kPlane, pack_tops(even[0], even[1]));
-            store_word(target + 3 * kPlane, pack_tops(odd[0], odd[1]));
-        } else {
-            target[0] = kFirstInside ? first[channel] : Shape::kInputZeroPoint;
-            target[1] = kSecondInside ? second[channel] : Shape::kInputZeroPoint;
+        for (int32_t index = 0; index < kTogether; ++index) {
+            spread_channels<Shape, kFirstInside, kSecondInside>(first + index * kGroup, target + index * kGroup * DepthwiseStrip<Shape>::kPlane);
         }
-        target += kGroup * kPlane;
+        first += kTogether * kGroup;
+        target += kTogether * kGroup * DepthwiseStrip<Shape>::kPlane;
     }
 }
 
