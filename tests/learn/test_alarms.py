@@ -13,6 +13,7 @@ from tests.learn.conftest import write_sound
 from tests.learn.test_evaluate import recorded
 from tinyaudio.core.alarms import DecisionFigures, LabelDecisions
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FeatureSet
+from tinyaudio.core.decisions import NEVER
 from tinyaudio.core.errors import InputError, ProjectError, StageError
 from tinyaudio.core.metrics import poisson_interval
 from tinyaudio.core.project import BackgroundTable, Project, parse_project
@@ -84,6 +85,13 @@ def test_what_no_threshold_quiets_is_said() -> None:
     always = outputs_of([[127, 0]])
     with pytest.raises(ProjectError, match=r"more than 0\.5 false alarms an hour through"):
         calibrate_for_alarms(always, hours=1.0, per_hour=0.5, smoothing_patches=1, is_exclusive=True)
+
+
+def test_a_label_that_is_always_heard_is_muted_and_the_others_are_not() -> None:
+    always = outputs_of(*[[[127, 0, -90, -70]]] * 12, *[[[-128, 5, -90, -70]]] * 3)
+    calibration = calibrate_for_alarms(always, hours=1.0, per_hour=3.0, smoothing_patches=1, is_exclusive=True)
+    assert calibration.class_thresholds[0] == NEVER
+    assert -128 <= max(calibration.class_thresholds[1:]) < 20
 
 
 def test_labels_that_may_sound_at_once_are_decided_each_by_itself() -> None:

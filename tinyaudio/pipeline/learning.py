@@ -20,6 +20,7 @@ from tinyaudio.core.artifacts import (
 )
 from tinyaudio.core.board import PROJECT_BOARDS, Board, load_board, require_sample_rate
 from tinyaudio.core.canonical import sha256_bytes
+from tinyaudio.core.decisions import NEVER
 from tinyaudio.core.errors import InputError, ProjectError, ToolError
 from tinyaudio.core.evaluation import headline_value
 from tinyaudio.core.project import Project
@@ -320,7 +321,7 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
         )
         return stricter(chosen, quiet)
 
-    return reuse_or_make(
+    result = reuse_or_make(
         line,
         "calibrate",
         Calibration,
@@ -328,6 +329,10 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
         description="calibrating",
         make=lambda advance: with_own_thresholds(replace(make(advance), is_exclusive=is_exclusive), quantized.value, firmware),
     )
+    never = [label for label, value in zip(quantized.value.labels, result.value.class_thresholds, strict=False) if value >= NEVER]
+    if never:
+        line.progress.warning(f"never told, whatever their score: {', '.join(never)}; background sounds like them to the model")
+    return result
 
 
 @once

@@ -30,6 +30,8 @@ def calibrate_for_alarms(background: ExpectedOutputs, *, hours: float, per_hour:
     drawn halvings. The least strict step is taken whose count is within what is allowed. With
     fewer than ten scenes nothing is left out.
 
+    A label that the model hears in the background whatever its threshold gets one that is never reached.
+
     Parameters
     ----------
     background
@@ -46,20 +48,20 @@ def calibrate_for_alarms(background: ExpectedOutputs, *, hours: float, per_hour:
     Raises
     ------
     ProjectError
-        If even the highest threshold lets more through.
+        If half of the labels or more could never be told: even their highest threshold lets more through.
     """
     means = smoothed_means(background, smoothing_patches=smoothing_patches)
     counted = _best_only(means) if is_exclusive else np.ones(means.shape, np.bool_)
     by_label = _alarms_by_threshold(means, counted, background.patch_offsets)
     together = by_label.sum(axis=2, keepdims=True)
     (threshold,) = _thresholds_for(together, allowed=per_hour * hours)
-    if together[-1].sum() > per_hour * hours:
+    each = _thresholds_for(by_label, allowed=per_hour * hours)
+    if 2 * np.count_nonzero(each == NEVER) >= len(each):
         raise ProjectError(
             f"even the highest threshold lets more than {per_hour:g} false alarms an hour through",
             hint="ask for more of them, smooth over more patches, or train with background as a label of its own",
             where="firmware.false_alarms_per_hour",
         )
-    each = _thresholds_for(by_label, allowed=per_hour * hours)
     return Calibration(
         smoothing_patches=smoothing_patches, detection_threshold=int(min(threshold, _HIGHEST)), class_thresholds=tuple(int(value) for value in each)
     )
