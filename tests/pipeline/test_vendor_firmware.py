@@ -6,6 +6,7 @@ With sources: ``TINYAUDIO_TFLM_ROOT`` names a folder that has the tree ``cmsis_n
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,17 @@ from tests.pipeline.small_project import line_of
 from tests.pipeline.test_model import Silent, request
 from tinyaudio.cli.app import app
 from tinyaudio.core.errors import InputError, ToolError
-from tinyaudio.pipeline import ab_stage, build_stage, compare_kernels, hil_stage, parse_request, render_stage, self_test_stage, verify_model
+from tinyaudio.pipeline import (
+    ModelOutcome,
+    ab_stage,
+    build_stage,
+    compare_kernels,
+    hil_stage,
+    parse_request,
+    render_stage,
+    self_test_stage,
+    verify_model,
+)
 
 VENDOR = parse_request(kernels="vendor")
 
@@ -50,6 +61,29 @@ def test_without_its_sources_the_way_to_get_them_is_told(tmp_path: Path, monkeyp
     result = CliRunner().invoke(app, ["model", "bench", str(MODEL_FILE), "--kernels", "vendor", "--offline", "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"]["type"] == "ToolError"
+
+
+def test_bench_shows_each_operator_twice_and_says_why_ours_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(*_: object) -> ModelOutcome:
+        own = verify_model(request(), Silent(), per_operator=True)
+        operations = [
+            {**row, "vendor_refusal": "no window of this kind" if row["index"] == 0 else "", "nanoseconds": 9_000} for row in own.facts["ops"]
+        ]
+        facts = own.facts | {"ops": operations, "model_kernels": "tinyaudio + CMSIS-NN 1.2.3", "own": own.facts}
+        return replace(own, facts=facts)
+
+    monkeypatch.setattr("tinyaudio.pipeline.compare_kernels", measured)
+    arguments = ["model", "bench", str(MODEL_FILE), "--kernels", "vendor", "--board", "native"]
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert any("tinyaudio + CMSIS-NN 1.2.3" in line for line in lines)
+    (refused,) = [line for line in lines if "ours: no window of this kind" in line]
+    assert "CONV_2D" in refused
+    assert "9,000" in refused
+    assert any("the vendor's" in line for line in lines)
+    facts = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert facts["own"]["ops"][0]["kernel"]
 
 
 def test_a_project_is_rendered_without_sources_and_refused_for_a_board_without_vendor(project: Path) -> None:
