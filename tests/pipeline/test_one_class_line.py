@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cli.test_commands import the_json, tinyaudio
 from tests.pipeline.small_project import line_of
 from tinyaudio.core.errors import ModelError, ProjectError, StageError
 from tinyaudio.core.one_class import TABLE_LIMIT_BYTES, one_class_scores, one_class_values
@@ -132,6 +133,16 @@ def test_a_forest_runs_as_its_twin(project: Path) -> None:
     proof = hil_stage(line_of(project), "native", depth="virtual")
     assert proof.report.mismatches == 0
     assert proof.facts["auc"]["device"] > 0.6
+
+
+def test_the_commands_tell_what_was_fitted(pump: Path) -> None:
+    fitted = the_json(tinyaudio("train", "--project", str(pump), "--json"))
+    assert fitted["reused"]
+    assert fitted["metrics"]["kind"] == "mahalanobis"
+    quantized = the_json(tinyaudio("quantize", "--project", str(pump), "--json"))
+    tables = quantize_stage(line_of(pump)).value.one_class
+    assert tables is not None
+    assert quantized["metrics"]["table_bytes"] == tables.table_bytes
 
 
 def test_the_fake_answers_like_the_firmware(pump: Path) -> None:

@@ -10,6 +10,13 @@ import typer
 from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output
 
 
+def say_fit(output: Output, result: Any) -> None:
+    """Print what was fitted to the embedding of a backbone, which has no epochs."""
+    model = result.value
+    text = f"{model.architecture} on the embedding of a backbone of {model.parameters:,} parameters, which stays as it is"
+    output.result(result.describe(parameters=model.parameters, kind=model.one_class.kind), text=text)
+
+
 def say_alarm(output: Output, line: Any, result: Any) -> None:
     """Print when the device raises an alarm, and what that was set by."""
     from tinyaudio.pipeline import threshold_facts

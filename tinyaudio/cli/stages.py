@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.anomaly import SiteRequest, calibrate_site, evaluate_anomaly, found_rows, say_alarm
+from tinyaudio.cli.anomaly import SiteRequest, calibrate_site, evaluate_anomaly, found_rows, say_alarm, say_fit
 from tinyaudio.cli.options import (
     BoardOption,
     DepthOption,
@@ -37,6 +37,9 @@ def train(project: ProjectOption = _HERE, json: JsonOption = False, quiet: Quiet
 
         result = train_stage(open_line(project, output))
         model = result.value
+        if model.one_class is not None:
+            say_fit(output, result)
+            return
         metrics = {
             "epochs": model.epochs,
             "best_epoch": model.best_epoch,
@@ -73,6 +76,8 @@ def quantize(
         result = quantize_stage(line)
         model = result.value
         metrics = {"tflite_bytes": len(model.tflite), "sha256": model.sha256, "ops": list(model.ops), "input_scale": model.input_scale}
+        if model.one_class is not None:
+            metrics["table_bytes"] = model.one_class.table_bytes
         facts = result.describe(**metrics)
         if sensitivity:
             facts["sensitivity"] = sensitivity_facts(line)
