@@ -64,8 +64,8 @@ def test_an_image_that_does_not_fit_its_region_lists_what_is_in_it_largest_first
 
 def test_a_section_outside_of_the_memory_map_is_an_error(tmp_path: Path) -> None:
     project = write_project(tmp_path, "mps2_an500")
-    (tmp_path / "linker.ld").write_text(LINKER_LD.replace("0x20000000", "0x60000000"))
-    with pytest.raises(BuildError, match=r"section \.data lies at 0x60000000, outside of all memory regions of mps2_an500"):
+    (tmp_path / "linker.ld").write_text(LINKER_LD.replace("0x20000000", "0x70000000"))
+    with pytest.raises(BuildError, match=r"section \.data lies at 0x70000000, outside of all memory regions of mps2_an500"):
         build_project(tmp_path, load_board("mps2_an500"), project=project)
 
 
