@@ -151,6 +151,7 @@ def test_recordings_join_the_signals(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"against": "q7"}, SpecError, "--against: there is no FFT kernel 'q7'"),
         ({"frames": 0}, InputError, "--frames"),
         ({"board_id": "esp33"}, BoardError, "there is no board"),
+        ({"board_id": "esp32s3"}, InputError, "--board: esp32s3 has no emulator"),
     ],
 )
 def test_what_is_not_there_is_refused(changes: dict[str, Any], kind: type[TinyaudioError], message: str) -> None:

@@ -22,6 +22,7 @@ from tests.host_cpp.toolchain import compile_host, run_host
 from tinyaudio.cli.app import app
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import InputError, ModelError, NotYetSupportedError, SpecError
+from tinyaudio.core.new_board import write_new_board
 from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, model_inputs, verify_model
@@ -234,6 +235,22 @@ def test_bad_requests(tmp_path: Path) -> None:
         verify_model(request(preset="mfcc"), Silent())
     with pytest.raises(InputError, match="no WAV or FLAC"):
         verify_model(request(preset="yamnet", audio=tmp_path), Silent())
+    with pytest.raises(InputError, match="--board: esp32s3 has no emulator") as caught:
+        verify_model(request(board_id="esp32s3"), Silent())
+    assert "mps2_an500" in caught.value.hint
+
+
+@pytest.mark.parametrize("command", ["inspect", "compile", "verify", "bench"])
+def test_a_board_of_ones_own_is_found_in_the_folder_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    write_new_board("shed", like="native", folder=tmp_path / "boards")
+    monkeypatch.chdir(tmp_path)
+    inputs = ["--inputs", "2", "--offline"] if command in ("verify", "bench") else []
+    arguments = ["model", command, str(MODEL_FILE), "--board", "shed", "--json", *inputs]
+    for project in ([], ["--project", str(tmp_path)]):
+        result = CliRunner().invoke(app, [*arguments, *project])
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout)["board"] == "shed"
+    assert CliRunner().invoke(app, [*arguments, "--project", str(tmp_path / "elsewhere")]).exit_code == 1
 
 
 def test_models_of_several_ends_are_refused_with_the_reason(tmp_path: Path) -> None:

@@ -42,10 +42,20 @@ def bench(
     Example: tinyaudio frontend bench --board mps2_an500 --preset yamnet_power --json
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.core.board import PROJECT_BOARDS
         from tinyaudio.pipeline import FrontendBenchRequest, bench_frontend, choose_spec
 
         name, spec = choose_spec(preset=preset, project=project)
-        request = FrontendBenchRequest(board_id=board, spec=spec, spec_name=name, kernel=kernel, against=against, frames=frames, offline=offline)
+        request = FrontendBenchRequest(
+            board_id=board,
+            boards=(project or Path()) / PROJECT_BOARDS,
+            spec=spec,
+            spec_name=name,
+            kernel=kernel,
+            against=against,
+            frames=frames,
+            offline=offline,
+        )
         outcome = bench_frontend(request, output)
         _say_bench(output, outcome.facts)
         for line in outcome.run.log:

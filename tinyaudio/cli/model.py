@@ -12,6 +12,7 @@ from tinyaudio.cli.output import EXIT_CHECK_FAILED, Output, speaking
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, compile, prove and measure any full-integer INT8 .tflite.")
 
+_HERE = Path()
 _UNITS = ("instructions", "cycles", "nanoseconds")
 #: What of two runtimes is shown side by side.
 _COMPARED = ("mismatches", *(f"{unit}_per_inference" for unit in _UNITS), "instructions_per_mac", "arena_bytes", "code_bytes", "weights_bytes")
@@ -28,6 +29,9 @@ PresetOption = Annotated[str | None, typer.Option("--preset", help="Front end of
 AudioOption = Annotated[
     Path | None, typer.Option("--audio", help="Folder of recordings for these inputs; default: synthetic sounds.", file_okay=False)
 ]
+BoardFilesOption = Annotated[
+    Path, typer.Option("--project", help="Folder whose folder boards is looked into, too; it need not be a project.", file_okay=False)
+]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Never try the network.")]
 
 
@@ -35,6 +39,7 @@ OfflineOption = Annotated[bool, typer.Option("--offline", help="Never try the ne
 def inspect(
     file: FileArgument,
     board: RequiredBoardOption = "mps2_an500",
+    project: BoardFilesOption = _HERE,
     runtime: CompilerOption = None,
     optimize: OptimizeOption = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the arena over time: a .svg or .png file.", dir_okay=False)] = None,
@@ -50,9 +55,12 @@ def inspect(
     Example: tinyaudio model inspect kws.tflite --board stm32h7 --picture arena.svg
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.core.board import PROJECT_BOARDS
         from tinyaudio.pipeline import ModelRequest, inspect_model
 
-        outcome = inspect_model(ModelRequest(path=file, board_id=board, runtime=runtime, optimize=optimize), picture=picture)
+        outcome = inspect_model(
+            ModelRequest(path=file, board_id=board, boards=project / PROJECT_BOARDS, runtime=runtime, optimize=optimize), picture=picture
+        )
         _say_operators(output, outcome.facts)
         _say_sizes(output, outcome.facts)
         verdict = "It fits the board, by the estimates." if outcome.passed else "It does not fit: " + "; ".join(outcome.facts["budget"]["problems"])
@@ -65,6 +73,7 @@ def inspect(
 def compile_(
     file: FileArgument,
     board: RequiredBoardOption = "mps2_an500",
+    project: BoardFilesOption = _HERE,
     runtime: CompilerOption = None,
     optimize: OptimizeOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the C++.", file_okay=False)] = Path("compiled_model"),
@@ -77,9 +86,10 @@ def compile_(
     Example: tinyaudio model compile kws.tflite --out kws_cpp
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.core.board import PROJECT_BOARDS
         from tinyaudio.pipeline import ModelRequest, compile_to_folder
 
-        outcome = compile_to_folder(ModelRequest(path=file, board_id=board, runtime=runtime, optimize=optimize), out)
+        outcome = compile_to_folder(ModelRequest(path=file, board_id=board, boards=project / PROJECT_BOARDS, runtime=runtime, optimize=optimize), out)
         output.result(outcome.facts, text=f"{out / 'generated' / 'model.h'} declares input(), invoke(), output(), logits() and reset().")
 
 
@@ -87,6 +97,7 @@ def compile_(
 def verify(
     file: FileArgument,
     board: RequiredBoardOption = "mps2_an500",
+    project: BoardFilesOption = _HERE,
     runtime: RuntimeOption = None,
     inputs: InputsOption = 20,
     seed: SeedOption = 1,
@@ -111,11 +122,13 @@ def verify(
     Example: tinyaudio model verify kws.tflite --board mps2_an500 --inputs 200 --preset mfcc
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.core.board import PROJECT_BOARDS
         from tinyaudio.pipeline import ModelRequest, verify_model
 
         request = ModelRequest(
             path=file,
             board_id=board,
+            boards=project / PROJECT_BOARDS,
             runtime=runtime,
             kernels=kernels,
             optimize=optimize,
@@ -132,6 +145,7 @@ def verify(
 def bench(
     file: FileArgument,
     board: RequiredBoardOption = "mps2_an500",
+    project: BoardFilesOption = _HERE,
     runtime: RuntimeOption = None,
     inputs: InputsOption = 20,
     seed: SeedOption = 1,
@@ -153,11 +167,13 @@ def bench(
     Example: tinyaudio model bench kws.tflite --board mps2_an500
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        from tinyaudio.core.board import PROJECT_BOARDS
         from tinyaudio.pipeline import ModelRequest, compare_kernels, compare_runtimes, verify_model
 
         request = ModelRequest(
             path=file,
             board_id=board,
+            boards=project / PROJECT_BOARDS,
             runtime=runtime,
             kernels=kernels,
             optimize=optimize,

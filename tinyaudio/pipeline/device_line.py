@@ -52,6 +52,19 @@ def choose_depth(board: Board, *, depth: str | None, port: str | None) -> Depth:
     return chosen
 
 
+def require_emulator(board: Board) -> None:
+    """Check that `board` is emulated, for commands that know no other way to run firmware.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if board.emulator is None:
+        emulated = "mps2_an500 or stm32h7 for a Cortex-M7, native for this computer"
+        raise InputError(f"{board.id} has no emulator, and this command runs on emulators only", hint=f"use {emulated}", where="--board")
+
+
 @contextmanager
 def open_virtual_line(
     board: Board, elf: Path, *, work_dir: Path, link: Link = "fifo", microphone: Path | None = None, settings: Path | None = None

@@ -37,7 +37,7 @@ from tinyaudio.dsp.frontend import (
 )
 from tinyaudio.dsp.frontend.reference import reference_stages
 from tinyaudio.dsp.frontend.signals import speech_like
-from tinyaudio.pipeline.device_line import choose_depth, open_virtual_line
+from tinyaudio.pipeline.device_line import open_virtual_line, require_emulator
 from tinyaudio.pipeline.frontend_spec import known_kernel
 from tinyaudio.pipeline.line import Progress
 
@@ -59,6 +59,7 @@ class FrontendBenchRequest:
     against: str | None = None  # another kernel to compare the features with
     frames: int = DEFAULT_FRAMES  # of all signals together, about
     offline: bool = False
+    boards: Path | None = None  # folder of board files, beside the shipped ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +87,8 @@ def bench_frontend(request: FrontendBenchRequest, progress: Progress) -> Fronten
     """
     if request.frames < 1:
         raise InputError(f"cannot stream {request.frames} frames", hint="ask for 1 or more; the default is 1000", where="--frames")
-    board = load_board(request.board_id)
-    choose_depth(board, depth="virtual", port=None)
+    board = load_board(request.board_id, folder=request.boards)
+    require_emulator(board)
     board = board if request.kernel is None else board.model_copy(update={"fft_kernel": known_kernel(request.kernel, where="--kernel")})
     spec = replace(request.spec, patch_frames=1, patch_hop_frames=1)
     tables = design_frontend(spec, kernel=board.fft_kernel)

@@ -20,7 +20,7 @@ from tinyaudio.deploy.compiler import CompiledModel, read_graph
 from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, vendor_library, write_project
 from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_differences
 from tinyaudio.learn.oracle import ReferenceModel
-from tinyaudio.pipeline.device_line import choose_depth, open_virtual_line
+from tinyaudio.pipeline.device_line import open_virtual_line, require_emulator
 from tinyaudio.pipeline.line import Advance, Progress
 from tinyaudio.pipeline.model_cost import cost_table, instances_of
 from tinyaudio.pipeline.model_file import (
@@ -51,6 +51,7 @@ class ModelRequest:
 
     path: Path
     board_id: str
+    boards: Path | None = None  # folder of board files, beside the shipped ones
     runtime: str | None = None  # None: the board's own
     kernels: str | None = None  # of the compiler: "optimized", ours, or "vendor"; None: ours
     optimize: str | None = None  # what the compiler packs the weights for, "size" or "speed"; None: size
@@ -139,9 +140,9 @@ def verify_model(request: ModelRequest, progress: Progress, *, per_operator: boo
     DeviceError
         If the emulated board dies, hangs or breaks the protocol.
     """
-    board = load_board(request.board_id)
+    board = load_board(request.board_id, folder=request.boards)
     runtime = check_runtime(request.runtime, board, known=RUNTIMES)
-    choose_depth(board, depth="virtual", port=None)
+    require_emulator(board)
     file = _open_to_run(request, board, runtime)
     inputs = _inputs(request, file, board)
     with tempfile.TemporaryDirectory(prefix="tinyaudio-model-") as folder:
@@ -219,7 +220,7 @@ def _shape_text(shape: tuple[int, ...]) -> str:
 
 
 def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile, Board, Runtime]:
-    board = load_board(request.board_id)
+    board = load_board(request.board_id, folder=request.boards)
     runtime = check_runtime(request.runtime, board, known=COMPILER)
     return read_model(request.path, optimize=parse_optimize(request.optimize), with_steps=with_steps), board, runtime
 

@@ -82,6 +82,8 @@ DILATED_CASES: dict[str, Callable[[], bytes]] = {
         (6, 9, 1), 5, (2, 3), (2, 3), _NO_PADDING, (1, 2), activation=tflite.ActivationFunctionType.RELU, zero_point=9, seed=2
     ),
     "dilated_depthwise": lambda: spelled_out((9, 8, 4), 0, (3, 3), (3, 2), _NO_PADDING, depthwise=True, seed=3),
+    "dilated_points_cut": lambda: spelled_out((8, 6, 4), 6, (1, 1), (2, 2), _NO_PADDING, (1, 1), zero_point=-7, seed=6),
+    "dilated_depthwise_cut": lambda: spelled_out((9, 8, 4), 0, (1, 3), (3, 2), _NO_PADDING, (2, 1), depthwise=True, seed=7),
     "dilated_sequence": lambda: spelled_out((1, 12, 4), 4, (1, 3), (1, 2), _NO_PADDING, flat=True, zero_point=-20, seed=4),
     "dilated_sequence_cut": lambda: spelled_out((1, 16, 3), 5, (1, 3), (1, 4), _NO_PADDING, (0, 2), flat=True, seed=5),
 }

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import tflite
 
 from tests.deploy.compiler.cases import average_pool, convolution, dense, mean, transposed
+from tests.deploy.compiler.model_builder import ModelBuilder
 
 # With RELU and the zero point at its end, requantization need not care for ties; without, it does.
 _ENDINGS = (("relu6", (-128, -128), 3.0), ("relu", (-128, -128), 1.0), ("none", (-7, 11), 1.0), ("none", (30, -20), 8.0))
@@ -89,6 +91,23 @@ def _twins(rng: np.random.Generator) -> bytes:
     return transposed(size, int(rng.choice([1, 2, 6])), kernel, stride=stride, seed=int(rng.integers(99)), **_ending(rng))  # type: ignore[arg-type]
 
 
+def _twins_at_the_limit(rng: np.random.Generator) -> bytes:
+    """Weights of one sign whose sizes add up to 8,191 in the largest phase: one more, and a sum could leave its 21 bits."""
+    sign, zero_point = int(rng.choice([-1, 1])), int(rng.choice([-128, 0, 127]))
+    model, channels = ModelBuilder(), 2
+    weights = np.full((channels, 3, 4, 32), 64)  # 2 x 2 x 32 of them in the largest phase
+    weights[:, 0, :2, 0] -= 1
+    quantization = {"scale": (0.01, 0.012), "axis": 0}
+    image = model.tensor("image", (1, 3, 8, 32), scale=0.05, zero_point=zero_point)
+    shape = model.tensor("shape", (4,), dtype="int32", data=np.array([1, 6, 16, channels]))
+    taps = model.tensor("weights", weights.shape, data=sign * weights, **quantization)  # type: ignore[arg-type]
+    bias = model.tensor("bias", (channels,), dtype="int32", scale=(0.0005, 0.0006), data=np.array([1000, -1000]))
+    output = model.tensor("output", (1, 6, 16, channels), scale=4.0, zero_point=0)
+    options = {"Padding": tflite.Padding.SAME, "StrideH": 2, "StrideW": 2}
+    model.operator("TRANSPOSE_CONV", [shape, taps, image, bias], [output], "TransposeConvOptions", **options)
+    return model.build(inputs=[image], outputs=[output])
+
+
 def _dense(rng: np.random.Generator) -> bytes:
     return dense(1, int(rng.integers(4, 90)), int(rng.integers(3, 9)), per_channel=True, seed=int(rng.integers(99)))
 
@@ -104,6 +123,7 @@ _KINDS: dict[str, tuple[Callable[[np.random.Generator], bytes], int]] = {
     "pointwise": (_pointwise, 10),
     "transposed": (_transposed, 4),
     "transposed_twins": (_twins, 10),
+    "twins_at_the_limit": (_twins_at_the_limit, 4),
     "dense": (_dense, 3),
 }
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tflite
 
 from tests.deploy.compiler.cases import CASES
 from tests.deploy.compiler.model_builder import ModelBuilder
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler import compile_model, read_graph
 from tinyaudio.deploy.compiler.ops import OPERATIONS
+from tinyaudio.deploy.compiler.unsupported import HINTS, unsupported_hint
 
 
 def test_graph_of_a_good_model() -> None:
@@ -120,6 +122,27 @@ def test_unsupported_operator_lists_the_supported_ones() -> None:
     with pytest.raises(ModelError, match=r"operator 0 L2_NORMALIZATION \(output tensor 'output'\): the operator is not supported") as caught:
         read_graph(parts.build())
     assert all(kind in caught.value.hint for kind in OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("BATCH_MATMUL", "attention"),
+        ("WHILE", "unroll=True"),
+        ("SPACE_TO_BATCH_ND", "fixed batch size of 1"),
+        ("ARG_MAX", "end the model at its scores"),
+        ("EXP", "real numbers"),
+        ("CUSTOM 'AudioSpectrogram'", "custom operators"),
+    ],
+)
+def test_unsupported_operator_says_what_to_do(kind: str, advice: str) -> None:
+    assert advice in unsupported_hint(kind, supported=OPERATIONS)
+
+
+def test_no_supported_operator_is_called_unsupported() -> None:
+    advised = {kind for _, kinds in HINTS for kind in kinds}
+    assert not advised & OPERATIONS.keys()
+    assert advised <= set(tflite.BUILTIN_OPCODE2NAME.values())
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"RIFF....WAVE", b"\xff\xff\xff\x7fTFL3", b"\x08\0\0\0TFL3"])

@@ -100,6 +100,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: spelled_out((1, 10, 3), 5, (1, 3), (1, 2), ((0, 0), (0, 0)), flat=True, batches=1),
         r"CONV_2D .*stands for 2 batches, as the batch size is free",
     ),
+    "int16 state": (lambda: svdf(4, 3, 2, 6, dtype="int16", state_zero_point=32767), "SVDF .*int16 with the zero point 32767"),
     "padding": (
         lambda: spelled_out((7, 8, 4), 6, (3, 3), (2, 2), ((2, 3), (2, 2)), (1, 0)),
         "SPACE_TO_BATCH_ND .*it pads",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.deploy.compiler.cases import CASES, convolution, dense, transposed
+from tests.deploy.compiler.dilated_cases import DILATED_CASES
 from tests.deploy.compiler.host_models import INCLUDE_DIRS, NN, HostModels, reference_outputs, shared_directory, varied_inputs, write_sources
 from tests.deploy.compiler.value_cases import pair
 from tests.golden_fixture import MODEL_FILE
@@ -132,6 +133,12 @@ def test_known_defects_are_refused_with_the_place_where_they_are_told(tflite: Ca
     operation = compiled(tflite(), vendor).ops[0]
     assert reason in operation.vendor_refusal
     assert not operation.kernel.startswith(vendor)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_convolution_that_leaves_out_the_end_of_its_image_is_ours(vendor: VendorName) -> None:
+    operation = compiled(DILATED_CASES["dilated_points_cut"](), vendor).ops[0]
+    assert (operation.kernel, operation.vendor_refusal) == ("conv_2d", "the last inputs are cut off")
 
 
 def test_without_a_vendor_nothing_is_refused_and_nothing_changes() -> None:

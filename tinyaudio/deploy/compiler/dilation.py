@@ -112,7 +112,7 @@ def read_chain(chain: Chain, tensors: list[Tensor], read: Callable[[OperatorView
         dilated = Extent(size=extent.size, stride=1, dilation=direction.block, before=direction.paddings[0], after=0)
         result = direction.block * extent.outputs_of(inner) - direction.crops[1]
         results.append(result)
-        extents.append(replace(dilated, after=max(0, result - 1 + dilated.reach - direction.size - dilated.before)))
+        extents.append(replace(dilated, after=result - 1 + dilated.reach - direction.size - dilated.before))
     wanted = (1, *results, tensors[single.outputs[0]].shape[3])
     if output.shape != (wanted if len(output.shape) == 4 else (1, max(results), wanted[3])):
         end.fail(f"tensor {output.describe()} must have the values of {list(wanted)}")

@@ -19,12 +19,11 @@ from tinyaudio.deploy.compiler.graph import ABSENT, Graph, Operation, State, Ten
 from tinyaudio.deploy.compiler.ops import OPERATIONS
 from tinyaudio.deploy.compiler.passes.fold_constants import fold_constants
 from tinyaudio.deploy.compiler.tensors import EXPORT_AGAIN, RESOURCE, read_tensors
+from tinyaudio.deploy.compiler.unsupported import unsupported_hint
 from tinyaudio.deploy.compiler.variables import VARIABLE_OPERATORS, Variables, initial_subgraph
 from tinyaudio.deploy.compiler.view import OperatorView
 
 MAX_LIST_ENTRIES = 1 << 16  # of tensors, operators and buffers
-_OF_FREE_BATCH = frozenset({"BROADCAST_TO", "FILL", "GATHER", "REDUCE_PROD", "WHILE"})
-_OF_REAL_NUMBERS = frozenset({"COS", "EXP", "GELU", "LOG", "NEG", "SIN", "SQRT", "SQUARE"})  # int8 values are converted for them
 EDGE_DTYPES = ("int8", "uint8", "int16", "int32", "float32")  # of the model's input and output
 
 
@@ -125,21 +124,13 @@ def _read_operations(model: Any, views: Sequence[OperatorView], variables: Varia
 def _read_operation(view: OperatorView) -> Operation:
     read = OPERATIONS.get(view.kind)
     if read is None:
-        view.fail("the operator is not supported", hint=_unsupported_hint(view.kind))
+        view.fail("the operator is not supported", hint=unsupported_hint(view.kind, supported={*OPERATIONS, *VARIABLE_OPERATORS}))
     if not view.outputs:
         view.fail("it has no output", hint=EXPORT_AGAIN)
     for index in (*view.inputs, *view.outputs):
         if index != ABSENT and view.tensors[index].dtype == RESOURCE:
             view.fail(f"tensor {view.tensors[index].describe()} is the handle of a variable")
     return read(view)
-
-
-def _unsupported_hint(kind: str) -> str:
-    if kind in _OF_FREE_BATCH:
-        return "models with a free batch size carry it along; export the model with a fixed batch size of 1"
-    if kind in _OF_REAL_NUMBERS:
-        return "TensorFlow Lite Micro computes it in real numbers only; leave it out of the model, or make it of supported operators"
-    return f"supported operators: {', '.join(sorted([*OPERATIONS, *VARIABLE_OPERATORS]))}"
 
 
 def _kind(model: Any, source: Any, index: int) -> str:

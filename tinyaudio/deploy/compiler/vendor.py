@@ -173,6 +173,8 @@ def window_refusal(window: Window, image: Tensor, output: Tensor) -> Refusal | N
     sides = ((window.height, image.shape[1], output.shape[1]), (window.width, image.shape[2], output.shape[2]))
     if any(_leaves_image(extent, inputs, outputs) for extent, inputs, outputs in sides):
         return Refusal(reason="some windows lie in the padding altogether")
+    if min(window.height.after, window.width.after) < 0:  # where they meet single points, they write an output for each input
+        return Refusal(reason="the last inputs are cut off")
     return None
 
 

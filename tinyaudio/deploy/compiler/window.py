@@ -16,7 +16,7 @@ class Extent:
     stride: int
     dilation: int
     before: int  # padding in front
-    after: int  # padding behind, as far as a window reaches into it
+    after: int  # padding behind, as far as a window reaches into it; negative: inputs at the end that are cut off
 
     @property
     def reach(self) -> int:
@@ -52,7 +52,7 @@ class Window:
 
     @property
     def is_single_point(self) -> bool:
-        """Whether the window is one position, moves by one and has no padding."""
+        """Whether the window is one position, moves by one, has no padding and leaves nothing out."""
         return all(e.size == 1 and e.stride == 1 and e.before == 0 and e.after == 0 for e in (self.height, self.width))
 
     def fits_in_place(self, image: Sequence[int], output: Sequence[int]) -> bool:

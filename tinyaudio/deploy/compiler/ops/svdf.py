@@ -69,7 +69,8 @@ def read(view: OperatorView) -> Svdf:
         view.fail(f"tensor {times.describe()} must be constant weights over time, int8 or int16, with the zero point 0")
     if state.data is not None or state.dtype != times.dtype:
         view.fail(f"tensor {state.describe()} must be a state of the type of {times.describe()}")
-    view.quantized(state)
+    if view.quantized(state).zero_point != 0 and state.dtype == "int16":
+        view.fail(f"tensor {state.describe()} is a state of int16 with the zero point {state.zero_point}; it must be 0")
     rank = int(view.options(tflite.SVDFOptions, tflite.BuiltinOptions.SVDFOptions).Rank())
     filters, inputs = features.shape
     if rank < 1 or filters % rank or times.shape[0] != filters or state.elements != times.elements:
