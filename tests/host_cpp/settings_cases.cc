@@ -627,9 +627,7 @@ void rubbish_is_no_damage() {
     }
 }
 
-}  // namespace
-
-int main() {
+void small_cases() {
     damage_is_told({1024, 2, 32}, 24);
     damage_is_told({512, 3, 8}, 10);
     a_forgotten_value_is_in_no_doubt();
@@ -639,13 +637,39 @@ int main() {
     without_storage_nothing_is_kept();
     another_layout_is_not_touched();
     a_value_is_never_taken_for_a_record();
-    constexpr PortStorage kGeometries[] = {{1024, 2, 32}, {512, 3, 32}, {512, 2, 8}, {512, 2, 4}, {512, 2, 16}, {512, 2, 1}};
-    for (const PortStorage& geometry : kGeometries) {
-        one_cut(geometry, geometry.program_bytes >= 32 ? 50 : 12);
+}
+
+// None takes more than a few seconds.
+constexpr struct {
+    const char* name;
+    void (*run)();
+} kParts[] = {
+    {"small cases", small_cases},
+    {"one cut, two sectors", [] { one_cut({1024, 2, 32}, 50); }},
+    {"one cut, three sectors", [] { one_cut({512, 3, 32}, 50); }},
+    {"one cut, small units",
+     [] {
+         constexpr uint32_t kUnitBytes[] = {8, 4, 16, 1};
+         for (const uint32_t unit_bytes : kUnitBytes) {
+             one_cut({512, 2, unit_bytes}, 12);
+         }
+     }},
+    {"one failure", [] { one_failure({512, 2, 32}, 50); }},
+    {"two cuts", [] { two_cuts({512, 2, 32}, 12, 10); }},
+    {"two cuts, hardly any room", [] { two_cuts({416, 2, 32}, 10, 6); }},
+};
+
+}  // namespace
+
+// Without an argument, tells the names of the parts; with one, runs that part.
+int main(int argc, char** argv) {
+    for (const auto& part : kParts) {
+        if (argc == 1) {
+            puts(part.name);
+        } else if (strcmp(argv[1], part.name) == 0) {
+            part.run();
+            puts("ok");
+        }
     }
-    one_failure({512, 2, 32}, 50);
-    two_cuts({512, 2, 32}, 12, 10);
-    two_cuts({416, 2, 32}, 10, 6);  // with hardly any room beside the values
-    puts("ok");
     return 0;
 }

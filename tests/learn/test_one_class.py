@@ -112,6 +112,25 @@ def test_tables_that_are_too_large_are_refused_with_what_to_lower(settings: dict
     assert lower in str(caught.value.hint)
 
 
+def test_shares_of_many_tiny_weights_are_one_in_sum() -> None:
+    """Each has at least one step, and all that takes more than the greatest share has."""
+    weights = np.concatenate([np.full(500, 1e-9), np.full(524, 1 / 524)])
+    distance = DistanceFit(
+        center=np.zeros(2),
+        spread=np.ones(2),
+        basis=np.eye(2)[:, :1],
+        stretch=np.ones(1),
+        points=np.zeros((len(weights), 1)),
+        weights=weights / weights.sum(),
+        factor=1.0,
+    )
+    tables = one_class_tables(OneClassFit(kind="one_class_svm", distance=distance))
+    assert tables.distance is not None
+    assert tables.distance.weights.sum(dtype=np.int64) == 2**16
+    assert tables.distance.weights.min() == 1
+    assert one_class_values(np.zeros((1, 2), np.int8), tables).tolist() == [0]  # where all points are: -log2(1)
+
+
 def test_more_channels_than_the_arithmetic_has_room_for_are_refused() -> None:
     wide = MOST_CHANNELS + 1
     distance = DistanceFit(

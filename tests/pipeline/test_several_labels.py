@@ -12,7 +12,8 @@ import pytest
 
 from tests.mixtures import LABELS, write_mixtures
 from tests.pipeline.small_project import Silent
-from tinyaudio.pipeline import calibrate_stage, evaluate_stage, evaluation_metrics, open_line, quantization_gate, run_line
+from tinyaudio.core.artifacts import Calibration
+from tinyaudio.pipeline import calibrate_stage, evaluate_stage, evaluation_metrics, learning, open_line, quantization_gate, run_line
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
 
@@ -112,6 +113,24 @@ def test_precision_and_false_alarms_may_both_be_asked_for(project: Path) -> None
     assert both.detection_threshold >= precise.detection_threshold
     assert all(mine >= other for mine, other in zip(both.class_thresholds, precise.class_thresholds, strict=True))
     assert alone.detection_threshold >= 0  # firmware.detection_threshold, 0.5, is the floor where no precision is wanted
+
+
+def test_a_label_that_is_never_told_is_blamed_on_what_made_it_so(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imprecise = Calibration(smoothing_patches=2, detection_threshold=0, class_thresholds=(128, 0, 0))
+    monkeypatch.setattr(learning, "calibrate_for_precision", lambda *_: imprecise)
+    toml = project / "tinyaudio.toml"
+    text = toml.read_text()
+    asked = {"by hand": f"class_thresholds = {{ {LABELS[0]} = 1.0 }}", "by precision": "wanted_precision = 0.9"}
+    notes = {}
+    for name, setting in asked.items():
+        toml.write_text(text.replace("false_alarms_per_hour = 100.0", setting))
+        progress = Silent()
+        calibration = calibrate_stage(open_line(project, progress)).value
+        assert 128 in calibration.class_thresholds
+        notes[name] = [note for note in progress.notes if "never told" in note]
+    assert notes["by hand"] == []
+    assert "firmware.wanted_precision" in notes["by precision"][0]
+    assert "background" not in notes["by precision"][0]
 
 
 def test_what_was_learned_is_reused(project: Path) -> None:

@@ -93,6 +93,13 @@ def test_recordings_that_do_not_do(made: Path, tmp_path: Path) -> None:
     assert any(note.startswith("warning: nothing.wav: left out: nothing but silence") for note in progress.notes)
     assert any(note.startswith("warning: loud.wav: 100.0 % of the samples stand at full scale") for note in progress.notes)
 
+    (one / "notes.wav").write_text("no sound")
+    with pytest.raises(StageError, match="above every score"):
+        site_threshold_stage(line, one)
+    (note,) = (note for note in progress.notes if note.startswith("warning: notes.wav"))
+    assert "left out: not readable as audio" in note
+    assert "row" not in note  # there is no manifest
+
     silence = tmp_path / "silence"
     write_wav(silence / "nothing.wav", np.zeros(RATE_HZ, np.int16), sample_rate_hz=RATE_HZ)
     with pytest.raises(StageError, match="none of the recordings can be used"):
@@ -113,6 +120,13 @@ def test_what_does_not_go_together_is_refused(made: Path, tmp_path: Path) -> Non
         refused = tinyaudio("calibrate", "--project", str(made / "pump"), *arguments)
         assert refused.returncode == 1
         assert "one of --recordings and --reset is needed" in refused.stderr
+    both = tinyaudio("calibrate", "--project", str(made / "pump"), "--reset", "--write")
+    assert both.returncode == 1
+    assert "--write and --reset contradict each other" in both.stderr
+    for named in (("--board", "native"), ("--recordings", str(made / "site"), "--port", "/dev/ttyACM0")):
+        forgotten = tinyaudio("calibrate", "--project", str(made / "pump"), *named)
+        assert forgotten.returncode == 1
+        assert "no device is asked for anything" in forgotten.stderr
     fake = tinyaudio("calibrate", "--project", str(made / "pump"), "--reset", "--board", "native", "--depth", "fake")
     assert fake.returncode == 1
     assert "no device that keeps anything" in fake.stderr

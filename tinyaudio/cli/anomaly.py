@@ -53,6 +53,10 @@ def calibrate_site(output: Output, request: SiteRequest) -> None:
     if request.reset == (request.recordings is not None):
         hint = "--recordings DIR sets a threshold, --reset takes it back"
         raise InputError("one of --recordings and --reset is needed, and not both", hint=hint, where="--reset")
+    if request.reset and request.write:
+        raise InputError("--write and --reset contradict each other", hint="--reset alone takes the threshold back", where="--write")
+    if not (request.reset or request.write):
+        refuse_device(request)
     line = open_line(request.project, output)
     board, depth, port = request.board, request.depth, request.port
     if request.slot is not None:
@@ -72,6 +76,19 @@ def calibrate_site(output: Output, request: SiteRequest) -> None:
     else:
         text += "; --write has a device keep it"
     output.result(described, text=text)
+
+
+def refuse_device(request: SiteRequest) -> None:
+    """Raise if a device is named that nothing would be stored on."""
+    from tinyaudio.core.errors import InputError
+
+    named = [f"--{name}" for name in ("board", "depth", "port", "slot") if getattr(request, name) is not None]
+    if named:
+        raise InputError(
+            f"{', '.join(named)}: no device is asked for anything",
+            hint="--recordings DIR --write has it keep a threshold, --reset has it forget one",
+            where=named[0],
+        )
 
 
 def evaluate_anomaly(output: Output, line: Any, *, is_tracked: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyaudio.cli.anomaly import SiteRequest, calibrate_site, evaluate_anomaly, found_rows, say_alarm, say_fit
+from tinyaudio.cli.anomaly import SiteRequest, calibrate_site, evaluate_anomaly, found_rows, refuse_device, say_alarm, say_fit
 from tinyaudio.cli.options import (
     BoardOption,
     DepthOption,
@@ -132,9 +132,11 @@ def calibrate(
     Example: tinyaudio calibrate --project pump --recordings site_b --write --board stm32h7 --port /dev/ttyACM0
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
+        site = SiteRequest(project, recordings, write, reset, board, depth, port, slot)
         if recordings is not None or write or reset:
-            calibrate_site(output, SiteRequest(project, recordings, write, reset, board, depth, port, slot))
+            calibrate_site(output, site)
             return
+        refuse_device(site)
         from tinyaudio.core.decisions import NEVER
         from tinyaudio.pipeline import calibrate_stage, open_line, quantize_stage
 

@@ -329,9 +329,12 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
         description="calibrating",
         make=lambda advance: with_own_thresholds(replace(make(advance), is_exclusive=is_exclusive), quantized.value, firmware),
     )
-    never = [label for label, value in zip(quantized.value.labels, result.value.class_thresholds, strict=False) if value >= NEVER]
-    if never:
-        line.progress.warning(f"never told, whatever their score: {', '.join(never)}; background sounds like them to the model")
+    thresholds = zip(quantized.value.labels, result.value.class_thresholds, strict=False)
+    never = [label for label, value in thresholds if value >= NEVER and label not in firmware.class_thresholds]
+    causes = ["no threshold makes them as precise as firmware.wanted_precision"] if firmware.wanted_precision else []
+    causes += ["background sounds like them to the model"] if background is not None else []
+    if never and causes:  # else it was written down so
+        line.progress.warning(f"never told, whatever their score: {', '.join(never)}; {', or '.join(causes)}")
     return result
 
 

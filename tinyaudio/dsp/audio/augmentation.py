@@ -83,9 +83,7 @@ def sound_files(folder: Path) -> tuple[Path, ...]:
     """
     found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES))
     if not found:
-        raise InputError(
-            "there is no WAV or FLAC file in this folder", hint="put recordings there, or mend the folder's name in tinyaudio.toml", where=str(folder)
-        )
+        raise InputError("there is no WAV or FLAC file in this folder", hint="put recordings there, or mend the folder's name", where=str(folder))
     return found
 
 

@@ -107,7 +107,7 @@ def _decode(path: Path) -> tuple[_Decoded, int]:
             return sound.read(dtype=dtype, always_2d=True), int(sound.samplerate)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         reason = str(error).replace(str(path), path.name)
-        raise AudioError(f"not readable as audio: {reason}", hint="save it again as 16-bit WAV or FLAC, or drop its row", where=str(path)) from error
+        raise AudioError(f"not readable as audio: {reason}", hint="save it again as 16-bit WAV or FLAC, or leave it out", where=str(path)) from error
 
 
 def _convert(samples: _Decoded, *, rate_hz: int, sample_rate_hz: int) -> tuple[Int16Array, int, int]:

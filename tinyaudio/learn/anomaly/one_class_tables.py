@@ -85,8 +85,11 @@ def _distance_tables(fit: DistanceFit) -> DistanceTables:
 def _shares(weights: Float64Array) -> NDArray[np.uint16]:
     """Return weights in Q16: at least one step each, at most 2^16 together, so that a mix of them stays below 1."""
     steps = np.clip(np.floor(weights * 2**WEIGHT_BITS), 1, 2**16 - 1).astype(np.int64)
-    if len(steps):
-        steps[steps.argmax()] -= max(int(steps.sum()) - 2**WEIGHT_BITS, 0)
+    excess = int(steps.sum()) - 2**WEIGHT_BITS
+    for place in np.argsort(-steps, kind="stable"):  # a step for each of many tiny weights may be more than one great weight has
+        taken = min(max(excess, 0), int(steps[place]) - 1)
+        steps[place] -= taken
+        excess -= taken
     return _frozen(steps.astype(np.uint16))
 
 
