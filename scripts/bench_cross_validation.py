@@ -27,7 +27,7 @@ import numpy as np
 from tinyaudio.core.metrics import bootstrap_interval
 from tinyaudio.learn.evaluate import evaluate_float
 from tinyaudio.pipeline import evaluate_stage, features_stage, open_line, train_stage
-from tinyaudio.pipeline.learning import test_groups
+from tinyaudio.pipeline.judging import test_groups
 from tinyaudio.pipeline.line import Advance
 
 ROOT = Path(__file__).resolve().parents[1]

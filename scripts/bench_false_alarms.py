@@ -25,7 +25,7 @@ from tinyaudio.learn.calibrate import background_outputs, calibrate_for_alarms, 
 from tinyaudio.learn.dataset import patch_features, quantized_patches
 from tinyaudio.pipeline import features_stage, open_line, quantize_stage
 from tinyaudio.pipeline.background import scene_runner
-from tinyaudio.pipeline.learning import project_frontend
+from tinyaudio.pipeline.data import project_frontend
 from tinyaudio.pipeline.line import Advance, Line
 from tinyaudio.pipeline.native_model import NativePredictor
 

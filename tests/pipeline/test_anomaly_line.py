@@ -29,7 +29,9 @@ from tinyaudio.pipeline import (
     render_stage,
     run_line,
 )
-from tinyaudio.pipeline.learning import expected_stage, features_stage, threshold_stage, train_stage
+from tinyaudio.pipeline.data import features_stage
+from tinyaudio.pipeline.judging import expected_stage, threshold_stage
+from tinyaudio.pipeline.learning import train_stage
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
 

@@ -18,7 +18,8 @@ from tinyaudio.core.project import load_project, parse_project
 from tinyaudio.dsp.audio import MachineSet, synthesize_machine_set
 from tinyaudio.dsp.frontend import nominal_input
 from tinyaudio.pipeline import ModelSource, anomaly_gate, calibrate_stage, check_data, hil_stage, new_project, run_line, train_stage
-from tinyaudio.pipeline.learning import dataset_stage, quantize_stage
+from tinyaudio.pipeline.data import dataset_stage
+from tinyaudio.pipeline.learning import quantize_stage
 
 SMALL_MACHINE = MachineSet(
     train_sessions=3, validation_sessions=2, test_sessions=2, fault_sessions=2, takes=1, clip_samples=24_000, faults=("bearing", "tone")

@@ -17,7 +17,9 @@ from tinyaudio.core.project import ModelTable, load_project
 from tinyaudio.dsp.audio import MachineSet, synthesize_machine_set
 from tinyaudio.learn.dataset import patch_features, quantized_patches
 from tinyaudio.pipeline import LiveRequest, anomaly_evaluate_stage, anomaly_gate, hil_stage, live_stage, quantize_stage, render_stage, run_line
-from tinyaudio.pipeline.learning import expected_stage, features_stage, threshold_stage, train_stage
+from tinyaudio.pipeline.data import features_stage
+from tinyaudio.pipeline.judging import expected_stage, threshold_stage
+from tinyaudio.pipeline.learning import train_stage
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
 pytest.importorskip("sklearn", reason='one-class models need scikit-learn: pip install "tinyaudio[train]"')

@@ -157,7 +157,7 @@ def test_another_kernel_is_one_line_away(project: Path) -> None:
 
 def test_a_board_with_another_kernel_than_the_models_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = load_board("native").model_copy(update={"fft_kernel": "esp_sc16"})
-    monkeypatch.setattr("tinyaudio.pipeline.learning.load_board", lambda board_id, **_: other if board_id == "native" else load_board(board_id))
+    monkeypatch.setattr("tinyaudio.pipeline.data.load_board", lambda board_id, **_: other if board_id == "native" else load_board(board_id))
     with pytest.raises(InputError, match="FFT kernel esp_sc16, but the model was trained with cmsis_q31") as caught:
         run_line(line_of(project), "native")
     assert "fft_kernel" in caught.value.hint

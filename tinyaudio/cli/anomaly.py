@@ -1,4 +1,4 @@
-"""How the stages of an anomaly detector are told; `cli.stages` has the commands."""
+"""How the stages of an anomaly detector are told; `cli.learning` has the commands."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tinyaudio import __version__
-from tinyaudio.cli import boards, data, frontend, model, stages, start
+from tinyaudio.cli import boards, data, firmware, frontend, learning, model, start
 from tinyaudio.cli.doctor import doctor
 from tinyaudio.cli.flash import flash
 from tinyaudio.cli.live import live
@@ -26,18 +26,18 @@ _START, _STAGES, _DEVICE, _LOOK = "Start here", "From recordings to a model", "F
 
 app.command(rich_help_panel=_START)(start.demo)
 app.command(rich_help_panel=_START)(start.new)
-app.command(rich_help_panel=_START)(stages.run)
+app.command(rich_help_panel=_START)(firmware.run)
 app.add_typer(data.app, name="data", rich_help_panel=_STAGES)
-app.command(rich_help_panel=_STAGES)(stages.train)
-app.command(rich_help_panel=_STAGES)(stages.quantize)
-app.command(rich_help_panel=_STAGES)(stages.calibrate)
-app.command(rich_help_panel=_STAGES)(stages.evaluate)
+app.command(rich_help_panel=_STAGES)(learning.train)
+app.command(rich_help_panel=_STAGES)(learning.quantize)
+app.command(rich_help_panel=_STAGES)(learning.calibrate)
+app.command(rich_help_panel=_STAGES)(learning.evaluate)
 app.command(rich_help_panel=_STAGES)(cross_validate)
 app.command(rich_help_panel=_STAGES)(tune)
-app.command(rich_help_panel=_DEVICE)(stages.render)
-app.command(rich_help_panel=_DEVICE)(stages.build)
+app.command(rich_help_panel=_DEVICE)(firmware.render)
+app.command(rich_help_panel=_DEVICE)(firmware.build)
 app.command(rich_help_panel=_DEVICE)(flash)
-app.command(rich_help_panel=_DEVICE)(stages.hil)
+app.command(rich_help_panel=_DEVICE)(firmware.hil)
 app.command(rich_help_panel=_DEVICE)(live)
 app.add_typer(model.app, name="model", rich_help_panel=_LOOK)
 app.add_typer(frontend.app, name="frontend", rich_help_panel=_LOOK)

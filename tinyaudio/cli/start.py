@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tinyaudio.cli.firmware import say_proof
 from tinyaudio.cli.options import JsonOption, KernelsOption, OptimizeOption, QuietOption, RuntimeOption, VerboseOption
 from tinyaudio.cli.output import speaking
-from tinyaudio.cli.stages import say_proof
 
 TaskOption = Annotated[str, typer.Option("--task", help="events (what is heard) or anomaly (does a machine sound as usual).")]
 

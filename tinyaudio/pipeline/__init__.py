@@ -4,23 +4,14 @@ from tinyaudio.pipeline.ab import ab_stage
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_figures, anomaly_gate, anomaly_metrics, threshold_facts
 from tinyaudio.pipeline.boards import check_board
 from tinyaudio.pipeline.cross_validation import cross_validate, cross_validation_facts
+from tinyaudio.pipeline.data import check_data, data_facts, dataset_stage, features_stage
 from tinyaudio.pipeline.evaluation import evaluation_page
 from tinyaudio.pipeline.firmware import FirmwareRequest, build_facts, build_stage, parse_request, render_stage
 from tinyaudio.pipeline.flashing import Flashed, FlashRequest, flash_stage, slot_line
 from tinyaudio.pipeline.frontend_bench import FrontendBench, FrontendBenchRequest, bench_frontend
 from tinyaudio.pipeline.frontend_spec import choose_spec, show_frontend
-from tinyaudio.pipeline.learning import (
-    calibrate_stage,
-    check_data,
-    data_facts,
-    dataset_stage,
-    evaluate_stage,
-    expected_stage,
-    features_stage,
-    quantization_gate,
-    quantize_stage,
-    train_stage,
-)
+from tinyaudio.pipeline.judging import calibrate_stage, evaluate_stage, expected_stage, quantization_gate
+from tinyaudio.pipeline.learning import quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line, Progress, StageResult, open_line
 from tinyaudio.pipeline.live import LiveRequest, live_stage
 from tinyaudio.pipeline.metrics import evaluation_metrics

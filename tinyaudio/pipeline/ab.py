@@ -10,10 +10,10 @@ from tinyaudio.core.board import Board, Depth
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.kernel_checks import KernelSide
 from tinyaudio.deploy.render import has_fast_kernels
+from tinyaudio.pipeline.data import project_board
 from tinyaudio.pipeline.device_line import choose_depth
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest
 from tinyaudio.pipeline.flashing import FlashRequest, flash_stage
-from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.proof import Proof, Streamed, stream_clips, write_proof
 

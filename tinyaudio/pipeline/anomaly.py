@@ -18,8 +18,10 @@ from tinyaudio.learn.anomaly import score_test_split
 from tinyaudio.learn.dataset import clip_reader, dequantized_log_mel, patch_features
 from tinyaudio.learn.oracle import Oracle
 from tinyaudio.learn.training import FloatAutoencoder
+from tinyaudio.pipeline.data import dataset_stage, features_stage
 from tinyaudio.pipeline.foreign import parameters_of
-from tinyaudio.pipeline.learning import calibrate_stage, dataset_stage, expected_stage, features_stage, quantize_stage, threshold_stage, train_stage
+from tinyaudio.pipeline.judging import calibrate_stage, expected_stage, threshold_stage
+from tinyaudio.pipeline.learning import quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line, StageResult, once, reuse_or_make
 from tinyaudio.report import AnomalyExample, AnomalyPageInputs, alarm_facts
 

@@ -21,7 +21,7 @@ from tinyaudio.core.project import Project, SplitTable
 from tinyaudio.core.store import RunStore
 from tinyaudio.learn.dataset import read_manifest
 from tinyaudio.learn.evaluate import evaluation_of
-from tinyaudio.pipeline.learning import evaluate_stage, test_groups
+from tinyaudio.pipeline.judging import evaluate_stage, test_groups
 from tinyaudio.pipeline.line import Line
 
 #: Changes the project of one fold before anything of it is computed, such as by a search among its training clips.

@@ -12,7 +12,9 @@ from tinyaudio.core.clip_decisions import ClipDecisions
 from tinyaudio.core.decisions import decide_clips, detected_in_clips, detected_means, thresholds_of
 from tinyaudio.learn.dataset import patch_features
 from tinyaudio.learn.training import FloatPredictor
-from tinyaudio.pipeline.learning import calibrate_stage, expected_stage, features_stage, quantize_stage, train_stage
+from tinyaudio.pipeline.data import features_stage
+from tinyaudio.pipeline.judging import calibrate_stage, expected_stage
+from tinyaudio.pipeline.learning import quantize_stage, train_stage
 from tinyaudio.pipeline.line import Advance, Line, reuse_or_make
 
 

@@ -19,7 +19,9 @@ from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.learn.evaluate import explain_clip
 from tinyaudio.learn.quantize import layer_errors, representative_patches
 from tinyaudio.learn.training import FloatPredictor
-from tinyaudio.pipeline.learning import evaluate_stage, features_stage, quantize_stage, test_groups, train_stage
+from tinyaudio.pipeline.data import features_stage
+from tinyaudio.pipeline.judging import evaluate_stage, test_groups
+from tinyaudio.pipeline.learning import quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.metrics import decisions
 from tinyaudio.pipeline.robustness import conditions

@@ -16,7 +16,9 @@ from tinyaudio.deploy.placement import psram_warnings
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, vendor_library, write_project
 from tinyaudio.dsp.frontend import FrontendTables, design_frontend
 from tinyaudio.pipeline.arena import keep_measured_arena, kept_arena, search_arena
-from tinyaudio.pipeline.learning import calibrate_stage, project_board, project_frontend, quantize_stage
+from tinyaudio.pipeline.data import project_board, project_frontend
+from tinyaudio.pipeline.judging import calibrate_stage
+from tinyaudio.pipeline.learning import quantize_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.model_file import parse_optimize
 

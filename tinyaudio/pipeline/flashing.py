@@ -29,8 +29,8 @@ from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity
 from tinyaudio.core.bench_file import Bench, Slot, load_bench
 from tinyaudio.core.board import PROJECT_BOARDS, Board, EsptoolProbe, board_ids
 from tinyaudio.core.errors import BuildError, DeviceError, IdentityError, InputError, ProbeError
+from tinyaudio.pipeline.data import project_board
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, build_stage, keep_arena
-from tinyaudio.pipeline.learning import project_board
 from tinyaudio.pipeline.line import Line
 from tinyaudio.wire.messages import FaultCode, Hello
 

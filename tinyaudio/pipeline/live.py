@@ -21,9 +21,11 @@ from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.audio import read_pcm, write_wav
 from tinyaudio.learn.anomaly import ScoreOracle
 from tinyaudio.learn.oracle import Oracle
+from tinyaudio.pipeline.data import project_board
 from tinyaudio.pipeline.device_line import choose_depth, open_serial_line, open_virtual_line, settings_file
 from tinyaudio.pipeline.firmware import board_directory, board_frontend, build_stage
-from tinyaudio.pipeline.learning import calibrate_stage, project_board, quantize_stage
+from tinyaudio.pipeline.judging import calibrate_stage
+from tinyaudio.pipeline.learning import quantize_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.wire.messages import Detection, Message
 

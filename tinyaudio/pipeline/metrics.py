@@ -11,7 +11,9 @@ from tinyaudio.core.evaluation import Headline, headline_figures, metrics_of, tr
 from tinyaudio.core.metrics import precision_recall_curve
 from tinyaudio.learn.calibrate import decision_figures
 from tinyaudio.pipeline.background import background_stage
-from tinyaudio.pipeline.learning import calibrate_stage, evaluate_stage, expected_stage, features_stage, project_frontend, quantize_stage, test_groups
+from tinyaudio.pipeline.data import features_stage, project_frontend
+from tinyaudio.pipeline.judging import calibrate_stage, evaluate_stage, expected_stage, test_groups
+from tinyaudio.pipeline.learning import quantize_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.robustness import robustness_facts
 

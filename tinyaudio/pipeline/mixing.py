@@ -16,7 +16,7 @@ from tinyaudio.core.files import write_text_atomically
 from tinyaudio.dsp.audio import read_pcm, write_wav
 from tinyaudio.learn.dataset import Row, assign_splits, read_manifest
 from tinyaudio.learn.dataset.mixing import MIXED_SEPARATOR, MixedClip, MixSettings, empty_clip, mix, plan_mixtures
-from tinyaudio.pipeline.learning import dataset_stage
+from tinyaudio.pipeline.data import dataset_stage
 from tinyaudio.pipeline.line import Line
 
 __all__ = ["MixSettings", "mix_data"]

@@ -20,20 +20,13 @@ from tinyaudio.deploy.render import vendor_library
 from tinyaudio.dsp.frontend import KERNELS, compute_feature_rows, design_frontend, int8_step_histogram, quantize_features
 from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_page_inputs
+from tinyaudio.pipeline.data import dataset_stage, features_stage, project_board
 from tinyaudio.pipeline.decided import clip_decisions
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, keep_arena, render_stage
 from tinyaudio.pipeline.foreign import parameters_of
-from tinyaudio.pipeline.learning import (
-    calibrate_stage,
-    dataset_stage,
-    evaluate_stage,
-    expected_stage,
-    features_stage,
-    project_board,
-    quantize_stage,
-    train_stage,
-)
+from tinyaudio.pipeline.judging import calibrate_stage, evaluate_stage, expected_stage
+from tinyaudio.pipeline.learning import quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.model import arena_timeline
 from tinyaudio.report import (

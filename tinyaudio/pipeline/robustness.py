@@ -13,7 +13,9 @@ from tinyaudio.learn.dataset import clip_reader
 from tinyaudio.learn.evaluate import Predictor, PredictorName, QuickPredictor, RobustnessPoint, measure_robustness
 from tinyaudio.learn.oracle import oracle_version
 from tinyaudio.learn.training import FloatPredictor
-from tinyaudio.pipeline.learning import evaluate_stage, features_stage, project_frontend, quantize_stage, test_groups, train_stage
+from tinyaudio.pipeline.data import features_stage, project_frontend
+from tinyaudio.pipeline.judging import evaluate_stage, test_groups
+from tinyaudio.pipeline.learning import quantize_stage, train_stage
 from tinyaudio.pipeline.line import Advance, Line, StageResult, once, reuse_or_make
 from tinyaudio.pipeline.native_model import NativePredictor, native_predictor
 

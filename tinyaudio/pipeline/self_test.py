@@ -15,9 +15,10 @@ from tinyaudio.core.board import CounterScale
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.kernel_checks import OperatorCheck, OperatorDifference, SelfTestReport
 from tinyaudio.deploy.tflm import read_outline
+from tinyaudio.pipeline.data import project_board
 from tinyaudio.pipeline.device_line import choose_depth, open_serial_line, open_virtual_line
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, golden_vectors
-from tinyaudio.pipeline.learning import project_board, quantize_stage
+from tinyaudio.pipeline.learning import quantize_stage
 from tinyaudio.pipeline.line import Line
 from tinyaudio.report import self_test_facts, write_self_test_page
 from tinyaudio.wire.messages import Log

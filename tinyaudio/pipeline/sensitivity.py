@@ -7,7 +7,8 @@ from typing import Any
 
 from tinyaudio.core.errors import InputError
 from tinyaudio.learn.evaluate import RepresentativeReport, measure_representatives
-from tinyaudio.pipeline.learning import features_stage, train_stage
+from tinyaudio.pipeline.data import features_stage
+from tinyaudio.pipeline.learning import train_stage
 from tinyaudio.pipeline.line import Line, StageResult, reuse_or_make
 from tinyaudio.report import RepresentativeRow, write_representatives_picture
 

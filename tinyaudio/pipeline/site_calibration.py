@@ -20,9 +20,11 @@ from tinyaudio.core.errors import DeviceError, InputError, StageError
 from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, threshold_warnings
 from tinyaudio.learn.dataset import compute_features, read_site, site_reader
 from tinyaudio.learn.oracle import oracle_version
+from tinyaudio.pipeline.data import project_board, project_frontend
 from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_serial_line, open_virtual_line, settings_file
 from tinyaudio.pipeline.firmware import board_directory, build_stage
-from tinyaudio.pipeline.learning import calibrate_stage, project_board, project_frontend, quantize_stage
+from tinyaudio.pipeline.judging import calibrate_stage
+from tinyaudio.pipeline.learning import quantize_stage
 from tinyaudio.pipeline.line import Advance, Line, StageResult, reuse_or_make
 from tinyaudio.report import alarm_facts
 from tinyaudio.wire.messages import CalibrationState, Capability, Hello

@@ -17,7 +17,8 @@ from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import InputError, ToolError
 from tinyaudio.core.project import Project
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage
-from tinyaudio.pipeline.learning import calibrate_stage, evaluate_stage, quantize_stage, train_stage
+from tinyaudio.pipeline.judging import calibrate_stage, evaluate_stage
+from tinyaudio.pipeline.learning import quantize_stage, train_stage
 from tinyaudio.pipeline.line import Line
 
 TRACKERS = ("mlflow",)

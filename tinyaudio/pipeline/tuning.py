@@ -22,8 +22,8 @@ from tinyaudio.learn.evaluate import QuickPredictor, evaluate
 from tinyaudio.learn.quantize import convert_to_int8, make_stride_padding_explicit, quantize
 from tinyaudio.learn.training import build_network, import_tensorflow, train
 from tinyaudio.learn.tuning import PredictedCost, Trial, TrialSettings, best_trial, pareto_front, run_study
+from tinyaudio.pipeline.data import augmented_stage, features_stage, project_frontend
 from tinyaudio.pipeline.distillation import taught_stage
-from tinyaudio.pipeline.learning import augmented_stage, features_stage, project_frontend
 from tinyaudio.pipeline.line import Line
 from tinyaudio.pipeline.model_cost import cost_table
 from tinyaudio.report import ParetoPoint, write_pareto_picture
