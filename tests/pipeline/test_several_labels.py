@@ -13,7 +13,7 @@ import pytest
 from tests.mixtures import LABELS, write_mixtures
 from tests.pipeline.small_project import Silent
 from tinyaudio.core.artifacts import Calibration
-from tinyaudio.pipeline import calibrate_stage, evaluate_stage, evaluation_metrics, learning, open_line, quantization_gate, run_line
+from tinyaudio.pipeline import calibrate_stage, evaluate_stage, evaluation_metrics, judging, open_line, quantization_gate, run_line
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
 
@@ -117,7 +117,7 @@ def test_precision_and_false_alarms_may_both_be_asked_for(project: Path) -> None
 
 def test_a_label_that_is_never_told_is_blamed_on_what_made_it_so(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imprecise = Calibration(smoothing_patches=2, detection_threshold=0, class_thresholds=(128, 0, 0))
-    monkeypatch.setattr(learning, "calibrate_for_precision", lambda *_: imprecise)
+    monkeypatch.setattr(judging, "calibrate_for_precision", lambda *_: imprecise)
     toml = project / "tinyaudio.toml"
     text = toml.read_text()
     asked = {"by hand": f"class_thresholds = {{ {LABELS[0]} = 1.0 }}", "by precision": "wanted_precision = 0.9"}
