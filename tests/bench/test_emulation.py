@@ -87,6 +87,19 @@ def ask(board: VirtualBoard, command: bytes, count: int) -> bytes:
     return answer
 
 
+def ask_after_reset(board: VirtualBoard, command: bytes, count: int) -> bytes:
+    """Reset the board, then repeat `command` until it is heard; return the `count` bytes of the first answer."""
+    board.transport.write(b"r")
+    answer = b""
+    deadline = time.monotonic() + 20
+    while len(answer) < count:
+        assert time.monotonic() < deadline, f"{answer!r} is all that came"
+        if not answer:  # what is on its way during a reset is lost
+            board.transport.write(command)
+        answer += board.transport.read(count - len(answer), timeout_seconds=0.1)
+    return answer
+
+
 def die(board: VirtualBoard, command: bytes) -> str:
     """Send `command`, which ends the emulator; return the error's text."""
     with pytest.raises(TransportError) as caught:
@@ -110,12 +123,7 @@ def test_memory_is_set_up_at_start_and_again_after_a_reset(images: dict[str, Pat
         fresh = struct.pack("<3I", 0x1234ABCD, 0, 0x1234ABCE)
         assert ask(board, b"m", 12) == fresh
         assert ask(board, b"m", 12) == struct.pack("<3I", 7, 7, 0x1234ABCE)
-        board.transport.write(b"r")
-        answer = b""
-        while not answer:  # what is on its way during a reset is lost
-            board.transport.write(b"m")
-            answer = board.transport.read(12, timeout_seconds=0.1)
-        assert answer == fresh
+        assert ask_after_reset(board, b"m", 12) == fresh
 
 
 def test_ram_for_settings_is_left_alone_by_a_reset(images: dict[str, Path], tmp_path: Path) -> None:
@@ -125,12 +133,7 @@ def test_ram_for_settings_is_left_alone_by_a_reset(images: dict[str, Path], tmp_
         assert fresh[:12] == geometry
         assert fresh[12:] != unit
         assert ask(board, b"e", 76) == geometry + unit
-        board.transport.write(b"r")
-        answer = b""
-        while not answer:  # what is on its way during a reset is lost
-            board.transport.write(b"v")
-            answer = board.transport.read(76, timeout_seconds=0.1)
-        assert answer == geometry + unit
+        assert ask_after_reset(board, b"v", 76) == geometry + unit
 
 
 def test_the_fpu_is_enabled(images: dict[str, Path], tmp_path: Path) -> None:
