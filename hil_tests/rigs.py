@@ -33,9 +33,7 @@ CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 #: Kind of emulator -> what a board on it has beside its firmware.
 _VIRTUAL_CAPABILITIES = {
     "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
-    "qemu": frozenset(
-        {"firmware", "emulator", "uart", "instruction_counter", "uninterrupted_counter", "lines_without_peripherals", "kept_over_reset"}
-    ),
+    "qemu": frozenset({"firmware", "emulator", "uart", "instruction_counter", "lines_without_peripherals", "kept_over_reset"}),
     "unicorn": frozenset(
         {"firmware", "emulator", "uart", "instruction_counter", "microphone", "settings", "power_loss", "microphone_that_does_not_wait"}
     ),

@@ -53,19 +53,10 @@ def test_the_device_decides_as_the_oracle_does(rig: Rig, report: HilReport) -> N
 
 
 @pytest.mark.needs("instruction_counter")
-def test_instructions_are_counted(rig: Rig, report: HilReport) -> None:
-    """An interrupt of the link, which comes when the host's bytes come, costs some tens of instructions."""
+def test_instructions_are_the_same_each_time(rig: Rig, report: HilReport) -> None:
     assert report.cost.unit == "instructions"
     assert report.cost.frontend_per_frame > 1_000
     assert report.cost.model_per_inference > 10_000
-    again = rig.run().cost
-    assert again.frontend_per_frame == pytest.approx(report.cost.frontend_per_frame, rel=0.001)
-    assert again.model_per_inference == pytest.approx(report.cost.model_per_inference, rel=0.001)
-    assert again.latency.p99 == pytest.approx(report.cost.latency.p99, rel=0.001)
-
-
-@pytest.mark.needs("uninterrupted_counter")
-def test_instructions_are_the_same_each_time(rig: Rig) -> None:
     assert rig.run(signals=("chirp", "noise")).cost == rig.run(signals=("chirp", "noise")).cost
 
 
