@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tflite
 
 from tests.deploy.compiler.host_models import HostModels, reference_outputs, varied_inputs
 from tinyaudio.core.errors import ModelError
@@ -128,10 +129,32 @@ def _convert(model: Any, *, ends: str = "int8", mode: str = "full") -> bytes:
     return bytes(converter.convert())
 
 
+def _leaves_int8(model_bytes: bytes) -> int:
+    """Return how many times the values of a file become real numbers."""
+    model = tflite.Model.GetRootAs(model_bytes)
+    graph = model.Subgraphs(0)
+    codes = [model.OperatorCodes(graph.Operators(index).OpcodeIndex()) for index in range(graph.OperatorsLength())]
+    return [code.BuiltinCode() for code in codes].count(tflite.BuiltinOperator.DEQUANTIZE)
+
+
+def _convert_to_int8(model: Any, *, ends: str) -> bytes:
+    """Convert `model` until all of it is INT8.
+
+    The converter's own chance, not ours: with one and the same unrolled LSTM it left a SPLIT in real numbers in 20 of 210 conversions
+    (TensorFlow 2.21; every other model here came out the same 25 times of 25). Such a file is refused, which `test_reader.py` tests.
+    Ten in a row would be one case in 10^10.
+    """
+    for _ in range(10):
+        converted = _convert(model, ends=ends)
+        if _leaves_int8(converted) == (ends == "float32"):
+            return converted
+    pytest.fail("TensorFlow's converter left a part of the model in real numbers ten times in a row")
+
+
 @pytest.fixture(scope="module")
 def zoo() -> dict[str, bytes]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return {name: _convert(_with_random_weights(build()), ends=ends) for name, (build, ends) in ZOO.items()}
+    return {name: _convert_to_int8(_with_random_weights(build()), ends=ends) for name, (build, ends) in ZOO.items()}
 
 
 @pytest.fixture(scope="module")

@@ -116,6 +116,14 @@ def test_bad_model_names_tensor_or_operator(name: str) -> None:
     assert caught.value.hint
 
 
+def test_a_part_left_in_real_numbers_asks_for_another_conversion() -> None:
+    parts = _Parts()
+    _set("image", dtype="float32")(parts)
+    with pytest.raises(ModelError) as caught:
+        compile_model(parts.build(), name="bad")
+    assert "left it in real numbers" in caught.value.hint and "convert again" in caught.value.hint
+
+
 def test_unsupported_operator_lists_the_supported_ones() -> None:
     parts = _Parts()
     parts.code, parts.options_name, parts.options = "L2_NORMALIZATION", "L2NormOptions", {}
