@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.new_project import new_project_files
-from tinyaudio.core.project import FrontendTable, load_project, parse_project
+from tinyaudio.core.project import AnomalyTable, FrontendTable, load_project, parse_project
 from tinyaudio.core.spec import FrontendSpec
 
 MINIMAL = '[project]\nname = "doorbell"\n'

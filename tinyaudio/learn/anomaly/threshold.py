@@ -17,9 +17,9 @@ from itertools import pairwise
 import numpy as np
 
 from tinyaudio.core.anomaly import AnomalyThreshold, Suspect, smoothed_means
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Float64Array, Int64Array
 from tinyaudio.core.errors import StageError
+from tinyaudio.core.project import AnomalyTable
 from tinyaudio.core.residual import STEPS_AN_OCTAVE
 
 _TAIL_SHARE = 0.1  # of the smoothed scores, that the fit is made to

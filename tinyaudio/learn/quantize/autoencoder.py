@@ -13,11 +13,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.artifacts import FeatureSet, QuantizedModel, TrainedModel
 from tinyaudio.core.canonical import canonical_json, sha256_bytes
 from tinyaudio.core.errors import StageError
-from tinyaudio.core.project import QuantizeTable
+from tinyaudio.core.project import AnomalyTable, QuantizeTable
 from tinyaudio.core.tflite_metadata import add_metadata
 from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_explicit
 from tinyaudio.learn.quantize.int8 import FRONTEND_KEY, LABELS_KEY, convert_to_int8
