@@ -141,6 +141,12 @@ def test_the_sections_of_a_backbone_in_a_new_anomaly_project_hold(tmp_path: Path
     assert project.train.transfer.frontend is not None
 
 
+@pytest.mark.parametrize("section", ["transfer", "distillation"])
+def test_an_unknown_key_of_another_front_end_is_named_with_its_nearest(section: str) -> None:
+    problems = "; ".join(problems_of(MINIMAL + f"[train.{section}.frontend]\nmel_bandz = 64\n"))
+    assert problems == f"train.{section}.frontend.mel_bandz: unknown key; did you mean 'mel_bands'?"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

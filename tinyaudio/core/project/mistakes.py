@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -24,8 +24,9 @@ def sentence(section: str, model: type[BaseModel], item: Mapping[str, Any]) -> s
 
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
     for part in location:
-        inner = model.model_fields[part].annotation
-        model = cast(type[BaseModel], inner)
+        annotation = model.model_fields[part].annotation
+        tables = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        model = tables[0]  # also of a table that may be missing
     return list(model.model_fields)
 
 
