@@ -101,6 +101,26 @@ def test_each_mistake_names_its_path(text: str, expected: str) -> None:
     assert expected in "; ".join(problems_of(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('name = "x"\n', "name: unknown section; it belongs into [project]"),
+        (MINIMAL + "[train]\nmixup = 0.2\n", "train.mixup: unknown key; it belongs into [train.augmentation] or [tune]"),
+        (MINIMAL + "[data]\nsample_rate_hz = 8000\n", "data.sample_rate_hz: unknown key; it belongs into [frontend]"),
+        (MINIMAL + "[model]\nseed = 1\nhed = 1\n", "model.hed: unknown key; did you mean 'head'?"),
+        ('[project]\nname = "Tür"\n', "that is letters (a to z), digits, '_', '.' and '-', a letter or digit first (it is 'Tür')"),
+    ],
+)
+def test_a_key_is_sent_where_it_belongs_and_a_pattern_is_told_in_words(text: str, expected: str) -> None:
+    assert expected in "; ".join(problems_of(text))
+
+
+def test_the_file_is_named_with_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        parse_project('[project]\nname = ""\n', directory=tmp_path)
+    assert caught.value.where == str(tmp_path / "tinyaudio.toml")
+
+
 def test_bad_toml_names_the_line() -> None:
     assert "line 2" in "; ".join(problems_of('[project]\nname = "x\n'))
 

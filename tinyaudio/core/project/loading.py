@@ -15,7 +15,7 @@ from tinyaudio.core.project.anomaly import AnomalyTable
 from tinyaudio.core.project.data import DataTable, data_problems
 from tinyaudio.core.project.deciding import BackgroundTable, FirmwareTable, QuantizeTable
 from tinyaudio.core.project.frontend import FrontendTable, frontend_problems, frontend_spec, with_preset
-from tinyaudio.core.project.mistakes import sentence, suggestion
+from tinyaudio.core.project.mistakes import other_table, sentence, suggestion
 from tinyaudio.core.project.model import ModelTable, model_problems
 from tinyaudio.core.project.section import Section
 from tinyaudio.core.project.training import TrainTable, train_problems
@@ -30,9 +30,17 @@ Task = Literal["events", "anomaly"]
 class ProjectTable(Section):
     """``[project]``: what it is."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        max_length=64,
+        description="letters (a to z), digits, '_', '.' and '-', a letter or digit first",
+    )
     task: Task = "events"
-    board: str = Field(default="mps2_an500", pattern="^[a-z][a-z0-9_]*$")  # features are computed as on this board
+    board: str = Field(
+        default="mps2_an500",
+        pattern="^[a-z][a-z0-9_]*$",
+        description="the id of a board, as `tinyaudio boards list` shows it",
+    )  # features are computed as on this board
     fft_kernel: KernelId | None = None  # on every board in place of the board's own
 
 
@@ -118,25 +126,24 @@ def load_project(directory: Path) -> Project:
 
 def parse_project(text: str, *, directory: Path) -> Project:
     """Return the project that the TOML `text` describes; see `load_project`."""
+    path = str(directory / PROJECT_FILE)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ProjectError(f"not TOML: {error}", hint="mend the line it names", where=PROJECT_FILE) from error
+        raise ProjectError(f"not TOML: {error}", hint="mend the line it names", where=path) from error
     sections: dict[str, Section] = {}
-    problems = [f"{name}: unknown section{suggestion(name, _SECTIONS)}" for name in tables if name not in _SECTIONS]
+    problems = [f"{name}: unknown section{other_table(name, _SECTIONS) or suggestion(name, _SECTIONS)}" for name in tables if name not in _SECTIONS]
     for name, model in _SECTIONS.items():
         try:
             sections[name] = model.model_validate(with_preset(tables.get(name, {})) if name == "frontend" else tables.get(name, {}))
         except ValidationError as error:
-            problems += [sentence(name, model, cast(Mapping[str, Any], item)) for item in error.errors()]
+            problems += [sentence(name, model, cast(Mapping[str, Any], item), tables=_SECTIONS) for item in error.errors()]
     for name, rule in _RULES.items():
         if name in sections:
             problems += [f"{name}.{problem}" for problem in rule(sections[name])]
     problems = problems or list(_rules_across(sections))
     if problems:
-        raise ProjectError(
-            "; ".join(problems), hint=f"mend {PROJECT_FILE}; `tinyaudio new DIR --task events` writes a commented one", where=PROJECT_FILE
-        )
+        raise ProjectError("; ".join(problems), hint=f"mend {PROJECT_FILE}; `tinyaudio new DIR --task events` writes a commented one", where=path)
     return _assemble(directory, cast(Any, sections))
 
 
