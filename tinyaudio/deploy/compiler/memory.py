@@ -72,14 +72,25 @@ def plan_memory(buffers: Sequence[Buffer]) -> MemoryPlan:
         for strategy in _STRATEGIES
         for in_place_first in (False, True)
     ]
-    best = min(plans, key=_arena_bytes)
-    by_name = {placement.buffer.name: placement for placement in best}
-    placements = tuple(Placement(buffer=buffer, offset=by_name[buffer.name].offset) for buffer in buffers)
-    return MemoryPlan(arena_bytes=_arena_bytes(best), placements=placements)
+    return _in_order(buffers, min(plans, key=_arena_bytes))
 
 
-def _place(ordered: Sequence[Buffer], *, in_place_first: bool) -> list[Placement]:
-    placed: list[Placement] = []
+def refit(plan: MemoryPlan, buffers: Sequence[Buffer]) -> MemoryPlan:
+    """Return the plan for `buffers`, in which all that are as large as in `plan` stay where they lie; others go where there is room."""
+    known = {(placement.buffer.name, placement.buffer.bytes): placement.offset for placement in plan.placements}
+    fixed = [Placement(buffer=one, offset=known[one.name, one.bytes]) for one in buffers if (one.name, one.bytes) in known]
+    others = [buffer for buffer in buffers if (buffer.name, buffer.bytes) not in known]
+    return _in_order(buffers, _place(others, in_place_first=False, placed=fixed))
+
+
+def _in_order(buffers: Sequence[Buffer], placed: Sequence[Placement]) -> MemoryPlan:
+    offsets = {placement.buffer.name: placement.offset for placement in placed}
+    placements = tuple(Placement(buffer=buffer, offset=offsets[buffer.name]) for buffer in buffers)
+    return MemoryPlan(arena_bytes=_arena_bytes(placements), placements=placements)
+
+
+def _place(ordered: Sequence[Buffer], *, in_place_first: bool, placed: Sequence[Placement] = ()) -> list[Placement]:
+    placed = list(placed)
     for buffer in ordered:
         neighbours = [other for other in placed if other.buffer.first <= buffer.last and buffer.first <= other.buffer.last]
         shared = {offset for other in neighbours if (offset := _shared_offset(buffer, other)) is not None}

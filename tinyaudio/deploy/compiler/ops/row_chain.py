@@ -32,22 +32,27 @@ class RowChain(Operation):
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return a maker of rows for each operator; the last one fills the output."""
-        kernels: list[Kernel] = []
+        return self.assembled(graph, [link.lower(graph)[0] for link in self.links])
+
+    def assembled(self, graph: Graph, whole: Sequence[Kernel]) -> tuple[Kernel, ...]:
+        """Return the makers of rows from `whole`, the kernels that compute whole images, one a link."""
+        outputs = [graph.tensor(link.outputs[0]) for link in self.links]
+        places, scratch_bytes = scratch_layout(
+            [(kernel.scratch_bytes, batch_bytes(kernel, output)) for kernel, output in zip(whole, outputs, strict=True)]
+        )
         source: Argument = _stored(graph.tensor(self.inputs[0]))
-        scratch_bytes = 0
+        kernels: list[Kernel] = []
         for part, link in enumerate(self.links):
-            (kernel,) = link.lower(graph)
-            kernels.append(_maker(kernel, graph.tensor(link.outputs[0]), source=source, part=part, index=link.index, offset_bytes=scratch_bytes))
-            scratch_bytes += aligned(kernel.scratch_bytes)
-            source = MadeRows(maker=f"rows_{link.index}", offset_bytes=scratch_bytes)
-            if link is not self.links[-1]:
-                scratch_bytes += aligned(strip_rows(kernel) * _row_bytes(graph.tensor(link.outputs[0])))
+            name = f"rows_{link.index}"
+            maker = _maker(whole[part], outputs[part], source=source, offset_bytes=places[part][0])
+            kernels.append(replace(maker, result=name, part=part))
+            source = MadeRows(maker=name, offset_bytes=places[part][1])
         last = replace(
             kernels[-1],
             result=Pointer(tensor=self.outputs[0]),
             scratch_bytes=scratch_bytes,
             in_place=(0,),
-            lead_bytes=lead_bytes([link.window for link in self.links], graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])),
+            lead_bytes=lead_bytes([link.window for link in self.links], graph.tensor(self.inputs[0]), outputs[-1]),
         )
         return (*kernels[:-1], last)
 
@@ -63,17 +68,26 @@ def chain(links: Sequence[Link]) -> RowChain:
     )
 
 
-def can_be_link(operation: Operation, graph: Graph) -> bool:
-    """Whether the operator can make its output row by row."""
-    if not isinstance(operation, Link):
-        return False
-    kernels = operation.lower(graph)
-    return len(kernels) == 1 and kernels[0].function in _KERNELS
+def can_be_link(operation: Operation, kernels: Sequence[Kernel]) -> bool:
+    """Whether the operator, which `kernels` compute, can make its output row by row."""
+    return isinstance(operation, Link) and len(kernels) == 1 and kernels[0].function in _KERNELS
 
 
-def strip_rows(kernel: Kernel) -> int:
-    """Return how many rows the kernel makes at a time."""
-    return int(dict(kernel.shape).get("StripRows", 1))
+def batch_bytes(kernel: Kernel, output: Tensor) -> int:
+    """Return the size of the rows that the kernel makes at a time."""
+    return int(dict(kernel.shape).get("StripRows", 1)) * _row_bytes(output)
+
+
+def scratch_layout(links: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+    """Return (offset of the scratch, offset of the rows that it makes) for each link, and the size of all.
+
+    `links` are the sizes of the same two; the rows of the last link go to the output.
+    """
+    places, end = [], 0
+    for scratch_bytes, rows_bytes in links:
+        places.append((end, end + aligned(scratch_bytes)))
+        end += aligned(scratch_bytes) + aligned(rows_bytes)
+    return places, end - aligned(links[-1][1])
 
 
 def lead_bytes(windows: Sequence[Window], image: Tensor, output: Tensor) -> int:
@@ -88,7 +102,7 @@ def lead_bytes(windows: Sequence[Window], image: Tensor, output: Tensor) -> int:
     return most
 
 
-def _maker(kernel: Kernel, output: Tensor, *, source: Argument, part: int, index: int, offset_bytes: int) -> Kernel:
+def _maker(kernel: Kernel, output: Tensor, *, source: Argument, offset_bytes: int) -> Kernel:
     arguments = tuple(
         replace(argument, offset_bytes=offset_bytes) if isinstance(argument, Scratch) else argument for argument in kernel.arguments[2:]
     )
@@ -96,17 +110,8 @@ def _maker(kernel: Kernel, output: Tensor, *, source: Argument, part: int, index
     if kernel.function == "pointwise":
         pixels = tuple((name, output.shape[2] if name == "Pixels" else value) for name, value in shape)
         shape = (("ImageRows", output.shape[1]), *pixels)
-    return replace(
-        kernel,
-        function=f"{PREFIX}{kernel.function}",
-        arguments=(source, *arguments),
-        shape=shape,
-        scratch_bytes=0,
-        in_place=(),
-        lead_bytes=0,
-        result=f"rows_{index}",
-        part=part,
-    )
+    function = f"{PREFIX}{kernel.function}"
+    return replace(kernel, function=function, arguments=(source, *arguments), shape=shape, scratch_bytes=0, in_place=(), lead_bytes=0)
 
 
 def _stored(image: Tensor) -> StoredRows:

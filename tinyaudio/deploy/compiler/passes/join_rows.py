@@ -59,8 +59,8 @@ def _sections(graph: Graph) -> list[Section]:
     steps = schedule(graph)
     buffers = {buffer.name: buffer for buffer in buffers_of(graph, steps)}
     sections = []
-    for first, end in _runs(graph):
-        step = steps[first] if end == first + 1 else _chain_step(graph, first, end)
+    for first, end in _runs(graph, steps):
+        step = steps[first] if end == first + 1 else _chain_step(graph, steps[first:end])
         hidden = [operation.outputs[0] for operation in graph.operations[first : end - 1]]
         unseen = {buffer_name(graph, index) for index in hidden}
         alive = {
@@ -81,21 +81,21 @@ def _sections(graph: Graph) -> list[Section]:
     return sections
 
 
-def _chain_step(graph: Graph, first: int, end: int) -> Step:
-    operation = chain(_links(graph, first, end))
-    return Step(operation=operation, kernels=operation.lower(graph))
+def _chain_step(graph: Graph, steps: tuple[Step, ...]) -> Step:
+    operation = chain([step.operation for step in steps if isinstance(step.operation, Link)])
+    return Step(operation=operation, kernels=operation.assembled(graph, [step.kernels[0] for step in steps]))
 
 
 def _links(graph: Graph, first: int, end: int) -> tuple[Link, ...]:
     return tuple(operation for operation in graph.operations[first:end] if isinstance(operation, Link))
 
 
-def _runs(graph: Graph) -> Iterator[tuple[int, int]]:
+def _runs(graph: Graph, steps: tuple[Step, ...]) -> Iterator[tuple[int, int]]:
     """Yield (first, end) of each run."""
     operations = graph.operations
     kept = {graph.storage(index) for index in (*graph.inputs, *graph.outputs, logits_index(graph), *graph.state_tensors)}
     kept |= {index for pair in graph.aliases for index in pair}
-    links = [can_be_link(operation, graph) for operation in operations]
+    links = [can_be_link(step.operation, step.kernels) for step in steps]
 
     def joins(first: Operation, second: Operation) -> bool:
         between = first.outputs[0]
