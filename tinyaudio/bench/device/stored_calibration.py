@@ -40,6 +40,8 @@ def write_calibration(device: Device, calibration: Calibration, *, label_count: 
     """
     value = device.read_setting(CALIBRATION_KEY)
     held = None if value is None else decode_calibration(value)
+    if held is None:  # one that is damaged could hold again half-way, when the same thresholds are written
+        device.write_setting(CALIBRATION_KEY, b"")
     place = PLACES[1] if held is not None and held.first_key == PLACES[0] else PLACES[0]
     values = encode_calibration(
         calibration, label_count=label_count, model_sha256=model_sha256, frontend_fingerprint=frontend_fingerprint, place=place
