@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.golden_fixture import SIGNALS, SPEC, GoldenVectors, golden_vectors_of
-from tinyaudio.bench.device import Device, encode_calibration
+from tinyaudio.bench.device import CALIBRATION_KEY, Device, encode_calibration
 from tinyaudio.bench.emulation import Link, VirtualBoard, start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, FakeMicrophone, PatchModel, TwinComputer
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
@@ -106,7 +106,7 @@ class Rig:
         model = self.golden.model
         calibration = replace(CALIBRATION, detection_threshold=threshold)
         of_firmware = {"model_sha256": model.sha256, "frontend_fingerprint": self.tables.fingerprint}
-        return encode_calibration(calibration, label_count=len(model.labels), **of_firmware)
+        return encode_calibration(calibration, label_count=len(model.labels), **of_firmware)[CALIBRATION_KEY]
 
     @property
     def capabilities(self) -> frozenset[str]:

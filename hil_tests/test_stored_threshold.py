@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from hil_tests.rigs import CALIBRATION, Line, Rig
 from hil_tests.test_live import heard, open_device
 from hil_tests.test_power_loss import SectorImage
-from tinyaudio.bench.device import CALIBRATION_KEY, Device, decode_calibration
+from tests.golden_fixture import SIGNALS
+from tinyaudio.bench.device import CALIBRATION_KEY, Device, decode_calibration, forget_calibration, write_calibration
 from tinyaudio.bench.emulation import qemu
+from tinyaudio.core.decisions import calibration_fingerprint, decide, moving_sums, unpack_labels
 from tinyaudio.wire.messages import CalibrationSource, CalibrationState, Detection, Log
 
 ALWAYS, NEVER = -128, 128
@@ -63,6 +66,46 @@ def test_it_holds_at_once_and_behind_a_reset(rig: Rig, tmp_path: Path) -> None:
 @pytest.mark.needs("settings")
 def test_it_holds_at_once_and_behind_a_reset_where_a_power_loss_is_outlived_too(rig: Rig, tmp_path: Path) -> None:
     check_that_it_outlives_a_reset(rig, tmp_path)
+
+
+def check_that_one_for_each_label_holds(rig: Rig, folder: Path) -> None:
+    """Labels that are never told are not, the others are as the twin decides, at once and behind a reset; the next ones replace them."""
+    model = rig.golden.model
+    of_firmware = {"model_sha256": model.sha256, "frontend_fingerprint": rig.tables.fingerprint}
+    labels = range(len(model.labels))
+    name = next(name for name in SIGNALS if len(rig.golden.outputs[name]))
+    pcm, outputs = rig.golden.pcm[name], rig.golden.outputs[name]
+    best = int(moving_sums(outputs, smoothing_patches=CALIBRATION.smoothing_patches)[0][-1].argmax())
+    with rig.open_line(settings=storage(rig, folder)) as line, open_device(rig, line) as device:
+        for thresholds in (
+            tuple(NEVER if label == best else ALWAYS for label in labels),
+            tuple(ALWAYS if label == best else NEVER for label in labels),
+        ):
+            calibration = replace(CALIBRATION, class_thresholds=thresholds)
+            write_calibration(device, calibration, label_count=len(labels), **of_firmware)
+            at_once = device.stream_clip(0, pcm, decide_by=CalibrationSource.STORED)
+            device.request_reset()
+            hello = device.connect()
+            assert hello.calibration_state is CalibrationState.STORED
+            fingerprint = calibration_fingerprint(calibration, label_count=len(labels), **of_firmware)
+            assert hello.recording_calibration_fingerprint.hex() == fingerprint
+            told = device.stream_clip(0, pcm, decide_by=CalibrationSource.STORED)
+            assert told.detections == at_once.detections
+            expected = decide(outputs, calibration).detected
+            assert [unpack_labels(patch.detected, len(labels)).tolist() for patch in told.patches] == expected.tolist()
+            assert bool(expected[-1].any()) == (thresholds[best] == ALWAYS)
+        forget_calibration(device)
+        assert device.connect().calibration_state is CalibrationState.BUILT_IN
+
+
+@pytest.mark.needs("kept_over_reset")
+def test_each_label_can_have_its_own(rig: Rig, tmp_path: Path) -> None:
+    check_that_one_for_each_label_holds(rig, tmp_path)
+
+
+@pytest.mark.needs("settings")
+def test_each_label_can_have_its_own_where_a_power_loss_is_outlived_too(rig: Rig, tmp_path: Path) -> None:
+    check_that_one_for_each_label_holds(rig, tmp_path)
 
 
 def session(rig: Rig, line: Line) -> tuple[Device, list[str]]:
@@ -131,7 +174,7 @@ def test_damaged_ram_falls_back_to_the_built_in_one_and_says_so(rig: Rig, monkey
 @pytest.mark.parametrize("place", [0, 1, 4, 20], ids=["format", "smoothing", "model", "front end"])
 def test_one_for_other_firmware_does_not_hold(rig: Rig, tmp_path: Path, place: int) -> None:
     other = bytearray(rig.stored(NEVER))
-    other[place] ^= 1
+    other[place] ^= 0x40  # of the format: into none that there is
     stored = settings_image(rig, tmp_path / "settings.bin", {CALIBRATION_KEY: bytes(other)})
     with rig.open_line(settings=stored) as line:
         check_that_the_built_in_one_holds(rig, line, state=CalibrationState.FOREIGN, said=FOREIGN)

@@ -23,10 +23,11 @@ from tinyaudio.core.artifacts import ExpectedOutputs
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.learn.calibrate import background_outputs, calibrate_for_alarms, decision_figures
 from tinyaudio.learn.dataset import patch_features, quantized_patches
+from tinyaudio.learn.oracle import oracle_version
 from tinyaudio.pipeline import features_stage, open_line, quantize_stage
 from tinyaudio.pipeline.background import scene_runner
 from tinyaudio.pipeline.data import project_frontend
-from tinyaudio.pipeline.line import Advance, Line
+from tinyaudio.pipeline.line import Advance, Line, reuse_or_make
 from tinyaudio.pipeline.native_model import NativePredictor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,11 +62,17 @@ class Quiet:
 
 
 def heard_in(line: Line, seed: int) -> ExpectedOutputs:
-    """Return what the project's model makes of an hour."""
+    """Return what the project's model makes of an hour; kept beside the project's stages, so that an interrupted run goes on."""
     quantized, tables = quantize_stage(line).value, project_frontend(line.project)
     table = line.project.background.model_copy(update={"hours": 1.0, "folder": "", "seed": seed})
-    run = scene_runner(line, quantized)
-    return background_outputs(quantized, tables, table, purpose="calibrate", directory=line.project.directory, run=run)
+
+    def make(advance: Advance) -> ExpectedOutputs:
+        run = scene_runner(line, quantized)
+        return background_outputs(quantized, tables, table, purpose="calibrate", directory=line.project.directory, run=run, on_progress=advance)
+
+    made_from = {"model": quantized.sha256, "frontend": tables.fingerprint, "background": table.model_dump(), "oracle": oracle_version()}
+    description = f"listening to hour {seed} of background"
+    return reuse_or_make(line, f"bench_hour_{seed}", ExpectedOutputs, inputs=made_from, description=description, make=make).value
 
 
 def heard_in_test(line: Line) -> ExpectedOutputs:

@@ -51,7 +51,7 @@ def stored(threshold: int, **changes: Any) -> bytes:
     own = {"model_sha256": SHA256, "frontend_fingerprint": TABLES.fingerprint}
     wrong = {name: changes.pop(name) for name in own if name in changes}
     calibration = dataclasses.replace(CALIBRATION, detection_threshold=threshold, **changes)
-    return encode_calibration(calibration, label_count=3, **{**own, **wrong})
+    return encode_calibration(calibration, label_count=3, **{**own, **wrong})[CALIBRATION_KEY]
 
 
 def open_device(device: FakeDevice, *, wrap: type[FaultyTransport] | None = None) -> Device:
@@ -282,8 +282,10 @@ def test_thresholds_come_back_and_others_are_refused() -> None:
     for value in (-129, 129):
         with pytest.raises(InputError, match="-128 to 128 are possible"):
             stored(value)
-    with pytest.raises(InputError, match="one threshold for all labels"):
-        stored(3, class_thresholds=(1, 2, 3))
+    with pytest.raises(InputError, match="2 thresholds for 3 labels"):
+        stored(3, class_thresholds=(1, 2))
+    with pytest.raises(InputError, match="threshold is 129"):
+        stored(3, class_thresholds=(1, 129, 2))
     assert decode_calibration(b"\x05\x00") is None  # what earlier firmware stored
     assert decode_calibration(b"\x01" + stored(3)[1:]) is None
 

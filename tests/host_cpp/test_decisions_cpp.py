@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,19 +18,20 @@ from hil_tests.rigs import golden_tables
 from hil_tests.test_live import heard
 from tests.golden_fixture import SPEC
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host, sanitized_program
-from tinyaudio.bench.device import Device
+from tinyaudio.bench.device import Device, encode_calibration, read_calibration, write_calibration
 from tinyaudio.bench.emulation import start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, TwinComputer
 from tinyaudio.bench.hil import HilClip, HilExpectation, LiveExpectation, run_hil, run_live
 from tinyaudio.bench.transport import LoopbackTransport, ProcessTransport, Transport
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProject, Int8Array, QuantizedModel
 from tinyaudio.core.board import load_board
-from tinyaudio.core.decisions import NEVER, decide, pack_labels, unpack_labels
+from tinyaudio.core.decisions import NEVER, calibration_fingerprint, decide, pack_labels, unpack_labels
 from tinyaudio.core.tools import start_tool
 from tinyaudio.deploy.render.generated import Parts
 from tinyaudio.deploy.render.project import _render
 from tinyaudio.dsp.frontend import compute_stages, design_feature_quantization, patches, quantize_features
 from tinyaudio.pipeline.device_line import fake_hello
+from tinyaudio.wire.messages import CalibrationSource, CalibrationState
 
 HERE = Path(__file__).parent
 LABEL_COUNT = 521
@@ -240,3 +243,54 @@ def test_the_fake_device_tells_the_same(many: tuple[FirmwareProject, Path], tmp_
     assert told.result == twin.result
     assert [dataclasses.replace(patch, counter_ticks=0) for patch in told.patches] == list(twin.patches)
     assert told.result.detected == pack_labels(decide(expected.outputs.outputs, EVERY).detected.any(axis=0))
+
+
+STORED = dataclasses.replace(EVERY, class_thresholds=tuple((NEVER, -128, 127, 90, -5)[label % 5] for label in range(LABEL_COUNT)))
+OF_FIRMWARE: dict[str, Any] = {"label_count": LABEL_COUNT, "model_sha256": "ab" * 32, "frontend_fingerprint": golden_tables().fingerprint}
+
+
+def test_521_thresholds_are_kept_and_decide(many: tuple[FirmwareProject, Path], tmp_path: Path) -> None:
+    """Ten settings in each place; what a device says that it has stored is what it decides by, behind a restart as well."""
+    kept = tmp_path / "settings.bin"
+    expected = expectation(many[0], EVERY, PCM)
+    detected = decide(expected.outputs.outputs, STORED).detected.any(axis=0)
+    for calibration in (STORED, EVERY, STORED):  # the second one goes to the other place
+        with start_virtual(expected.board, many[1], work_dir=tmp_path, settings=kept) as virtual:
+            device = Device(virtual.transport, poll_seconds=0.1)
+            write_calibration(device, calibration, **OF_FIRMWARE)
+            at_once = device.stream_clip(0, PCM, decide_by=CalibrationSource.STORED).detections
+    with start_virtual(expected.board, many[1], work_dir=tmp_path, settings=kept) as virtual:
+        device = Device(virtual.transport, poll_seconds=0.1)
+        hello = device.connect()
+        assert hello.calibration_state is CalibrationState.STORED
+        assert hello.recording_calibration_fingerprint.hex() == calibration_fingerprint(STORED, **OF_FIRMWARE)
+        found = read_calibration(device, EVERY, label_count=LABEL_COUNT)
+        assert found is not None
+        assert found.class_thresholds == STORED.class_thresholds
+        assert len(device.list_settings()) == 11
+        told = device.stream_clip(0, PCM, decide_by=CalibrationSource.STORED)
+        assert told.detections == at_once
+        assert unpack_labels(told.result.detected, LABEL_COUNT).tolist() == detected.tolist()
+        compiled = unpack_labels(device.stream_clip(1, PCM).result.detected, LABEL_COUNT)
+        assert compiled.tolist() == decide(expected.outputs.outputs, EVERY).detected.any(axis=0).tolist() != detected.tolist()
+
+
+@pytest.mark.parametrize("part", [0, 9])
+def test_a_damaged_threshold_of_521_takes_all_of_them_back(many: tuple[FirmwareProject, Path], tmp_path: Path, part: int) -> None:
+    kept = tmp_path / "settings.bin"
+    board, value = load_board("native"), encode_calibration(STORED, **OF_FIRMWARE)[2 + part]
+    with start_virtual(board, many[1], work_dir=tmp_path, settings=kept) as virtual:
+        write_calibration(Device(virtual.transport, poll_seconds=0.1), STORED, **OF_FIRMWARE)
+    content = bytearray(kept.read_bytes())
+    header = struct.pack("<HH", 2 + part, len(value))
+    content[content.rindex(value, content.rindex(header)) + 1] ^= 0x10
+    kept.write_bytes(content)
+    with start_virtual(board, many[1], work_dir=tmp_path, settings=kept) as virtual:
+        device = Device(virtual.transport, poll_seconds=0.1)
+        hello = device.connect()
+        assert hello.calibration_state is CalibrationState.CORRUPT
+        assert hello.recording_calibration_fingerprint == hello.calibration_fingerprint
+        stored = device.stream_clip(0, PCM, decide_by=CalibrationSource.STORED)
+        assert stored.detections == device.stream_clip(0, PCM).detections != ()
+        write_calibration(device, STORED, **OF_FIRMWARE)
+        assert device.connect().calibration_state is CalibrationState.STORED

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyaudio.bench.device import CALIBRATION_KEY, Device, check_identity, encode_calibration
+from tinyaudio.bench.device import Device, check_identity, forget_calibration, read_calibration, write_calibration
 from tinyaudio.core.anomaly import AnomalyThreshold
 from tinyaudio.core.artifacts import BuildArtifact, Calibration
 from tinyaudio.core.board import Board
 from tinyaudio.core.decisions import calibration_fingerprint
 from tinyaudio.core.errors import DeviceError, InputError, StageError
-from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, threshold_warnings
+from tinyaudio.core.residual import STEPS_AN_OCTAVE
+from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, suspects_by_sound, threshold_warnings
 from tinyaudio.learn.dataset import compute_features, read_site, site_reader
 from tinyaudio.learn.oracle import oracle_version
 from tinyaudio.pipeline.data import project_board, project_frontend
@@ -69,7 +70,8 @@ def site_threshold_stage(line: Line, recordings: Path) -> StageResult[AnomalyThr
     def make(advance: Advance) -> AnomalyThreshold:
         features = compute_features(dataset, site_reader(recordings, project), tables)
         scores = normal_scores(expected_scores(quantized.value, features, split="validation", on_progress=advance), features, project.anomaly)
-        return set_threshold(scores, None, project.anomaly, smoothing_patches=project.firmware.smoothing_patches, place=str(recordings))
+        by_sound, smoothing = suspects_by_sound(features, project.anomaly.normal), project.firmware.smoothing_patches
+        return set_threshold(scores, None, project.anomaly, smoothing_patches=smoothing, place=str(recordings), by_sound=by_sound)
 
     result = reuse_or_make(
         line,
@@ -88,6 +90,12 @@ def site_threshold_stage(line: Line, recordings: Path) -> StageResult[AnomalyThr
     )
     for sentence in threshold_warnings(result.value):
         line.progress.warning(sentence)
+    built_in = calibrate_stage(line).value.detection_threshold
+    if result.value.mean * STEPS_AN_OCTAVE >= built_in:
+        usual = (
+            f"the scores of the site are {result.value.mean * STEPS_AN_OCTAVE:.0f} on average, an alarm by the project's own threshold ({built_in})"
+        )
+        line.progress.warning(f"{usual}: another microphone, another machine, or a fault that all recordings have; listen before you store this")
     return result
 
 
@@ -127,21 +135,25 @@ def store_calibration(line: Line, calibration: Calibration | None, request: Stor
     depth = choose_depth(board, depth=request.depth, port=request.port)
     if depth == "fake":
         raise InputError("at depth fake there is no device that keeps anything", hint="--depth virtual or serial", where="--depth")
-    build = build_stage(line, board.id)
-    kept = b"" if calibration is None else _record(line, calibration)
-    wanted = calibrate_stage(line).value if calibration is None else calibration
+    build, label_count = build_stage(line, board.id), len(quantize_stage(line).value.labels)
+    built_in = calibrate_stage(line).value
+    wanted = built_in if calibration is None else calibration
     with _open(line, board, build, request) as device_line, Device(device_line.transport, name=board.id, clock=device_line.clock) as device:
         hello = _connect(line, device, board, build)
         if Capability.SETTINGS not in hello.capabilities:
             raise DeviceError("keeps no settings", hint="a board with a region for settings", where=board.id)
-        device.write_setting(CALIBRATION_KEY, kept)
+        if calibration is None:
+            forget_calibration(device)
+        else:
+            write_calibration(device, calibration, label_count=label_count, **_of_firmware(line))
         if Capability.RESET in hello.capabilities:
             device.request_reset()
         hello = _connect(line, device, board, build)
-        found = device.read_setting(CALIBRATION_KEY)
+        found = read_calibration(device, built_in, label_count=label_count)
     expected_state = CalibrationState.BUILT_IN if calibration is None else CalibrationState.STORED
     told = hello.recording_calibration_fingerprint.hex()
-    if (found or b"", hello.calibration_state, told) != (kept, expected_state, _fingerprint(line, wanted)):
+    is_as_given = found is None if calibration is None else found is not None and _fingerprint(line, found) == _fingerprint(line, calibration)
+    if not is_as_given or (hello.calibration_state, told) != (expected_state, _fingerprint(line, wanted)):
         raise DeviceError(
             f"tells another calibration than it was given: {hello.calibration_state.name.lower()}, {told[:12]}",
             hint="its storage may be worn; `tinyaudio live` tells which threshold holds",
@@ -175,13 +187,9 @@ def _open(line: Line, board: Board, build: BuildArtifact, request: StoreRequest)
     return open_virtual_line(board, Path(build.elf), work_dir=directory, settings=settings_file(board, directory))
 
 
-def _record(line: Line, calibration: Calibration) -> bytes:
-    quantized = quantize_stage(line).value
-    of_firmware = {"model_sha256": quantized.sha256, "frontend_fingerprint": project_frontend(line.project).fingerprint}
-    return encode_calibration(calibration, label_count=len(quantized.labels), **of_firmware)
+def _of_firmware(line: Line) -> dict[str, str]:
+    return {"model_sha256": quantize_stage(line).value.sha256, "frontend_fingerprint": project_frontend(line.project).fingerprint}
 
 
 def _fingerprint(line: Line, calibration: Calibration) -> str:
-    quantized = quantize_stage(line).value
-    of_firmware = {"model_sha256": quantized.sha256, "frontend_fingerprint": project_frontend(line.project).fingerprint}
-    return calibration_fingerprint(calibration, label_count=len(quantized.labels), **of_firmware)
+    return calibration_fingerprint(calibration, label_count=len(quantize_stage(line).value.labels), **_of_firmware(line))

@@ -1,4 +1,4 @@
-"""Message types of the serial protocol, version 5.
+"""Message types of the serial protocol, version 6.
 
 Generated from ``tinyaudio/wire/protocol.toml`` by ``python -m tinyaudio.wire.generate``; change that, not this.
 """
@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.codec import Reader, pack, pack_array, pack_string
 
-PROTOCOL_VERSION: Final = 5
+PROTOCOL_VERSION: Final = 6
 MAX_PAYLOAD_BYTES: Final = 522
 
 
@@ -1208,20 +1208,20 @@ class SettingsKeys:
 
     ID: ClassVar[int] = 0x4A
     SEQUENCED: ClassVar[bool] = True
-    MAX_BYTES: ClassVar[int] = 66
-    MAX_KEYS: ClassVar[int] = 32
+    MAX_BYTES: ClassVar[int] = 130
+    MAX_KEYS: ClassVar[int] = 64
 
     keys: tuple[int, ...]  # Their keys, from first_key on, in ascending order.
 
     def encode(self) -> bytes:
         """Return the payload."""
-        return pack_array("H", "SettingsKeys.keys", self.keys, max_length=32)
+        return pack_array("H", "SettingsKeys.keys", self.keys, max_length=64)
 
     @classmethod
     def decode(cls, payload: bytes) -> SettingsKeys:
         """Return the message; raise `ProtocolError` unless `payload` is exactly one."""
         reader = Reader(payload, "SettingsKeys")
-        keys = reader.array("H", max_length=32)
+        keys = reader.array("H", max_length=64)
         reader.finish()
         return cls(
             keys=keys,

@@ -11,7 +11,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyaudio.bench.device import CALIBRATION_KEY, FIRST_FREE_KEY, StoredCalibration, decode_calibration
+from tinyaudio.bench.device import (
+    CALIBRATION_KEY,
+    FIRST_FREE_KEY,
+    PART_KEYS,
+    StoredCalibration,
+    decode_calibration,
+    decode_thresholds,
+    part_bytes,
+    place_of,
+)
 from tinyaudio.core.decisions import ALWAYS, NEVER
 from tinyaudio.core.errors import ProtocolError
 from tinyaudio.wire.device_link import DeviceLink
@@ -52,8 +61,11 @@ _STATUS = {
 class ClipComputer(Protocol):
     """The computing part of a device."""
 
-    def begin(self, request: ClipBegin, *, detection_threshold: int | None = None) -> list[Message]:
-        """Start a clip; return what it leads to (the result of an empty clip). None: the threshold it was made with."""
+    def begin(self, request: ClipBegin, *, thresholds: tuple[int, ...] | None = None) -> list[Message]:
+        """Start a clip; return what it leads to (the result of an empty clip).
+
+        `thresholds` are those of all labels; None: what it was made with decides.
+        """
 
     def process(self, samples: NDArray[np.int16]) -> list[Message]:
         """Take the clip's next samples; return all that they complete, `ClipResult` last."""
@@ -165,7 +177,7 @@ class FakeDevice:
             case ClipBegin():
                 self._forget_clip()
                 self._request = message
-                self._waiting.extend(self._computer.begin(message, detection_threshold=self._threshold_for(message)))
+                self._waiting.extend(self._computer.begin(message, thresholds=self._thresholds_for(message)))
             case Pcm():
                 self._take_samples(message)
             case LiveBegin():
@@ -227,7 +239,7 @@ class FakeDevice:
             capture_frame_count=0,
             decide_by=CalibrationSource.STORED,
         )
-        self._computer.begin(self._live, detection_threshold=self._threshold_for(self._live))
+        self._computer.begin(self._live, thresholds=self._thresholds_for(self._live))
 
     def _end_live(self, message: LiveEnd) -> None:
         if self._live is not None and message.clip_id == self._live.clip_id:
@@ -271,10 +283,18 @@ class FakeDevice:
                 status = _STATUS[self._stored_calibration()[0]]
         return SettingsValue(key=key, status=status, value=value)
 
-    def _threshold_for(self, request: ClipBegin) -> int | None:
-        """Return the stored threshold where it decides; None: what the computer was made with does."""
+    def _thresholds_for(self, request: ClipBegin) -> tuple[int, ...] | None:
+        """Return the stored thresholds where they decide; None: what the computer was made with does."""
         stored = self._stored_calibration()[1]
-        return None if stored is None or request.decide_by is CalibrationSource.BUILT_IN else stored.threshold
+        if stored is None or request.decide_by is CalibrationSource.BUILT_IN:
+            return None
+        return self._thresholds_of(stored)
+
+    def _thresholds_of(self, stored: StoredCalibration) -> tuple[int, ...] | None:
+        """Return the threshold of each label; None if what is stored of them is damaged."""
+        count = self._hello.label_count
+        thresholds = decode_thresholds(stored, self._settings or {}, label_count=count)
+        return (stored.threshold,) * count if thresholds == () else thresholds
 
     def _stored_calibration(self) -> tuple[CalibrationState, StoredCalibration | None]:
         value = (self._settings or {}).get(CALIBRATION_KEY)
@@ -283,14 +303,20 @@ class FakeDevice:
     def _judged(self, value: bytes) -> tuple[CalibrationState, StoredCalibration | None]:
         """Return what firmware makes of a value of the calibration's key; smoothing is the computer's affair and not compared."""
         found, own = decode_calibration(value), self._hello
-        if found is None or (found.model_sha256, found.frontend_fingerprint) != (own.model_sha256[:16].hex(), own.frontend_fingerprint[:12].hex()):
+        if found is None or not found.is_for(model_sha256=own.model_sha256.hex(), frontend_fingerprint=own.frontend_fingerprint.hex()):
             return CalibrationState.FOREIGN, None
-        return (CalibrationState.STORED, found) if ALWAYS <= found.threshold <= NEVER else (CalibrationState.CORRUPT, None)
+        thresholds = self._thresholds_of(found)
+        is_possible = thresholds is not None and all(ALWAYS <= threshold <= NEVER for threshold in thresholds)
+        return (CalibrationState.STORED, found) if is_possible else (CalibrationState.CORRUPT, None)
 
     def _is_allowed(self, message: SettingsWrite) -> bool:
         """Whether firmware takes this key, and with this value."""
         if message.key == CALIBRATION_KEY:
             return not message.value or self._judged(message.value)[1] is not None
+        if message.key in PART_KEYS:
+            held = self._stored_calibration()[1]
+            is_free = held is None or held.first_key != place_of(message.key)
+            return is_free and len(message.value) in (0, part_bytes(message.key, self._hello.label_count))
         return FIRST_FREE_KEY <= message.key <= _LAST_KEY
 
     def _refuse(self, text: str, *, code: FaultCode = FaultCode.BAD_REQUEST) -> None:

@@ -64,12 +64,12 @@ class TwinComputer:
         self._label_count = label_count
         self._calibration = calibration
 
-    def begin(self, request: ClipBegin, *, detection_threshold: int | None = None) -> list[Message]:
+    def begin(self, request: ClipBegin, *, thresholds: tuple[int, ...] | None = None) -> list[Message]:
         """Start a clip."""
         self._request = request
         self._deciding = self._calibration
-        if detection_threshold is not None:  # of every label
-            self._deciding = dataclasses.replace(self._calibration, detection_threshold=detection_threshold, class_thresholds=())
+        if thresholds is not None:
+            self._deciding = dataclasses.replace(self._calibration, class_thresholds=thresholds)
         self._samples = 0
         self._overruns = 0
         self._frames = 0

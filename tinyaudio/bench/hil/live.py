@@ -8,7 +8,6 @@ rows are counted, not elements; streaming the same samples with `run_hil` names 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyaudio.bench.device import (
-    CALIBRATION_KEY,
-    Device,
-    LiveRun,
-    LiveSegment,
-    check_identity,
-    decode_calibration,
-)
+from tinyaudio.bench.device import LiveRun, LiveSegment, check_identity, read_calibration
 from tinyaudio.bench.hil.comparison import crc32_rows
 from tinyaudio.bench.hil.decisions import DECISION_STAGES, detected_at, expected_decisions, label_sets
 from tinyaudio.bench.hil.proof import MODEL_STAGES, OpenDevice
@@ -49,7 +41,7 @@ class LiveExpectation:
     firmware_fingerprint: str
     tables: FrontendTables
     quantized: QuantizedModel
-    calibration: Calibration  # its threshold holds where the device has stored no other
+    calibration: Calibration  # its thresholds hold where the device has stored no others
     predict: Predict  # the oracle; where samples get lost there are patches that no table of outputs has
     forget: Callable[[], None] = lambda: None  # tells it that what comes does not continue what was
 
@@ -79,7 +71,7 @@ class LiveReport:
     gaps: int
     mismatches: Mapping[str, int]  # {stage, in the order of the line: frames, patches or (clip_scores) clips that differ}
     detections: tuple[Detection, ...]
-    calibration: Calibration  # that held: the device's stored threshold for all labels, or what was compiled in
+    calibration: Calibration  # that held: the one that the device has stored, or what was compiled in
     dropped_frames: int  # of the link, all of them mended
     log: tuple[str, ...]  # lines of the device's log
 
@@ -144,12 +136,11 @@ def run_live(
             raise DeviceError(
                 "has no microphone", hint="use a board with [microphone], or stream recordings with `tinyaudio hil`", where=identity.board
             )
-        threshold = _stored_threshold(device) if Capability.SETTINGS in hello.capabilities else None
+        keeps = Capability.SETTINGS in hello.capabilities
+        stored = read_calibration(device, expected.calibration, label_count=len(expected.quantized.labels)) if keeps else None
         live = device.run_live(_CLIP_ID, total_samples=total_samples or len(pcm), timeout_seconds=timeout_seconds)
         statistics = device.statistics
-    calibration = expected.calibration
-    if threshold is not None:
-        calibration = dataclasses.replace(calibration, detection_threshold=threshold, class_thresholds=())
+    calibration = expected.calibration if stored is None else stored
     comparison = _LiveComparison(live=live, expected=expected, calibration=calibration)
     for segment in live.segments:
         comparison.compare(segment, _heard(pcm, segment))
@@ -230,13 +221,6 @@ class _LiveComparison:
         """Count rows that differ."""
         differs = np.asarray(expected, np.int64) != np.asarray(actual, np.int64)
         self.mismatches[stage] += int(differs.reshape(len(differs), -1).any(axis=1).sum())
-
-
-def _stored_threshold(device: Device) -> int | None:
-    """Return the threshold that the device has stored and obeys, if there is one."""
-    value = device.read_setting(CALIBRATION_KEY)
-    stored = None if value is None else decode_calibration(value)
-    return None if stored is None else stored.threshold
 
 
 def _heard(pcm: NDArray[np.int16], segment: LiveSegment) -> NDArray[np.int16]:

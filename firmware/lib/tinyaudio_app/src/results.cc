@@ -61,7 +61,11 @@ Thresholds thresholds_of(const Application& application) {
     const ClipProgress& clip = application.clip;
     const bool is_asked_for = clip.is_live || clip.request.decide_by == wire::CalibrationSource::kStored;
     const bool is_stored = is_asked_for && application.stored.state == wire::CalibrationState::kStored;
-    return {is_stored ? nullptr : application.config->thresholds, application.stored.threshold};
+    if (!is_stored) {
+        return {application.config->thresholds, 0};
+    }
+    const bool is_by_label = application.stored.first_key != 0;
+    return {is_by_label ? application.buffers.stored_thresholds : nullptr, application.stored.threshold};
 }
 
 bool tell_scores(Application& application) {

@@ -1,8 +1,7 @@
 #include "settings_conversation.h"
 
-#include <string.h>
-
 #include "conversation.h"
+#include "stored_calibration.h"
 
 namespace tinyaudio {
 
@@ -13,59 +12,17 @@ using wire::FaultCode;
 using wire::MessageView;
 using wire::SettingStatus;
 
-// The application's own keys; docs/wire_protocol.md has their table.
-constexpr uint16_t kCalibrationKey = 1;
 constexpr uint16_t kFirstFreeKey = 256;
 
-constexpr int32_t kLeastThreshold = -128;
-constexpr int32_t kGreatestThreshold = 128;  // which no mean reaches
-
-// The value of kCalibrationKey. It is bound to the model, the front end and the smoothing that it was made with: with others
-// the same threshold means something else.
-struct CalibrationRecord {
-    uint8_t format;
-    uint8_t smoothing_patches;
-    int16_t threshold;  // a mean int8 score
-    uint8_t model_sha256[16];  // the first bytes of it, as of the following
-    uint8_t frontend_fingerprint[12];
-    uint8_t calibration_fingerprint[32];
-};
-constexpr uint8_t kCalibrationFormat = 2;  // 1 was a bare threshold
-
-static_assert(sizeof(CalibrationRecord) == kMaxSettingBytes, "the record must fill a setting, without padding");
 static_assert(wire::SettingsWrite::kMaxValue == kMaxSettingBytes, "the protocol must carry what can be stored");
 static_assert(wire::SettingsKeys::kMaxKeys == kMaxSettings, "the protocol must carry all keys");
 
-bool is_of_this_firmware(const ApplicationConfig& config, const CalibrationRecord& record) {
-    return record.format == kCalibrationFormat && record.smoothing_patches == config.smoothing_patches &&
-           memcmp(record.model_sha256, config.model_sha256, sizeof(record.model_sha256)) == 0 &&
-           memcmp(record.frontend_fingerprint, config.frontend->fingerprint, sizeof(record.frontend_fingerprint)) == 0;
-}
-
-StoredCalibration read_calibration(const ApplicationConfig& config, const uint8_t* value, uint32_t bytes) {
-    StoredCalibration stored = {CalibrationState::kBuiltIn, 0, {0}};
-    CalibrationRecord record;
-    if (bytes == 0) {
-        return stored;
-    }
-    stored.state = CalibrationState::kForeign;
-    if (bytes != sizeof(record)) {
-        return stored;
-    }
-    memcpy(&record, value, sizeof(record));
-    if (!is_of_this_firmware(config, record)) {
-        return stored;
-    }
-    const bool is_possible = record.threshold >= kLeastThreshold && record.threshold <= kGreatestThreshold;
-    stored.state = is_possible ? CalibrationState::kStored : CalibrationState::kCorrupt;
-    stored.threshold = record.threshold;
-    memcpy(stored.fingerprint, record.calibration_fingerprint, sizeof(stored.fingerprint));
-    return stored;
-}
-
 bool is_allowed(const Application& application, uint16_t key, const uint8_t* value, uint32_t bytes) {
     if (key == kCalibrationKey) {
-        return bytes == 0 || read_calibration(*application.config, value, bytes).state == CalibrationState::kStored;
+        return is_calibration_allowed(application, value, bytes);
+    }
+    if (is_part_key(key)) {
+        return is_part_allowed(application, key, bytes);
     }
     return key >= kFirstFreeKey && key <= kLastSettingKey;
 }
@@ -114,12 +71,7 @@ void tell_value(Application& application, uint16_t key, SettingStatus status) {
 }  // namespace
 
 void obey_settings(Application& application) {
-    uint8_t value[kMaxSettingBytes];
-    const uint32_t bytes = settings_read(application.settings, kCalibrationKey, value);
-    application.stored = read_calibration(*application.config, value, bytes);
-    if (settings_is_doubtful(application.settings, kCalibrationKey)) {
-        application.stored.state = CalibrationState::kCorrupt;  // there may have been a later one
-    }
+    obey_calibration(application);
 }
 
 const char* calibration_note(const Application& application) {

@@ -80,6 +80,7 @@ struct ApplicationBuffers {
     uint8_t* detected;       // [label_set_bytes(labels)], as the following two
     uint8_t* told;
     uint8_t* clip_detected;
+    int16_t* stored_thresholds;  // [labels]
     uint8_t* capture;       // [capture_bytes], the largest array of any stage
     uint32_t capture_bytes;
     FrontendScratch scratch;
@@ -108,6 +109,7 @@ struct ApplicationMemory {
     uint8_t detected[kLabelSetBytes];
     uint8_t told[kLabelSetBytes];
     uint8_t clip_detected[kLabelSetBytes];
+    int16_t stored_thresholds[kSums];
     uint8_t capture[kCaptureBytes];
     uint8_t receive[kReceiveBytes];
     uint8_t retransmit[kRetransmitBytes];
@@ -116,8 +118,9 @@ struct ApplicationMemory {
     ApplicationBuffers buffers() {
         return {pcm,          kPcmCapacity,  window,    log_mel,
                 patch,        score_history, smoothed_sums, clip_sums,
-                detected,     told,          clip_detected, capture,
-                kCaptureBytes, frontend.scratch(), {receive, sizeof(receive), retransmit, sizeof(retransmit)}};
+                detected,     told,          clip_detected, stored_thresholds,
+                capture,      kCaptureBytes, frontend.scratch(),
+                {receive, sizeof(receive), retransmit, sizeof(retransmit)}};
     }
 };
 
@@ -171,7 +174,8 @@ struct SelfTestProgress {
 // What setting 1 holds; of no interest unless the state is kStored.
 struct StoredCalibration {
     wire::CalibrationState state;
-    int32_t threshold;  // of every label
+    uint16_t first_key;  // where the thresholds of the labels are stored; 0: `threshold` is that of every label
+    int32_t threshold;
     uint8_t fingerprint[32];
 };
 

@@ -30,7 +30,7 @@
 
 namespace tinyaudio {
 
-constexpr uint32_t kMaxSettings = 32;       // different keys
+constexpr uint32_t kMaxSettings = 64;       // different keys
 constexpr uint32_t kMaxSettingBytes = 64;   // of a value
 constexpr uint16_t kFirstSettingKey = 1;
 constexpr uint16_t kLastSettingKey = 0xFFFE;

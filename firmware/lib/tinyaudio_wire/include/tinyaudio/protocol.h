@@ -1,4 +1,4 @@
-// Message types of the serial protocol, version 5.
+// Message types of the serial protocol, version 6.
 //
 // Generated from tinyaudio/wire/protocol.toml by `python -m tinyaudio.wire.generate`; change that, not this.
 //
@@ -19,7 +19,7 @@
 namespace tinyaudio {
 namespace wire {
 
-constexpr uint16_t kProtocolVersion = 5;
+constexpr uint16_t kProtocolVersion = 6;
 constexpr uint32_t kMaxPayloadBytes = 522;
 
 enum class MessageType : uint8_t {
@@ -912,21 +912,21 @@ inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsValue* messag
 // The stored settings: the answer to SettingsList.
 struct SettingsKeys {
     static constexpr MessageType kType = MessageType::kSettingsKeys;
-    static constexpr uint32_t kMaxBytes = 66;
-    static constexpr uint32_t kMaxKeys = 32;
+    static constexpr uint32_t kMaxBytes = 130;
+    static constexpr uint32_t kMaxKeys = 64;
     uint16_t keys_count;
-    uint16_t keys[32];  // Their keys, from first_key on, in ascending order.
+    uint16_t keys[64];  // Their keys, from first_key on, in ascending order.
 };
 
 inline uint32_t encode(const SettingsKeys& message, uint8_t* payload, uint32_t capacity_bytes) {
     PayloadWriter writer{payload, capacity_bytes, 0, true};
-    put_bounded(writer, message.keys, message.keys_count, 32u);
+    put_bounded(writer, message.keys, message.keys_count, 64u);
     return writer.ok ? writer.position : 0;
 }
 
 inline bool decode(const uint8_t* payload, uint32_t bytes, SettingsKeys* message) {
     PayloadReader reader{payload, bytes, 0, true};
-    get_bounded(reader, message->keys, &message->keys_count, 32u);
+    get_bounded(reader, message->keys, &message->keys_count, 64u);
     return reader.ok && reader.position == bytes;
 }
 
