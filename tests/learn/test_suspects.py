@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.learn.test_anomaly import drawn
-from tinyaudio.core.anomaly_section import AnomalyTable
+from tinyaudio.core.project import AnomalyTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.audio import synthesize_machine_clip
 from tinyaudio.dsp.frontend import compute_feature_rows, design_frontend, patches
