@@ -288,6 +288,6 @@ from esp_pylib.logger import EspLog
 print(json.dumps([held(chip, image()), type(EspLog.instance).__name__]))
 """
     root = Path(__file__).resolve().parents[2]
-    result = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == [True, "EsptoolLogger"]

@@ -364,10 +364,17 @@ def test_a_pseudo_terminal_passes_every_byte() -> None:
     descriptor, name = pseudo_terminal()
     line = HostLine(descriptor, descriptor, lifeline=descriptor)
     other = os.open(name, os.O_RDWR | os.O_NOCTTY)
-    os.write(other, bytes(range(256)))
-    line.wait(5.0)
-    assert line.read() == bytes(range(256))
-    line.write(bytes(range(256)))
-    assert os.read(other, 1_000) == bytes(range(256))
+    every_byte = bytes(range(256))
+    os.write(other, every_byte)
+    received = b""
+    while len(received) < len(every_byte):  # in either direction it may come in pieces
+        line.wait(60.0)
+        received += line.read()
+    assert received == every_byte
+    line.write(every_byte)
+    received = b""
+    while len(received) < len(every_byte):
+        received += os.read(other, 1_000)
+    assert received == every_byte
     os.close(other)
     os.close(descriptor)

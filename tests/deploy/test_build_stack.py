@@ -45,9 +45,9 @@ def measured(folder: Path, source: str, *, reserved_bytes: int = 4_096) -> dict[
     (folder / "case.ld").write_text(
         "SECTIONS { .vectors : { KEEP(*(.vectors)) } .text : { *(.text*) *(.rodata*) } .bss : { *(.bss* .data*) } }\nENTRY(start)\n"
     )
-    run_tool([compiler, *FLAGS, "-c", "case.cc", "-o", "case.o"], cwd=folder, timeout_seconds=60)
+    run_tool([compiler, *FLAGS, "-c", "case.cc", "-o", "case.o"], cwd=folder, timeout_seconds=300)
     link = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-T", "case.ld"]
-    run_tool([compiler, *FLAGS, "case.o", *link, "-o", "case.elf"], cwd=folder, timeout_seconds=60)
+    run_tool([compiler, *FLAGS, "case.o", *link, "-o", "case.elf"], cwd=folder, timeout_seconds=300)
     use = measure_stack(folder, folder / "case.elf", reserved_bytes=reserved_bytes)
     return {name: getattr(use, name) for name in use.__slots__}
 

@@ -81,7 +81,7 @@ def clips(draw: st.DrawFn) -> tuple[Int8Array, Calibration]:
     return outputs, calibration
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=clips())
 def test_every_decision_is_that_of_the_twin(program: Path, case: tuple[Int8Array, Calibration]) -> None:
     outputs, calibration = case

@@ -104,7 +104,7 @@ class Cases:
 
     def _take(self, count: int) -> bytes:
         taken = b""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(taken) < count:
             assert time.monotonic() < deadline, f"{len(taken)} of {count} bytes are all that came"
             taken += self.board.transport.read(count - len(taken), timeout_seconds=1.0)

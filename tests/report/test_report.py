@@ -169,7 +169,7 @@ def test_a_real_browser_draws_it(tmp_path: Path) -> None:
         "--disable-sync",
     ]
     command = [str(CHROMIUM), *flags, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,2600", f"--screenshot={picture}", page.as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert picture.exists(), result.stderr
     pixels = _pixels(picture)
     assert pixels.shape[:2] == (2600, 1200)
