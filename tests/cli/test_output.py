@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
-from tinyaudio.cli.output import Output
+from tinyaudio.cli.output import Output, command_for
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -38,3 +41,24 @@ def test_facts_have_no_head_and_brackets_are_text(capsys: pytest.CaptureFixture[
     shown = lines(capsys)
     assert len(shown) == 2
     assert "[red]loud[/red].wav" in shown[0]
+
+
+def test_the_log_of_a_long_stage_says_now_and_then_how_far_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 59.0, 60.0, 60.0, 61.0, 130.0])
+    monkeypatch.setattr("tinyaudio.cli.output.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    with voice().task("training") as advance:
+        for done in (1, 2, 3, 40):
+            advance(done, 40)
+    assert capsys.readouterr().err.splitlines() == ["training ...", "training: 2 of 40"]
+
+
+def test_a_quiet_stage_says_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinyaudio.cli.output.LOG_PROGRESS_SECONDS", 0.0)
+    with Output(as_json=True, quiet=True, verbose=False).task("training") as advance:
+        advance(1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_command_that_is_shown_can_be_pasted() -> None:
+    assert command_for("data check", Path("my project")) == "tinyaudio data check --project 'my project'"
+    assert command_for("run", Path()) == "tinyaudio run"

@@ -41,7 +41,9 @@ def render(
 ) -> None:
     """Write the firmware project as text: tables, model code, glue, PlatformIO configuration.
 
-    Examples: tinyaudio render --board mps2_an500 --out firmware_project, or tinyaudio render --board esp32s3 --runtime tflm
+    Example: tinyaudio render --board mps2_an500 --out firmware_project
+
+    Example: tinyaudio render --board esp32s3 --runtime tflm
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, parse_request, render_stage
@@ -73,7 +75,9 @@ def build(
 ) -> None:
     """Build the firmware with PlatformIO, read its sizes from the ELF and check the board's budget.
 
-    Examples: tinyaudio build --board mps2_an500, or tinyaudio build --board stm32h7 --kernels reference
+    Example: tinyaudio build --board mps2_an500
+
+    Example: tinyaudio build --board stm32h7 --kernels reference
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import build_facts, build_stage, open_line, parse_request
@@ -111,9 +115,15 @@ def hil(
     built and given the same clips, and the first clip for which they differ is named; with --ab --kernels vendor the fast ones are
     the vendor's. Exits with 3 if anything differs.
 
-    Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0, or tinyaudio hil --slot left
+    Example: tinyaudio hil --board mps2_an500
 
-    Examples: tinyaudio hil --board mps2_an500 --self-test, or tinyaudio hil --board stm32h7 --ab
+    Example: tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0
+
+    Example: tinyaudio hil --slot left
+
+    Example: tinyaudio hil --board mps2_an500 --self-test
+
+    Example: tinyaudio hil --board stm32h7 --ab
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.core.errors import InputError
@@ -151,7 +161,9 @@ def run(
 ) -> None:
     """Run all stages from the WAV files to the report; stages whose inputs did not change are reused.
 
-    Examples: tinyaudio run --board mps2_an500, or tinyaudio run --board mps2_an500 --runtime tflm
+    Example: tinyaudio run --board mps2_an500
+
+    Example: tinyaudio run --board mps2_an500 --runtime tflm
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, parse_request, run_line
