@@ -8,6 +8,7 @@
 //   FAKE_FLASH          file that keeps the partition
 //   FAKE_RESET_REASON   number of an esp_reset_reason_t
 //   FAKE_CORE_DUMP      "task:address"
+//   FAKE_RTC_MEMORY     file that keeps the memory that outlives a reset, once the host has gone
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #include "driver/i2s_std.h"
 #include "driver/uart.h"
 #include "driver/usb_serial_jtag.h"
+#include "esp_attr.h"
 #include "esp_core_dump.h"
 #include "esp_cpu.h"
 #include "esp_mac.h"
@@ -44,6 +46,9 @@
 #include "freertos/task.h"
 
 extern "C" void app_main();
+
+extern char __start_rtc_noinit;  // the linker's
+extern char __stop_rtc_noinit;
 
 struct tskTaskControlBlock {
     std::mutex mutex;
@@ -99,10 +104,20 @@ bool wait_for(std::condition_variable& changed, std::unique_lock<std::mutex>& lo
     return changed.wait_for(lock, milliseconds(ticks), is_met);
 }
 
+// Ends the program as a reset would: memory of the real-time clock stays.
+[[noreturn]] void leave() {
+    FILE* const file = fopen(setting("FAKE_RTC_MEMORY"), "wb");
+    if (file != nullptr) {
+        fwrite(&__start_rtc_noinit, 1, static_cast<size_t>(&__stop_rtc_noinit - &__start_rtc_noinit), file);
+        fclose(file);
+    }
+    _exit(0);
+}
+
 int read_some(int file, void* buffer, uint32_t length) {
     const ssize_t count = read(file, buffer, length);
     if (count <= 0) {
-        _exit(0);  // the host has gone
+        leave();  // the host has gone
     }
     return static_cast<int>(count);
 }
@@ -356,7 +371,7 @@ esp_err_t esp_efuse_mac_get_default(uint8_t* mac) {
 
 esp_reset_reason_t esp_reset_reason(void) { return static_cast<esp_reset_reason_t>(atoi(setting("FAKE_RESET_REASON"))); }
 
-void esp_restart(void) { _exit(0); }
+void esp_restart(void) { leave(); }
 
 esp_err_t esp_task_wdt_add(TaskHandle_t) { return ESP_OK; }
 
@@ -409,6 +424,13 @@ esp_err_t esp_core_dump_image_erase(void) { return ESP_OK; }
 }  // extern "C"
 
 int main() {
+    FILE* const memory = fopen(setting("FAKE_RTC_MEMORY"), "rb");
+    if (memory != nullptr) {
+        if (fread(&__start_rtc_noinit, 1, static_cast<size_t>(&__stop_rtc_noinit - &__start_rtc_noinit), memory) == 0) {
+            return 2;
+        }
+        fclose(memory);
+    }
     memset(flash, 0xFF, sizeof(flash));
     FILE* const file = fopen(setting("FAKE_FLASH"), "rb");
     if (file != nullptr) {
