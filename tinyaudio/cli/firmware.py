@@ -192,6 +192,8 @@ def say_proof(output: Output, proof: Any) -> None:
             rows.append(("flash / RAM", f"{facts['flash_bytes']:,} / {facts['ram_bytes']:,} bytes"))
         output.table(f"{facts['board']}, runtime {facts['runtime']} ({facts['model_kernels']}), depth {facts['depth']}", ("", ""), rows)
         _say_comparison(output, facts.get("ab"))
+    if facts.get("decided") and (usual := _share_of_the_commonest(facts)) >= facts["accuracy"]["int8"]:
+        output.warning(f"the model is no better than naming one label always ({usual:.1%}): more clips or epochs? see docs/guide/training.md")
     for line in facts["log"]:
         output.warning(f"the device: {line}")
     verdict = "0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
@@ -201,6 +203,14 @@ def say_proof(output: Output, proof: Any) -> None:
     output.result(facts, text=f"{verdict}\nreport: {facts['report']}")
     if not proof.passed:
         raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _share_of_the_commonest(facts: dict[str, Any]) -> float:
+    """Return what always naming the commonest label of the test split would come to; -1 where clips have several labels."""
+    if facts["decided"]["rule"] == "every":
+        return -1.0
+    clips: list[int] = [sum(row) for row in facts["confusion"]["int8"]]
+    return max(clips) / max(1, sum(clips))
 
 
 def _precision_row(facts: dict[str, Any]) -> list[tuple[str, str]]:

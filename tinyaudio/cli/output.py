@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shlex
 import sys
@@ -20,6 +21,9 @@ from tinyaudio.core.files import storage_error
 EXIT_ERROR = 1
 EXIT_CHECK_FAILED = 3
 EXIT_INTERRUPTED = 130
+
+#: Columns of a table in a file or a pipe, where nobody has a terminal of some width.
+PIPED_COLUMNS = 160
 
 #: In a log, a stage says at most so often how far it is.
 LOG_PROGRESS_SECONDS = 60.0
@@ -122,10 +126,12 @@ class Output:
             is_name = all(len(cell) <= LONGEST_NAME for cell in cells)
             # A title wider than its column would cost the width that running text needs.
             head = column.replace(" ", "\n") if is_figures and len(column) > max(map(len, cells)) else column
-            table.add_column(head, justify="right" if is_figures else "left", no_wrap=is_figures or is_name)
+            table.add_column(head, justify="right" if is_figures else "left", no_wrap=is_figures or is_name, overflow="fold")
         for row in rows:
             table.add_row(*row)
-        Console(stderr=self.as_json, markup=False).print(table)
+        stream = sys.stderr if self.as_json else sys.stdout
+        is_measured = stream.isatty() or "COLUMNS" in os.environ
+        Console(stderr=self.as_json, markup=False, width=None if is_measured else PIPED_COLUMNS).print(table)
 
     def result(self, values: Mapping[str, Any], *, text: str = "") -> None:
         """End with the result: the JSON object, or `text` for a person."""
