@@ -8,6 +8,7 @@ Drawn examples are the same in each run, and none is too slow for a busy compute
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-_IN_NO_HURRY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+_IN_NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 settings.register_profile("repeatable", derandomize=True, database=None, **_IN_NO_HURRY)
 settings.register_profile("search", derandomize=False, **_IN_NO_HURRY)

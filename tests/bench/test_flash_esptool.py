@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tinyaudio.core.errors import BuildError, FlashError, InputError, ProbeError
 
 BOARD = load_board("esp32s3")
 BOX = load_board("esp32s3_box_3")
-BOX_CHIP = {"flash_kib": 16_384, "psram_kib": 16_384}
+BOX_CHIP: dict[str, Any] = {"flash_kib": 16_384, "psram_kib": 16_384}
 
 
 def image(length_bytes: int = 150_000) -> FlashImage:

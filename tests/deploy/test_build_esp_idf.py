@@ -180,7 +180,7 @@ class FakePlatformio:
         output = directory / ".pio" / "build" / board_id
         output.mkdir(parents=True, exist_ok=True)
         if self.returncode == 0:
-            for (_, name), (_, content) in zip(PARTS, parts(), strict=True):
+            for (_offset, name), (_size, content) in zip(PARTS, parts(), strict=True):
                 (output / name).write_bytes(content)
             (output / "firmware.elf").write_bytes(b"elf")
         return SimpleNamespace(returncode=self.returncode)
@@ -299,7 +299,7 @@ def test_a_build_is_described_with_its_merged_image(project: FirmwareProject, tm
     monkeypatch.setattr(
         "tinyaudio.deploy.build.esp_idf.read_section_sizes", lambda _: {name: size for name, size in SECTIONS.items() if name != ".ext_ram.bss"}
     )
-    for (_, name), (_, content) in zip(PARTS, parts(), strict=True):
+    for (_offset, name), (_size, content) in zip(PARTS, parts(), strict=True):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(BuildError, match="left no image"):
         describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", model_kernels="", seconds=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ template <int kBytes> __attribute__((noinline)) int burn(int value) {
 """
 
 
-def measured(folder: Path, source: str, *, reserved_bytes: int = 4_096) -> dict[str, object]:
+def measured(folder: Path, source: str, *, reserved_bytes: int = 4_096) -> dict[str, Any]:
     """Compile and link `source`; return the fields of its stack."""
     compiler = find_tool("arm-none-eabi-gcc").path
     (folder / "case.cc").write_text(source)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
-from tinyaudio.wire.framing import MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, Frame, FrameDecoder, encode_frame, frame_bytes
+from tinyaudio.wire.framing import MAX_FRAME_BYTES, Frame, FrameDecoder, encode_frame, frame_bytes
+from tinyaudio.wire.messages import MAX_PAYLOAD_BYTES
 
 TABLE = Path(__file__).resolve().parents[1] / "golden" / "wire_cases.toml"
 CASES: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["cases"]
