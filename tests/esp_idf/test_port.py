@@ -126,6 +126,15 @@ def test_how_the_run_before_ended_is_told(program: Path, reason: int, dump: str,
     assert [said in line.text for line in log] == ([True] if said else [])
 
 
+def test_a_fault_of_the_run_before_is_a_fault_of_the_proof(program: Path) -> None:
+    pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
+    streamed = CASE.clips()[3:]
+    with uart(program, FAKE_RESET_REASON="4") as line:
+        report = run_hil(lambda log: Device(line, on_log=log), streamed, expected=CASE.expectation(streamed), depth="virtual", link="UART")
+    assert report.mismatches == 0
+    assert report.faults == ("the run before was ended by an exception or a failed check",)
+
+
 def hang_up(process: ToolProcess) -> None:
     """Go away, and wait until the firmware has ended."""
     assert process.stdin is not None

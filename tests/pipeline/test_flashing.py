@@ -215,16 +215,14 @@ def test_a_firmware_that_faults_at_every_start_is_told_with_the_place_and_not_as
             super()._handle(received)
             if self._waiting and isinstance(self._waiting[-1], Hello):
                 text = "faults at every start: this firmware only tells of them until it is reset"
-                self._waiting[1:] = [
-                    Log(level=LogLevel.ERROR, text="fault at pc=0x08001234"),
-                    DeviceFault(code=FaultCode.SELF_CHECK, text=text),
-                ]
+                self._waiting.extend([Log(level=LogLevel.ERROR, text="fault at pc=0x08001234"), DeviceFault(code=FaultCode.SELF_CHECK, text=text)])
 
-    line, progress = open_line(bench.directory, recorder := Recorder()), recorder
+    progress = Recorder()
+    line = open_line(bench.directory, progress)
     programmers: dict[str, Programmer] = {"pyocd": programmer_of("pyocd", bench.desk)}
-    said = "it does not work: self_check: faults at every start.*; its log: fault at pc=0x08001234"
+    said = r"it does not work: self_check: faults at every start.*; its log: fault at pc=0x08001234"
     with pytest.raises(DeviceError, match=said) as caught:
         flash_stage(line, FlashRequest(), choose_from=programmers, open_port=open_port_on(bench.desk, device=Faulting))
     assert "addr2line" in caught.value.hint
     assert "--port" not in caught.value.hint
-    assert "the device: error: fault at pc=0x08001234" in progress.notes
+    assert "the device: error: fault at pc=0x08001234" in progress.warnings

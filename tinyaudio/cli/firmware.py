@@ -173,6 +173,12 @@ def run(
         say_proof(output, run_line(line, board or line.project.board, depth=depth, port=port, request=request))
 
 
+FAULT_VERDICT = (
+    "The device faulted, in the run before this one or meanwhile; the pc above names the function (addr2line -f -e firmware.elf PC). "
+    "It is told until the board is reset: press reset, and run this again to see whether it comes back."
+)
+
+
 def say_proof(output: Output, proof: Any) -> None:
     """Print the outcome of a HIL run; exit with 3 if anything differs or does not fit."""
     facts = proof.facts
@@ -197,6 +203,8 @@ def say_proof(output: Output, proof: Any) -> None:
     for line in facts["log"]:
         output.warning(f"the device: {line}")
     verdict = "0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
+    if facts["faults"]:
+        verdict = FAULT_VERDICT
     if first := facts.get("ab", {}).get("first"):
         verdict = "{filename} is the first clip that differs: {stage} of patch {patch_index}, element {element_index}".format(**first)
         verdict += " is {optimized} with the fast kernels and {reference} with the plain ones.".format(**first)
@@ -262,6 +270,8 @@ def _say_self_test(output: Output, outcome: Any) -> None:
     verdict = f"{len(report.operators)} of {len(report.operators)} operators compute their golden vectors."
     if report.first is not None:
         verdict = f"{describe_difference(report.first)}."
+    elif facts["faults"]:
+        verdict += f" {FAULT_VERDICT}"
     elif not outcome.passed:
         verdict += " But the image is over the board's budget."
     output.result(facts, text=f"{verdict[0].upper()}{verdict[1:]}\nreport: {facts['report']}")
