@@ -20,6 +20,7 @@ from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
 from tinyaudio.bench.transport import LoopbackTransport, ProcessTransport, SerialTransport, Transport
 from tinyaudio.core.artifacts import Calibration, ExpectedOutputs, FirmwareProject, HilReport
 from tinyaudio.core.board import Board, Depth, load_board
+from tinyaudio.core.spec import KernelId
 from tinyaudio.core.tools import start_tool
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, render_project, write_project
@@ -44,7 +45,7 @@ Wrap = Callable[[Transport], Transport]
 DeviceFactory = Callable[..., Device]
 
 
-def golden_tables(kernel: str = "cmsis_q31") -> FrontendTables:
+def golden_tables(kernel: KernelId = "cmsis_q31") -> FrontendTables:
     return design_frontend(SPEC, kernel=kernel)
 
 

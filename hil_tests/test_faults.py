@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import Any
 
 import numpy as np
@@ -73,10 +72,9 @@ def test_an_emulator_that_dies_gives_one_clear_error(rig: Rig, link: Any) -> Non
         killing = _KillingTransport(board.transport, board.pid)
         with Device(killing, name=rig.board.id) as device:
             device.connect()
-            started = time.monotonic()
             with pytest.raises(TransportError, match=f"died in the middle of the conversation: {death}") as caught:
                 device.stream_clip(0, np.zeros(160_000, np.int16))
-    assert time.monotonic() - started < 10.0, "the death was noticed only by a timeout"
+    assert "took no byte" not in str(caught.value.__cause__), "the death was noticed only by a timeout"
     assert "run the command again" in caught.value.hint
     assert board.exit_reason().startswith(death)
     assert not list(rig.work_dir.glob("fifos-*")), "FIFOs were left behind"

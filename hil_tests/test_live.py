@@ -6,6 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def heard(seconds: float) -> Int16Array:
 
 
 def open_device(rig: Rig, line: Line, on_log: Callable[[Log], None] | None = None) -> Device:
-    clock = {} if line.clock is None else {"clock": line.clock}
+    clock: dict[str, Any] = {} if line.clock is None else {"clock": line.clock}
     return Device(line.transport, name=rig.board.id, on_log=on_log, poll_seconds=0.1, **clock)
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def run_fold(fold: str, name: str, *, depth: str | None) -> Fold:
     record = json.loads((project / "runs" / f"esc10_fold_{fold}" / "train.json").read_text(encoding="utf-8"))
     line = open_line(project, Quiet())
     evaluations = evaluate_stage(line).value
-    right = {
+    right: dict[str, list[bool]] = {
         item.predictor: [bool(value) for value in item.scores.argmax(axis=1) == item.label_indices]
         for item in (evaluations.float, evaluations.int8)
         if item is not None
@@ -237,9 +238,13 @@ def _intervals(folds: list[Fold]) -> list[str]:
     figures = {"float": right["float"], "INT8": right["int8"], "INT8's loss against float": loss}
     sentences = []
     for name, values in figures.items():
-        lower, upper = bootstrap_interval(lambda chosen, values=values: float(values[chosen].mean()), groups)
+        lower, upper = bootstrap_interval(partial(_mean_of, values), groups)
         sentences.append(f"{name} {100 * values.mean():.2f} % ({100 * lower:.2f} to {100 * upper:.2f})")
     return [f"Over all {len(groups)} clips, with 95 % intervals (bootstrap over recordings): {'; '.join(sentences)}."]
+
+
+def _mean_of(values: np.ndarray, chosen: np.ndarray) -> float:
+    return float(values[chosen].mean())
 
 
 def page(results: dict[str, list[Fold]], *, date: str) -> str:

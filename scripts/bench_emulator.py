@@ -21,7 +21,17 @@ _ACCOUNT = re.compile(r"([\d.]+) MIPS")
 
 def million_instructions_a_second(elf: Path, mode: str) -> float:
     """Return how many million instructions the machine executes a second of processor time, all of the machine included."""
-    command = [sys.executable, "-m", "tinyaudio.bench.emulation.stm32h743", "--board", "stm32h7", "--mode", mode, "--statistics", elf]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "tinyaudio.bench.emulation.stm32h743",
+        "--board",
+        "stm32h7",
+        "--mode",
+        mode,
+        "--statistics",
+        elf,
+    ]
     with start_tool(command, pipes=True) as process:
         with Device(ProcessTransport(process), name="stm32h7") as device:
             rate = device.connect().sample_rate_hz

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 
 from tinyaudio.core.artifacts import QuantizedModel
-from tinyaudio.core.spec import FrontendSpec
+from tinyaudio.core.spec import FrontendSpec, KernelId
 from tinyaudio.dsp.frontend import compute_stages, design_feature_quantization, design_frontend, patches, quantize_features
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -69,7 +69,7 @@ def golden_vectors() -> GoldenVectors:
 
 
 @cache
-def golden_vectors_of(kernel: str) -> GoldenVectors:
+def golden_vectors_of(kernel: KernelId) -> GoldenVectors:
     """Return the golden vectors behind another FFT kernel: the twin's features of it, and what the oracle computes of these."""
     golden = golden_vectors()
     if kernel == golden.model.kernel:

@@ -6,6 +6,7 @@ emulated core for the code that pyOCD loads into RAM. The flash itself is that o
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from unicorn import UC_ARCH_ARM, UC_MODE_MCLASS, UC_MODE_THUMB, Uc, arm_const
 
@@ -264,7 +265,7 @@ class DebugPort:
     def _erase(self, bank: int, control: int) -> None:
         sectors = range(8) if control & _CR_BER else (control >> 8 & 7,)
         for sector in sectors:
-            self._guard(bank, lambda sector=sector: self.chip.erase_sector(0x0800_0000 + bank * 0x10_0000 + sector * 0x2_0000))
+            self._guard(bank, partial(self.chip.erase_sector, 0x0800_0000 + bank * 0x10_0000 + sector * 0x2_0000))
 
     def _write_flash(self, address: int, data: bytes) -> None:
         bank = address - 0x0800_0000 >> 20

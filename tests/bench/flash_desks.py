@@ -28,7 +28,7 @@ def board() -> Board:
 
 def probe_table() -> ProbeTable:
     table = board().probe
-    assert table is not None
+    assert isinstance(table, ProbeTable)
     return table
 
 

@@ -29,11 +29,10 @@ class ModelledProbe(DebugProbe):  # type: ignore[misc]
         self.unique_id = serial_number
         self.clocks_hz: list[int] = []
         self.is_open = False
-        self.wire_protocol: object = None
 
     unique_id = ""
     is_open = False
-    wire_protocol = None
+    wire_protocol: object = None
 
     def create_associated_board(self) -> None:
         return None

@@ -31,7 +31,7 @@ def cpp_line(cpp_device: Path, request: pytest.FixtureRequest) -> Iterator[Proce
         line.close()
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(20) == 0, process.cause_of_death()
+        assert process.wait(120) == 0, process.cause_of_death()
 
 
 @pytest.mark.parametrize("cpp_line", [(2_048, 2_048), (1_101, 1_101), (65_535, 65_536)], indirect=True)
@@ -80,6 +80,6 @@ def test_cpp_obeys_a_reset_request_and_numbers_its_boots(cpp_line: ProcessTransp
 @pytest.mark.parametrize("sizes", [("1000", "2048"), ("2048", "1000"), ("65536", "2048")])
 def test_cpp_refuses_buffers_that_might_stall(cpp_device: Path, sizes: tuple[str, str]) -> None:
     with start_tool([cpp_device, *sizes], pipes=True) as process:
-        assert process.wait(20) == 3
+        assert process.wait(120) == 3
         with pytest.raises(TransportError, match="buffers refused"):
             Device(ProcessTransport(process)).connect()

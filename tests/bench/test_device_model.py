@@ -48,7 +48,7 @@ def line(model_device: Path) -> Iterator[ProcessTransport]:
         transport.close()
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(20) == 0, process.cause_of_death()
+        assert process.wait(120) == 0, process.cause_of_death()
 
 
 def requests(**changes: bool) -> list[InferenceRequest]:

@@ -23,7 +23,7 @@ from tests.bench.flash_desks import (
     programmer_of,
     random_bytes,
 )
-from tinyaudio.bench.flash import FlashImage, Segment, choose_probe, choose_programmer, flash
+from tinyaudio.bench.flash import FlashImage, Programmer, Segment, choose_probe, choose_programmer, flash
 from tinyaudio.bench.flash.fakes import FakeChip, FakeDesk, FakeOpenocd, FakeProbe, FakePyocd
 from tinyaudio.bench.flash.openocd_programmer import OpenocdProgrammer
 from tinyaudio.bench.flash.pyocd_programmer import PyocdApi, PyocdProgrammer
@@ -372,7 +372,7 @@ def test_openocd_serves_where_pyocd_cannot_be_used(name: str) -> None:
     assert notes[0].startswith("pyocd cannot be used: pyocd: ")
 
     absent = FakeOpenocd(desk, installed=False)
-    neither = {"pyocd": PyocdProgrammer(load=missing), "openocd": OpenocdProgrammer(find=absent.find, start=absent.start)}
+    neither: dict[str, Programmer] = {"pyocd": PyocdProgrammer(load=missing), "openocd": OpenocdProgrammer(find=absent.find, start=absent.start)}
     with pytest.raises(ToolError, match=r"no programmer can be used: pyocd: cannot be loaded.*; openocd: is not installed") as caught:
         choose_programmer(neither, None, on_note=notes.append)
     assert "install openocd" in caught.value.hint

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tinyaudio.core.errors import BuildError, FlashError, InputError, ProbeError
 
 BOARD = load_board("esp32s3")
 BOX = load_board("esp32s3_box_3")
-BOX_CHIP = {"flash_kib": 16_384, "psram_kib": 16_384}
+BOX_CHIP: dict[str, Any] = {"flash_kib": 16_384, "psram_kib": 16_384}
 
 
 def image(length_bytes: int = 150_000) -> FlashImage:
@@ -288,6 +289,6 @@ from esp_pylib.logger import EspLog
 print(json.dumps([held(chip, image()), type(EspLog.instance).__name__]))
 """
     root = Path(__file__).resolve().parents[2]
-    result = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == [True, "EsptoolLogger"]

@@ -39,7 +39,7 @@ class RealDesk:
         self.name = name
         self.chip = FakeChip(table=probe_table(), **chip)  # type: ignore[arg-type]
         self.port = DebugPort(self.chip)
-        self.board = board()
+        self.board: Board = board()
         self.progress = Recorder()
         self.stored = random_bytes(32, seed=9)
         self.chip.halted = True
@@ -58,7 +58,7 @@ class RealDesk:
             encoding="utf-8",
         )
         table = probe_table().model_copy(update={"openocd_config": (str(interface), "target/stm32h7x_dual_bank.cfg")})
-        self.board: Board = self.board.model_copy(update={"probe": table})
+        self.board = self.board.model_copy(update={"probe": table})
         self.programmer = OpenocdProgrammer(list_ports=tuple)
 
     def _load(self) -> PyocdApi:

@@ -52,7 +52,7 @@ def serve() -> Iterator[Callable[[bytes | None], int]]:
 
 def test_a_reply_is_its_text_without_the_code(serve: Callable[[bytes | None], int]) -> None:
     with TclClient(serve(b"0 0x5c001000: 20036450 \n\x1a")) as client:
-        assert client.run("mdw 0x5c001000", timeout_seconds=5) == "0x5c001000: 20036450 \n"
+        assert client.run("mdw 0x5c001000", timeout_seconds=60) == "0x5c001000: 20036450 \n"
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,19 @@ def test_a_reply_is_its_text_without_the_code(serve: Callable[[bytes | None], in
 )
 def test_a_failed_command_is_told_from_a_result(serve: Callable[[bytes | None], int], answer: bytes, said: str) -> None:
     with TclClient(serve(answer)) as client, pytest.raises(TclError) as caught:
-        client.run("mdw 0x5c001000", timeout_seconds=5)
+        client.run("mdw 0x5c001000", timeout_seconds=60)
     assert str(caught.value) == said
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"), [(None, "closed the connection"), (b"0 half a re", "did not answer within 0.1 s"), (b"HTTP/1.1 400\x1a", "not a reply")]
+    ("answer", "seconds", "said"),
+    [(None, 60.0, "closed the connection"), (b"0 half a re", 0.1, "did not answer within 0.1 s"), (b"HTTP/1.1 400\x1a", 60.0, "not a reply")],
 )
-def test_a_server_that_ends_hangs_or_is_another_one_is_told(serve: Callable[[bytes | None], int], answer: bytes | None, said: str) -> None:
+def test_a_server_that_ends_hangs_or_is_another_one_is_told(
+    serve: Callable[[bytes | None], int], answer: bytes | None, seconds: float, said: str
+) -> None:
     with TclClient(serve(answer)) as client, pytest.raises(TclClosedError, match=said):
-        client.run("version", timeout_seconds=0.1)
+        client.run("version", timeout_seconds=seconds)
 
 
 def test_nobody_at_the_port_is_told(serve: Callable[[bytes | None], int]) -> None:

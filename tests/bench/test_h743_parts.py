@@ -67,6 +67,7 @@ def start_pll1(chip: Chip, *, n: int, p: int) -> None:
     rcc = chip.rcc
     rcc.write_register(0x00, rcc.registers[0] | 1 << 18)
     rcc.write_register(0x00, rcc.registers[0] | 1 << 16)  # HSE, bypassed: 8 MHz
+    pass_time(chip)
     rcc.write_register(0x28, 0x0202_0002 | 1 << 4)  # DIVM1 = 1
     rcc.write_register(0x2C, 0x01FF_0000 | 3 << 2)  # 8 to 16 MHz, wide
     rcc.write_register(0x30, (n - 1) | (p - 1) << 9 | 1 << 16 | 1 << 24)
@@ -105,6 +106,14 @@ def test_an_oscillator_that_the_board_does_not_have_is_refused() -> None:
     chip = fresh_chip()
     with pytest.raises(MisuseError, match="HSEBYP=0, but the board's clock is hse_bypass"):
         chip.rcc.write_register(0x00, chip.rcc.registers[0] | 1 << 16)
+
+
+def test_without_an_external_clock_no_pll_starts_on_it() -> None:
+    chip = Chip(load_board("stm32h7"), NO_CODE, ChipOptions(exact=False, external_clock=False))
+    chip.reset()
+    with pytest.raises(MisuseError, match="PLL1 is on, but the HSE that it is to get its clock from is not ready"):
+        start_pll1(chip, n=120, p=2)
+    assert chip.rcc.read_register(0x00) & 1 << 17 == 0
 
 
 def test_time_follows_the_core_s_clock() -> None:
@@ -364,10 +373,17 @@ def test_a_pseudo_terminal_passes_every_byte() -> None:
     descriptor, name = pseudo_terminal()
     line = HostLine(descriptor, descriptor, lifeline=descriptor)
     other = os.open(name, os.O_RDWR | os.O_NOCTTY)
-    os.write(other, bytes(range(256)))
-    line.wait(5.0)
-    assert line.read() == bytes(range(256))
-    line.write(bytes(range(256)))
-    assert os.read(other, 1_000) == bytes(range(256))
+    every_byte = bytes(range(256))
+    os.write(other, every_byte)
+    received = b""
+    while len(received) < len(every_byte):  # in either direction it may come in pieces
+        line.wait(60.0)
+        received += line.read()
+    assert received == every_byte
+    line.write(every_byte)
+    received = b""
+    while len(received) < len(every_byte):
+        received += os.read(other, 1_000)
+    assert received == every_byte
     os.close(other)
     os.close(descriptor)

@@ -137,7 +137,7 @@ def test_tensors_of_another_shape_are_no_comparison(rig: Rig) -> None:
 
 
 def test_many_mismatches_are_counted_by_element(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = comparison.compute_stages
+    original = comparison.compute_stages  # type: ignore[attr-defined]  # the name there is what is replaced
 
     def planted(*arguments: Any) -> Any:
         stages = original(*arguments)

@@ -20,7 +20,7 @@ from tinyaudio.core.errors import ProtocolError
 from tinyaudio.deploy.build import build_project
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, write_project
 from tinyaudio.dsp.frontend import design_frontend
-from tinyaudio.wire.messages import Log, SelfTestOperator, SelfTestResult
+from tinyaudio.wire.messages import Log, LogLevel, SelfTestOperator, SelfTestResult
 
 pytest.importorskip("tflite_micro", reason="golden vectors come from the oracle: pip install 'tinyaudio[train]'")
 
@@ -169,6 +169,6 @@ def test_what_is_missing_from_a_self_test_is_noticed() -> None:
         with pytest.raises(ProtocolError, match=r"the self-test told of 2 operators, 1 of them wrong"):
             collector.take(result)
     with pytest.raises(ProtocolError, match="Log came during a self-test"):
-        collector.take(Log(level=0, text=""))
+        collector.take(Log(level=LogLevel(0), text=""))
     collector.take(SelfTestResult(vectors=1, operators=2, failed=1))
     assert collector.finish().describe().startswith("operator 6 (CONV_2D op6) is the first that differs: element 3 of 10 is 2 instead of 1")

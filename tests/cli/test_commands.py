@@ -46,7 +46,7 @@ COMMANDS = (
 
 
 def tinyaudio(*arguments: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "tinyaudio", *arguments], capture_output=True, text=True, check=False, cwd=directory, timeout=300)
+    return subprocess.run([sys.executable, "-m", "tinyaudio", *arguments], capture_output=True, text=True, check=False, cwd=directory, timeout=1200)
 
 
 def the_json(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:

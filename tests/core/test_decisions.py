@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -49,7 +51,7 @@ def test_one_threshold_is_that_of_every_label() -> None:
 
 def test_a_model_without_steps_decides_in_its_own_scale() -> None:
     means = np.array([[0.0, 0.5, 1.0], [0.2, 0.5 - 1e-9, 1.0]])
-    by = {"scale": 1 / 256, "zero_point": -128, "is_exclusive": False}
+    by: dict[str, Any] = {"scale": 1 / 256, "zero_point": -128, "is_exclusive": False}
     assert detected_means(means, (0, 0, NEVER), **by).tolist() == [[False, True, False], [False, False, False]]
     assert detected_means(means, (ALWAYS, -76, 127), **by).tolist() == [[True, True, True], [True, True, True]]
 

@@ -36,7 +36,7 @@ def test_a_minimal_project_has_all_defaults(tmp_path: Path) -> None:
 def test_sections_are_frozen_and_have_a_fingerprint(tmp_path: Path) -> None:
     project = parse_project(MINIMAL, directory=tmp_path)
     with pytest.raises(Exception, match="frozen"):
-        project.train.epochs = 3  # type: ignore[misc]
+        project.train.epochs = 3
     other = parse_project(MINIMAL + "[train]\nepochs = 3\n", directory=tmp_path)
     assert fingerprint(project.train.model_dump()) != fingerprint(other.train.model_dump())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,16 +39,16 @@ template <int kBytes> __attribute__((noinline)) int burn(int value) {
 """
 
 
-def measured(folder: Path, source: str, *, reserved_bytes: int = 4_096) -> dict[str, object]:
+def measured(folder: Path, source: str, *, reserved_bytes: int = 4_096) -> dict[str, Any]:
     """Compile and link `source`; return the fields of its stack."""
     compiler = find_tool("arm-none-eabi-gcc").path
     (folder / "case.cc").write_text(source)
     (folder / "case.ld").write_text(
         "SECTIONS { .vectors : { KEEP(*(.vectors)) } .text : { *(.text*) *(.rodata*) } .bss : { *(.bss* .data*) } }\nENTRY(start)\n"
     )
-    run_tool([compiler, *FLAGS, "-c", "case.cc", "-o", "case.o"], cwd=folder, timeout_seconds=60)
+    run_tool([compiler, *FLAGS, "-c", "case.cc", "-o", "case.o"], cwd=folder, timeout_seconds=300)
     link = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-T", "case.ld"]
-    run_tool([compiler, *FLAGS, "case.o", *link, "-o", "case.elf"], cwd=folder, timeout_seconds=60)
+    run_tool([compiler, *FLAGS, "case.o", *link, "-o", "case.elf"], cwd=folder, timeout_seconds=300)
     use = measure_stack(folder, folder / "case.elf", reserved_bytes=reserved_bytes)
     return {name: getattr(use, name) for name in use.__slots__}
 

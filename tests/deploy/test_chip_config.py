@@ -18,6 +18,7 @@ from tinyaudio.deploy.chip_config import check_chip, port_files
 from tinyaudio.deploy.chip_config.stm32h7 import chip_settings
 from tinyaudio.deploy.chip_config.stm32h7.kernel_clocks import pdm_oversampling
 from tinyaudio.deploy.chip_config.stm32h7.pll import Pll, plan_pll
+from tinyaudio.deploy.render.sources import port_sources
 
 CONFIG = "src/generated/board_config.h"
 LISTENING_BOARDS = [board.id for board in map(load_board, board_ids()) if board.family == "stm32h7" and board.microphone is not None]
@@ -245,6 +246,19 @@ VARIANTS = {
 }
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_internal_oscillator_makes_the_same_clocks(variant: str) -> None:
+    """Every divider behind the PLLs, the UART's too, then stays as it is."""
+    settings = chip_settings(VARIANTS[variant])
+    for pll, spare in zip(settings.plls, settings.spare_plls, strict=True):
+        assert (pll is None) == (spare is None)
+        if pll is not None and spare is not None:
+            assert spare.source_hz == 64_000_000
+            assert abs(spare.output_hz / pll.output_hz - 1) < Fraction(1, 10_000)
+    assert settings.spare_plls[0] is not None
+    assert settings.spare_plls[0].output_divider % 2 == 0
+
+
 def test_the_constants_are_those_of_the_board() -> None:
     text = port_files(load_board("stm32h7"))[CONFIG]
     for line in (
@@ -271,11 +285,13 @@ def test_the_port_compiles_for_every_kind_of_board(variant: str, tmp_path: Path)
     header = tmp_path / CONFIG
     header.parent.mkdir(parents=True)
     header.write_text(port_files(VARIANTS[variant])[CONFIG], encoding="utf-8")
-    shutil.copytree(firmware / "ports" / "stm32h7", tmp_path / "src" / "port")
+    for path, text in port_sources(VARIANTS[variant]).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
     flags = (
         "-mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard -std=gnu++17 -fno-exceptions -fno-rtti -Wall -Wextra -Wshadow -Werror -fsyntax-only"
     )
     includes = [f"-I{path}" for path in (tmp_path / "src", *sorted(firmware.glob("lib/tinyaudio_*/include")))]
-    sources = sorted(str(path) for path in (tmp_path / "src" / "port").glob("*.cc"))
+    sources = sorted(str(path) for path in (tmp_path / "src" / "port").rglob("*.cc"))
     result = subprocess.run([compiler, *flags.split(), *includes, *sources], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -188,7 +188,7 @@ def _run(command: list[str]) -> str:
 def _emulate(image: Path) -> list[str]:
     machine = ["-M", "mps2-an500", "-display", "none", "-monitor", "none", "-serial", "null", "-icount", "shift=0,sleep=off", "-kernel", str(image)]
     semihosting = ["-semihosting", "-semihosting-config", "enable=on,target=native"]
-    ran = subprocess.run([_tool("qemu-system-arm"), *machine, *semihosting], capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run([_tool("qemu-system-arm"), *machine, *semihosting], capture_output=True, text=True, timeout=600, check=False)
     return (ran.stdout + ran.stderr).splitlines()
 
 

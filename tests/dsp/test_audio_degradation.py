@@ -12,7 +12,7 @@ RATE_HZ = 16_000
 TONE = (8_000 * np.sin(2 * np.pi * 1_000 * np.arange(RATE_HZ) / RATE_HZ)).astype(np.int16)
 
 
-def rms(samples: np.ndarray) -> float:  # type: ignore[type-arg]
+def rms(samples: np.ndarray) -> float:
     return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
 
 

@@ -86,3 +86,14 @@ def test_a_corrupt_file_is_named(tmp_path: Path, content: bytes) -> None:
         read_pcm(tmp_path / "bad.wav", sample_rate_hz=RATE)
     assert caught.value.where.endswith("bad.wav")
     assert str(tmp_path) not in caught.value.message
+
+
+@pytest.mark.parametrize("length", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
+def test_a_length_that_was_not_known_when_it_was_written_is_no_loss(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "piped.wav"
+    write_wav(path, np.arange(100, dtype=np.int16), sample_rate_hz=16_000)
+    data = bytearray(path.read_bytes())
+    data[40:44] = length.to_bytes(4, "little")
+    path.write_bytes(data)
+    audio = read_audio(path, sample_rate_hz=16_000)
+    assert (audio.missing_bytes, audio.pcm.size) == (0, 100)

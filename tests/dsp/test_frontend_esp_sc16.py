@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,7 +130,7 @@ def test_silence_stays_silent() -> None:
 
 def test_tables_have_the_documented_sizes() -> None:
     tables = design_tables(400, 512)
-    sizes: dict[str, tuple[NDArray[np.generic], int]] = {name: (table.dtype, len(table)) for name, table in tables.items()}
+    sizes: dict[str, tuple[np.dtype[Any], int]] = {name: (table.dtype, len(table)) for name, table in tables.items()}
     assert sizes == {
         "window": (np.dtype(np.int32), 400),
         "split": (np.dtype(np.int32), 3 * 128),

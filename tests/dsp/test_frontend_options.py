@@ -44,7 +44,7 @@ def librosa_matrix(spec: FrontendSpec) -> NDArray[np.float64]:
 
     def to_hz(mel: float) -> float:
         if spec.mel_scale == "htk":
-            return 700.0 * (10.0 ** (mel / 2_595.0) - 1.0)
+            return 700.0 * (math.pow(10.0, mel / 2_595.0) - 1.0)
         return 200.0 / 3.0 * mel if mel < 15.0 else 1_000.0 * math.exp(math.log(6.4) / 27.0 * (mel - 15.0))
 
     def to_mel(hz: float) -> float:

@@ -128,7 +128,7 @@ def test_silence_stays_silent() -> None:
 
 
 #: CRC-32 of the stages window, fft and energy. They change only together with the kernel's version in `KERNELS`.
-GOLDEN = {
+GOLDEN: dict[tuple[int, Callable[[int], NDArray[np.int16]]], tuple[int, int, int]] = {
     (512, impulses): (0x10FB84D5, 0xF1384EEB, 0x35648052),
     (512, full_scale_square): (0x0FCBEBA4, 0x25700150, 0x75178396),
     (1_024, impulses): (0x03487F79, 0x1928362B, 0x9F98A1A6),

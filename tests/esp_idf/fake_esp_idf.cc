@@ -2,11 +2,13 @@
 // FIFOs, the microphone a file, flash a file or nothing but memory. The environment says what is there and what goes wrong:
 //
 //   FAKE_USB            folder with the FIFOs to_device and from_device
-//   FAKE_MICROPHONE     int16 samples; silence follows
+//   FAKE_MICROPHONE     int16 samples; silence follows. Its time waits for the application and for the host, so that a busy
+//                       computer loses no sample; what is to be lost is held off
 //   FAKE_HELD_OFF       "20-24,60": blocks of the microphone whose interrupt comes with the next one that is not listed
 //   FAKE_FLASH          file that keeps the partition
 //   FAKE_RESET_REASON   number of an esp_reset_reason_t
 //   FAKE_CORE_DUMP      "task:address"
+//   FAKE_RTC_MEMORY     file that keeps the memory that outlives a reset, once the host has gone
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@
 #include "driver/i2s_std.h"
 #include "driver/uart.h"
 #include "driver/usb_serial_jtag.h"
+#include "esp_attr.h"
 #include "esp_core_dump.h"
 #include "esp_cpu.h"
 #include "esp_mac.h"
@@ -44,10 +47,14 @@
 
 extern "C" void app_main();
 
+extern char __start_rtc_noinit;  // the linker's
+extern char __stop_rtc_noinit;
+
 struct tskTaskControlBlock {
     std::mutex mutex;
     std::condition_variable changed;
     uint32_t notified = 0;
+    bool is_waiting = false;  // for a notification
 };
 
 struct StreamBufferDef_t {
@@ -71,9 +78,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kSpeed = 2;  // the microphone's time against that of the host
+constexpr int kSpeed = 2;  // the microphone's time against that of the host, at most
 
 thread_local TaskHandle_t current_task = nullptr;
+thread_local TaskHandle_t woken_task = nullptr;  // by this thread's last interrupt
 std::atomic<int64_t> microphone_us{0};
 
 const char* setting(const char* name) {
@@ -96,10 +104,20 @@ bool wait_for(std::condition_variable& changed, std::unique_lock<std::mutex>& lo
     return changed.wait_for(lock, milliseconds(ticks), is_met);
 }
 
+// Ends the program as a reset would: memory of the real-time clock stays.
+[[noreturn]] void leave() {
+    FILE* const file = fopen(setting("FAKE_RTC_MEMORY"), "wb");
+    if (file != nullptr) {
+        fwrite(&__start_rtc_noinit, 1, static_cast<size_t>(&__stop_rtc_noinit - &__start_rtc_noinit), file);
+        fclose(file);
+    }
+    _exit(0);
+}
+
 int read_some(int file, void* buffer, uint32_t length) {
     const ssize_t count = read(file, buffer, length);
     if (count <= 0) {
-        _exit(0);  // the host has gone
+        leave();  // the host has gone
     }
     return static_cast<int>(count);
 }
@@ -116,13 +134,27 @@ bool is_held_off(uint32_t block) {
     return false;
 }
 
+// Whether nothing is left to do of what this thread's last interrupt brought: the task waits for news, and the host has read
+// all that it was sent.
+bool is_all_done() {
+    int unread = 0;
+    ioctl(STDOUT_FILENO, FIONREAD, &unread);
+    if (unread > 0 || woken_task == nullptr) {
+        return unread == 0;
+    }
+    const std::lock_guard<std::mutex> lock(woken_task->mutex);
+    return woken_task->is_waiting && woken_task->notified == 0;
+}
+
 void record(i2s_channel_obj_t* channel) {
     FILE* const file = fopen(setting("FAKE_MICROPHONE"), "rb");
     const uint32_t samples = channel->config.dma_frame_num;
     const int64_t block_us = static_cast<int64_t>(samples) * 1000000 / channel->standard.clk_cfg.sample_rate_hz;
     std::vector<int16_t> read_samples(samples);
     for (uint32_t block = 0; channel->is_running; ++block) {
-        std::this_thread::sleep_for(std::chrono::microseconds(block_us / kSpeed));
+        do {
+            std::this_thread::sleep_for(std::chrono::microseconds(block_us / kSpeed));
+        } while (channel->is_running && !is_all_done());
         std::fill(read_samples.begin(), read_samples.end(), 0);
         if (file != nullptr && fread(read_samples.data(), sizeof(int16_t), samples, file) == 0) {
             clearerr(file);
@@ -183,13 +215,16 @@ BaseType_t xTaskNotifyGive(TaskHandle_t task) {
 }
 
 void vTaskNotifyGiveFromISR(TaskHandle_t task, BaseType_t* higher_priority_task_woken) {
+    woken_task = task;
     xTaskNotifyGive(task);
     *higher_priority_task_woken = pdTRUE;
 }
 
 uint32_t ulTaskNotifyTake(BaseType_t, TickType_t ticks_to_wait) {
     std::unique_lock<std::mutex> lock(current_task->mutex);
+    current_task->is_waiting = true;
     wait_for(current_task->changed, lock, ticks_to_wait, [] { return current_task->notified > 0; });
+    current_task->is_waiting = false;
     const uint32_t notified = current_task->notified;
     current_task->notified = 0;
     return notified;
@@ -336,7 +371,7 @@ esp_err_t esp_efuse_mac_get_default(uint8_t* mac) {
 
 esp_reset_reason_t esp_reset_reason(void) { return static_cast<esp_reset_reason_t>(atoi(setting("FAKE_RESET_REASON"))); }
 
-void esp_restart(void) { _exit(0); }
+void esp_restart(void) { leave(); }
 
 esp_err_t esp_task_wdt_add(TaskHandle_t) { return ESP_OK; }
 
@@ -389,6 +424,13 @@ esp_err_t esp_core_dump_image_erase(void) { return ESP_OK; }
 }  // extern "C"
 
 int main() {
+    FILE* const memory = fopen(setting("FAKE_RTC_MEMORY"), "rb");
+    if (memory != nullptr) {
+        if (fread(&__start_rtc_noinit, 1, static_cast<size_t>(&__stop_rtc_noinit - &__start_rtc_noinit), memory) == 0) {
+            return 2;
+        }
+        fclose(memory);
+    }
     memset(flash, 0xFF, sizeof(flash));
     FILE* const file = fopen(setting("FAKE_FLASH"), "rb");
     if (file != nullptr) {

@@ -20,6 +20,7 @@ from tinyaudio.bench.hil import LiveExpectation, LiveReport, run_hil, run_live
 from tinyaudio.bench.transport import ProcessTransport, Transport
 from tinyaudio.bench.transport.fifo import FifoTransport
 from tinyaudio.core.artifacts import FirmwareProject
+from tinyaudio.core.errors import DeviceError
 from tinyaudio.core.tools import ToolProcess, start_tool
 from tinyaudio.deploy.render import write_project
 from tinyaudio.learn.oracle import Oracle
@@ -123,6 +124,52 @@ def test_how_the_run_before_ended_is_told(program: Path, reason: int, dump: str,
         device.connect()
         device.stream_clip(0, CASE.clips()[0].pcm[:6000])
     assert [said in line.text for line in log] == ([True] if said else [])
+
+
+def test_a_fault_of_the_run_before_is_a_fault_of_the_proof(program: Path) -> None:
+    pytest.importorskip("tflite_micro", reason="the reference interpreter is not installed: pip install tinyaudio[train]")
+    streamed = CASE.clips()[3:]
+    with uart(program, FAKE_RESET_REASON="4") as line:
+        report = run_hil(lambda log: Device(line, on_log=log), streamed, expected=CASE.expectation(streamed), depth="virtual", link="UART")
+    assert report.mismatches == 0
+    assert report.faults == ("the run before was ended by an exception or a failed check",)
+
+
+def hang_up(process: ToolProcess) -> None:
+    """Go away, and wait until the firmware has ended."""
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(30.0) == 0
+
+
+def test_a_board_that_faults_at_every_start_only_talks(program: Path, tmp_path: Path) -> None:
+    """Two runs that no host has greeted, the third tells; asked to start anew by the host it works again."""
+    panic = {"FAKE_RESET_REASON": "4", "FAKE_CORE_DUMP": "tinyaudio:42001234", "FAKE_RTC_MEMORY": str(tmp_path / "rtc")}
+    for _ in range(2):
+        with running(program, **panic) as process:
+            hang_up(process)
+    log: list[Log] = []
+    with (
+        uart(program, **panic) as line,
+        Device(line, on_log=log.append) as device,
+        pytest.raises(DeviceError, match=r"faults at every start.*; its log: .*in task tinyaudio at 0x42001234") as caught,
+    ):
+        device.stream_clip(0, CASE.clips()[0].pcm[:6000])
+    assert "addr2line" in caught.value.hint
+    assert ["in task tinyaudio at 0x42001234" in line.text for line in log] == [True]
+    with uart(program, **panic | {"FAKE_RESET_REASON": "3"}) as line, Device(line) as device:
+        device.connect()
+        device.stream_clip(0, CASE.clips()[0].pcm[:6000])
+
+
+def test_faults_that_a_host_has_seen_are_no_row(program: Path, tmp_path: Path) -> None:
+    panic = {"FAKE_RESET_REASON": "4", "FAKE_RTC_MEMORY": str(tmp_path / "rtc")}
+    for _ in range(4):
+        with running(program, **panic) as process:
+            with Device(ProcessTransport(process)) as device:
+                device.connect()
+                device.stream_clip(0, CASE.clips()[0].pcm[:6000])
+            hang_up(process)
 
 
 def recorded(program: Path, project: FirmwareProject, folder: Path, held_off: str = "") -> LiveReport:

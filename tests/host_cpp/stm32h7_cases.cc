@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fault_record.h"
+#include "cortex_m/fault_record.h"
 #include "receive_ring.h"
 #include "recording.h"
 #include "registers/dbgmcu.h"
@@ -27,6 +27,7 @@
 
 namespace {
 
+using namespace tinyaudio::cortex_m;
 using namespace tinyaudio::stm32h7;
 
 void print_address(const char* name, const volatile void* address) {
@@ -78,8 +79,8 @@ void print_addresses() {
 }
 
 FaultRecord fault(uint32_t has_frame) {
-    FaultRecord record = {0, 5, has_frame, 0x08001234, 0x08005679, 0x00008200, 0x40000000, 0x0000000C, 0x3FFFFFF0, 0};
-    seal_fault_record(record);
+    FaultRecord record = {0, 5, has_frame, 0x08001234, 0x08005679, 0x00008200, 0x40000000, 0x0000000C, 0x3FFFFFF0, 0, 0};
+    seal_fault_record(record, 2);
     return record;
 }
 
@@ -108,6 +109,12 @@ void print_faults() {
     memset(&erased, 0xFF, sizeof(erased));
     printf("records %d %d %d %d\n", is_fault_record(with_frame), survives_a_flipped_bit(with_frame), is_fault_record(empty),
            is_fault_record(erased));
+    FaultRecord told = with_frame;
+    mark_fault_as_told(told);
+    FaultRecord forgotten = told;
+    forget_faults(forgotten);
+    printf("row %u %u %u %u %d\n", faults_in_a_row(with_frame), faults_in_a_row(told), faults_in_a_row(forgotten),
+           faults_in_a_row(erased), is_fault_record(told));
 }
 
 // A DMA controller that writes byte by byte; its interrupt comes `late` bytes after a half is full.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "port/registers/lptim.h"
+#include "port/registers/nvic.h"
 #include "port/registers/rcc.h"
 #include "port/stop_mode.h"
 #include "port/uart_link.h"
@@ -131,6 +132,22 @@ void write_to(uint32_t address) {
     __asm volatile("dsb" ::: "memory");
 }
 
+// What so many rounds are measured to take, with these interrupts in their middle.
+[[gnu::noinline]] uint32_t measure(uint32_t rounds, uint32_t pending) {
+    const uint32_t start = port_counter_start();
+    spend(rounds);
+    nvic().ISPR[0] = pending;
+    spend(rounds);
+    return port_counter_ticks() - start;
+}
+
+// Alone, with one interrupt, with two at once.
+void measure_all(uint32_t rounds) {
+    constexpr uint32_t kOne = 1U << kDma1Stream0Interrupt;
+    const uint32_t ticks[] = {measure(rounds, 0), measure(rounds, kOne), measure(rounds, kOne | 1U << kFlashInterrupt)};
+    answer(ticks, sizeof(ticks));
+}
+
 // A second low-power timer goes on in Stop mode: milliseconds from its start, modulo 2^16.
 Lptim& watch() {
     return block_at<Lptim>(0x58002400);
@@ -174,6 +191,10 @@ void obey(char command, uint32_t argument) {
         case 'i': return identity();
         case 'b': return answer_word(port_boot_id());
         case 'w': return answer_text(port_last_words());
+        case 'n': return answer_text(port_boot_note());
+        case 't': return answer_word(port_only_talks() ? 1 : 0);
+        case 'h': return port_host_is_here();
+        case 'k': return measure_all(argument);
         case 'c': return answer_word(port_counter_ticks());
         case 'm': return record(argument);
         case 'l': return record_late(argument);

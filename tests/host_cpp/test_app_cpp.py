@@ -40,6 +40,7 @@ def device(rig: Rig) -> Iterator[Device]:
 def test_the_whole_firmware_is_exact_and_clean(rig: Rig) -> None:
     report = rig.run()
     assert (report.frontend_mismatches, report.model_mismatches, report.overruns) == (0, 0, 0)
+    assert report.cost is not None
     assert report.cost.unit == "nanoseconds"
     assert report.cost.frontend_per_frame > 0
 

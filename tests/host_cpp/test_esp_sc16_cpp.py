@@ -54,7 +54,9 @@ def disc(points: int, frames: int) -> NDArray[np.int16]:
     angle = generator.uniform(0, 2 * np.pi, (frames, points))
     for frame, cycles in enumerate((0, 1, points // 4, points // 2, points - 1)):  # all in phase for one bin: the greatest results
         angle[frame], radius[frame] = 2 * np.pi * cycles * np.arange(points) / points + np.pi / 4, 1.0
-    return np.trunc(32767.0 * radius[..., np.newaxis] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)).astype(np.int16)
+    on_circle: NDArray[np.float64] = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    values: NDArray[np.int16] = np.trunc(32767.0 * radius[..., np.newaxis] * on_circle).astype(np.int16)
+    return values
 
 
 def magnitudes(values: NDArray[np.int16]) -> NDArray[np.float64]:

@@ -100,7 +100,7 @@ def build_image(folder: Path, tables: FrontendTables, compiler: str, objects: li
 def run_image(image: Path, pcm: bytes) -> bytes:
     (image.parent / "pcm.bin").write_bytes(pcm)
     machine = ["qemu-system-arm", "-M", "mps2-an500", "-display", "none", "-monitor", "none", "-serial", "null", "-semihosting"]
-    result = subprocess.run([*machine, "-kernel", str(image)], cwd=image.parent, capture_output=True, timeout=60, check=False)
+    result = subprocess.run([*machine, "-kernel", str(image)], cwd=image.parent, capture_output=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr.decode(errors="replace")
     return (image.parent / "stages.bin").read_bytes()
 

@@ -130,7 +130,7 @@ def test_settings_go_through_several_sectors_and_hold_for_recordings(rig: Rig, t
 
 def run_with(rig: Rig, *options: str | Path) -> tuple[int, str]:
     assert rig.elf is not None
-    result = subprocess.run([rig.elf, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
+    result = subprocess.run([rig.elf, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
     return result.returncode, result.stderr
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.host_cpp.toolchain import REPOSITORY, compile_host, run_host
 
-PORT = REPOSITORY / "firmware" / "ports" / "stm32h7"
+PORTS = REPOSITORY / "firmware" / "ports"
+PORT = PORTS / "stm32h7"
 
 #: From the memory map and the register maps of RM0433 (and of Arm DDI0403), not from our headers.
 ADDRESSES = {
@@ -56,8 +57,8 @@ ADDRESSES = {
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    sources = [Path(__file__).with_name("stm32h7_cases.cc"), PORT / "fault_record.cc", PORT / "recording.cc"]
-    binary = compile_host(tmp_path_factory.mktemp("stm32h7") / "cases", sources, include_dirs=[PORT])
+    sources = [Path(__file__).with_name("stm32h7_cases.cc"), PORTS / "cortex_m" / "fault_record.cc", PORT / "recording.cc"]
+    binary = compile_host(tmp_path_factory.mktemp("stm32h7") / "cases", sources, include_dirs=[PORT, PORTS])
     return run_host(binary).decode().splitlines()
 
 
@@ -81,6 +82,11 @@ def test_a_fault_is_told_in_one_line(lines: list[str]) -> None:
 def test_a_damaged_record_is_none(lines: list[str]) -> None:
     """Whole: yes; with a flipped bit, of zeros, of ones: no."""
     assert told(lines, "records") == ["1 0 0 0"]
+
+
+def test_faults_in_a_row_are_counted_until_they_are_forgotten(lines: list[str]) -> None:
+    """News: the third; told: still, and no news any more; forgotten, or memory of ones: none."""
+    assert told(lines, "row") == ["3 3 0 0 0"]
 
 
 def test_received_bytes_are_counted_beyond_the_ring(lines: list[str]) -> None:

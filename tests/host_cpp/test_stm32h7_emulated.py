@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.deploy.test_render import inputs
-from tests.host_cpp.toolchain import FIRMWARE_LIB, REPOSITORY
+from tests.host_cpp.toolchain import FIRMWARE_LIB
 from tinyaudio.bench.emulation import VirtualBoard, start_virtual
 from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import TransportError
@@ -44,11 +44,11 @@ def compile_cases(board: Board, folder: Path) -> Path:
     if compiler is None:
         pytest.skip("needs arm-none-eabi-gcc")
     project = render_project(replace(inputs("stm32h7"), board=board))
-    for path in ("linker.ld", "src/generated/board_config.h"):
+    port = [path for path in project.files if path.startswith("src/port/")]
+    for path in ("linker.ld", "src/generated/board_config.h", *port):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(project.files[path], encoding="utf-8")
-    shutil.copytree(REPOSITORY / "firmware" / "ports" / "stm32h7", folder / "src" / "port")
-    sources = [HERE / "stm32h7_port_cases.cc", *sorted((folder / "src" / "port").glob("*.cc"))]
+    sources = [HERE / "stm32h7_port_cases.cc", *sorted((folder / "src" / "port").rglob("*.cc"))]
     includes = [f"-I{path}" for path in (folder / "src", *sorted(FIRMWARE_LIB.glob("tinyaudio_*/include")))]
     warnings = "-Wall -Wextra -Wshadow -Werror -Wno-infinite-recursion -Wno-implicit-fallthrough"
     linking = f"-nostartfiles --specs=nano.specs --specs=nosys.specs -T {folder / 'linker.ld'} -Wl,--gc-sections -Wl,--enable-non-contiguous-regions"
@@ -104,7 +104,7 @@ class Cases:
 
     def _take(self, count: int) -> bytes:
         taken = b""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(taken) < count:
             assert time.monotonic() < deadline, f"{len(taken)} of {count} bytes are all that came"
             taken += self.board.transport.read(count - len(taken), timeout_seconds=1.0)
@@ -250,6 +250,56 @@ def test_a_fault_is_told_by_the_next_boot(cases: Cases, command: str, argument: 
     cases.send("R")
     cases.await_boot()
     assert cases.ask("w") == b""
+
+
+def fault(cases: Cases) -> None:
+    cases.send("f", 0x0800_0000)
+    cases.await_boot()
+
+
+def test_the_third_fault_in_a_row_leaves_a_board_that_only_talks(cases: Cases) -> None:
+    """As does every one that follows, until a reset is asked for."""
+    for only_talks in (0, 0, 1, 1):
+        fault(cases)
+        assert cases.word("t") == only_talks
+        assert cases.ask("w").startswith(b"fault at pc=0x08")
+    cases.send("R")
+    cases.await_boot()
+    assert (cases.word("t"), cases.ask("w")) == (0, b"")
+    fault(cases)
+    assert cases.word("t") == 0
+
+
+def test_a_fault_that_a_host_has_been_told_of_begins_a_new_row(cases: Cases) -> None:
+    for _ in range(4):
+        fault(cases)
+        assert cases.word("t") == 0
+        cases.send("h")
+
+
+def test_interrupts_are_not_measured(cases: Cases) -> None:
+    """None, one, two one behind the other: to the instruction."""
+    alone, one, two = struct.unpack("<III", cases.ask("k", 5_000))
+    assert alone == one == two >= 20_000
+
+
+def test_without_its_external_clock_it_works_and_says_so(image: Path, ramp_wav: Path, tmp_path: Path) -> None:
+    """On the internal one: the same clocks, so link, microphone and Stop mode go on."""
+    with running(image, tmp_path, external_clock=False, microphone=ramp_wav) as cases:
+        assert b"external clock (HSE) does not run" in cases.ask("n")
+        sent = bytes(range(256)) * 16
+        cases.send("e", len(sent), sent)
+        assert cases.receive() == sent
+        assert struct.unpack("<II", cases.ask("m", 16_000)) == (1, 0)
+        heard = np.frombuffer(cases.receive(), "<i2")
+        np.testing.assert_array_equal(heard, RAMP[: len(heard)])
+        is_over, _, _ = struct.unpack("<III", cases.ask("z", 50))
+        assert is_over == 1
+        assert b"external clock (HSE) does not run" in cases.ask("n")
+
+
+def test_with_its_external_clock_there_is_nothing_to_say(cases: Cases) -> None:
+    assert cases.ask("n") == b""
 
 
 @pytest.mark.parametrize("milliseconds", [1, 50, 2_000, 65_536, 70_000])

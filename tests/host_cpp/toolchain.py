@@ -61,7 +61,7 @@ def sanitized_program(
     )
 
 
-def run_host(binary: Path, *arguments: str, stdin: bytes = b"", timeout_seconds: float = 120) -> bytes:
+def run_host(binary: Path, *arguments: str, stdin: bytes = b"", timeout_seconds: float = 600) -> bytes:
     """Run `binary`, return its standard output; a sanitizer report fails the caller."""
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
     result = subprocess.run([str(binary), *arguments], input=stdin, capture_output=True, timeout=timeout_seconds, env=environment, check=False)

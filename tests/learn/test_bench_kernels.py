@@ -35,7 +35,7 @@ def test_every_pair_of_kernels_is_measured(tmp_path: Path) -> None:
     synthesize_set(tmp_path, PLAN)
     (tmp_path / "tinyaudio.toml").write_text(f'[project]\nname = "small"\n{FRONTEND}{TRAINING}', encoding="utf-8")
     completed = run_tool(
-        [sys.executable, SCRIPT, tmp_path, "--kernel", "cmsis_q31", "--kernel", "esp_sc16", "--seeds", "1", "--json"], timeout_seconds=300
+        [sys.executable, SCRIPT, tmp_path, "--kernel", "cmsis_q31", "--kernel", "esp_sc16", "--seeds", "1", "--json"], timeout_seconds=1200
     )
     results = json.loads(completed.stdout)["results"]
     assert [(result["trained_with"], result["tested_with"]) for result in results] == [
@@ -72,7 +72,7 @@ def test_the_page_has_a_row_for_every_kernel(script: ModuleType) -> None:
 
 
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
-    completed = run_tool([sys.executable, SCRIPT, tmp_path], check=False, timeout_seconds=60)
+    completed = run_tool([sys.executable, SCRIPT, tmp_path], check=False, timeout_seconds=300)
     assert completed.returncode == 1
     error, hint = completed.stderr.splitlines()[-2:]
     assert error.startswith("error: ")

@@ -88,6 +88,11 @@ def write_beyond(path: Path) -> None:
     soundfile.write(path, np.where(np.arange(8_000) == 50, 1.7, 0.1).astype(np.float32), 16_000, subtype="FLOAT")
 
 
+def write_cut_off(path: Path) -> None:
+    soundfile.write(path, np.random.default_rng(98).normal(0, 0.05, size=8_000), 16_000)
+    path.write_bytes(path.read_bytes()[:-2_000])
+
+
 def write_garbage(path: Path) -> None:
     path.write_bytes(b"RIFF this is no sound")
 
@@ -99,6 +104,7 @@ def write_garbage(path: Path) -> None:
         (write_nothing, "empty", "error", "0 samples, shorter than one patch"),
         (write_short, "empty", "error", "3000 samples, shorter than one patch (5360 samples, 0.34 s)"),
         (write_silence, "silent", "error", "nothing but silence"),
+        (write_cut_off, "cut_off", "warning", "2,000 bytes of sound that its header promises are missing"),
         (write_clipped, "clipped", "warning", "% of the samples stand at full scale"),
         (write_other_rate, "wrong_rate", "warning", "sampled at 44100 Hz; it is resampled to 16000 Hz"),
         (write_stereo, "stereo", "warning", "2 channels; they are averaged"),

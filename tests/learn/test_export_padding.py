@@ -52,4 +52,4 @@ def test_no_architecture_is_exported_with_a_stride_and_same_padding(architecture
 
 
 def test_the_converter_itself_would_export_some() -> None:
-    assert [name for name in sorted(ARCHITECTURES) if strided_same(converted(name))]  # type: ignore[arg-type]
+    assert [name for name in sorted(ARCHITECTURES) if strided_same(converted(name))]

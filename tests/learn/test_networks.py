@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install 'tinyaudio[train]'")
 
-from typing import get_args
+from typing import Literal, get_args
 
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.project import Architecture, ModelTable, TrainTable
@@ -58,10 +58,10 @@ def test_temporal_convolutions_need_the_bands_innermost() -> None:
 
 
 @pytest.mark.parametrize("head", ["softmax", "sigmoid"])
-def test_focal_loss_forgives_what_is_nearly_right(head: str) -> None:
+def test_focal_loss_forgives_what_is_nearly_right(head: Literal["softmax", "sigmoid"]) -> None:
     true, sure, unsure = np.array([[1.0, 0.0]]), np.array([[0.9, 0.1]]), np.array([[0.4, 0.6]])
-    model = ModelTable(head=head)  # type: ignore[arg-type]
-    plain, focal = (training_loss(model, TrainTable(loss=loss, label_smoothing=0.0)) for loss in ("cross_entropy", "focal"))  # type: ignore[arg-type]
+    model = ModelTable(head=head)
+    plain, focal = (training_loss(model, TrainTable(loss=loss, label_smoothing=0.0)) for loss in ("cross_entropy", "focal"))
     shares = [float(focal(true, scores)) / float(plain(true, scores)) for scores in (sure, unsure)]
     assert shares[0] == pytest.approx(0.01, rel=0.01)
     assert shares[1] == pytest.approx(0.36, rel=0.01)

@@ -9,7 +9,7 @@ from tinyaudio.core.errors import StageError
 from tinyaudio.core.metrics import roc_curve
 from tinyaudio.core.one_class import MOST_CHANNELS, TABLE_LIMIT_BYTES, one_class_scores, one_class_values
 from tinyaudio.core.one_class_fit import DistanceFit, OneClassFit, fit_octaves
-from tinyaudio.core.project import ONE_CLASS_KINDS, AnomalyTable
+from tinyaudio.core.project import ONE_CLASS_KINDS, AnomalyKind, AnomalyTable
 
 pytest.importorskip("sklearn", reason='one-class models need scikit-learn: pip install "tinyaudio[train]"')
 
@@ -34,7 +34,7 @@ def fitted(table: AnomalyTable, embeddings: np.ndarray) -> OneClassFit:
 
 
 @pytest.mark.parametrize("kind", ONE_CLASS_KINDS)
-def test_the_integers_tell_what_the_fit_does_and_find_the_fault(kind: str) -> None:
+def test_the_integers_tell_what_the_fit_does_and_find_the_fault(kind: AnomalyKind) -> None:
     fit = fitted(AnomalyTable(architecture=kind, components=4), sounds(1, 400))
     tables = one_class_tables(fit)
     assert tables.table_bytes < TABLE_LIMIT_BYTES
@@ -48,7 +48,7 @@ def test_the_integers_tell_what_the_fit_does_and_find_the_fault(kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", ONE_CLASS_KINDS)
-def test_the_same_sound_gives_the_same_tables(kind: str) -> None:
+def test_the_same_sound_gives_the_same_tables(kind: AnomalyKind) -> None:
     from tinyaudio.core.canonical import fingerprint
 
     table = AnomalyTable(architecture=kind)
@@ -86,7 +86,7 @@ def test_too_little_for_what_is_asked_is_refused(settings: dict[str, object], pa
 
 
 @pytest.mark.parametrize("kind", ONE_CLASS_KINDS)
-def test_embeddings_that_are_all_alike_or_no_numbers_are_refused(kind: str) -> None:
+def test_embeddings_that_are_all_alike_or_no_numbers_are_refused(kind: AnomalyKind) -> None:
     table = AnomalyTable(architecture=kind)
     with pytest.raises(StageError, match="the embeddings of all 50 normal patches are the same"):
         fitted(table, np.repeat(sounds(1, 1), 50, axis=0))

@@ -45,7 +45,8 @@ def teaching(small_project: Project, small_features: FeatureSet, backbone: Backb
     def read_any(clip: Clip) -> np.ndarray:
         return read(by_name.get(clip.filename, clip))
 
-    own, other = (dataclasses.replace(small_features.spec, **changes) for changes in ({}, {"mel_bands": 24, "patch_frames": 40, "hop_samples": 128}))
+    own = small_features.spec
+    other = dataclasses.replace(own, mel_bands=24, patch_frames=40, hop_samples=128)
     dataset = dataclasses.replace(small_features.dataset, clips=unlabelled)
     student = join_features(small_features, compute_features(dataset, read_any, design_frontend(own, kernel=small_features.kernel)))
     heard = compute_features(student.dataset, read_any, design_frontend(other, kernel=small_features.kernel))

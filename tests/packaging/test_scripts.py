@@ -62,7 +62,7 @@ class Checkout:
 
     def setup(self, *arguments: str, **extra: str) -> Completed:
         environment = {"PATH": str(self.bin), "HOME": str(self.root), **extra}
-        return run_tool([self.root / "scripts" / "setup", *arguments], env=environment, check=False, timeout_seconds=60)
+        return run_tool([self.root / "scripts" / "setup", *arguments], env=environment, check=False, timeout_seconds=300)
 
     def logged(self) -> list[str]:
         """What was done since the last call."""

@@ -16,7 +16,7 @@ MODEL = "src/generated/model.cc"
 
 def plant(monkeypatch: pytest.MonkeyPatch, edit: Callable[[str], str]) -> None:
     """Let every firmware of the pipeline have `edit` applied to its ``model.cc`` from here on."""
-    render = firmware.render_project
+    render = firmware.render_project  # type: ignore[attr-defined]  # the name there is what is replaced
 
     def render_with_a_bug(inputs: RenderInputs) -> FirmwareProject:
         project = render(inputs)

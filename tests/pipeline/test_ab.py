@@ -15,6 +15,7 @@ from tests.pipeline.small_project import line_of
 from tinyaudio.cli.app import app
 from tinyaudio.core.errors import InputError
 from tinyaudio.pipeline import ab, ab_stage, parse_request
+from tinyaudio.pipeline.flashing import FlashRequest
 
 ARGUMENTS = ("hil", "--ab", "--project")
 
@@ -82,7 +83,7 @@ def test_a_real_board_is_flashed_with_both_the_usual_one_last(finished: Path, mo
     class StoppedError(Exception):
         pass
 
-    def flash_stage(_line: object, request: ab.FlashRequest) -> object:
+    def flash_stage(_line: object, request: FlashRequest) -> object:
         flashed.append((request.board_id, request.slot, request.port, request.firmware.kernels))
         if len(flashed) == 2:
             raise StoppedError

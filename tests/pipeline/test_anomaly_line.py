@@ -108,6 +108,7 @@ def test_int8_keeps_what_float_knows(pump: Path) -> None:
     line = line_of(pump)
     assert anomaly_gate(line)["ok"]
     evaluations = anomaly_evaluate_stage(line).value
+    assert evaluations.float is not None
     distance = np.abs(evaluations.float.scores - evaluations.int8.scores)
     assert np.median(distance) < 0.05  # octaves; a step is 1/16
     assert distance.max() < 0.3

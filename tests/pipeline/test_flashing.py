@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tinyaudio.bench.flash.fakes import FakeChip, FakeDesk, FakeProbe
 from tinyaudio.bench.transport import LoopbackTransport
 from tinyaudio.core.errors import BenchFileError, BuildError, DeviceError, IdentityError, InputError, ProbeError, WrongChipError
 from tinyaudio.pipeline import Flashed, FlashRequest, flash_stage, flashing, open_line, slot_line
-from tinyaudio.wire.messages import DeviceFault, FaultCode, Hello, SettingsKeys
+from tinyaudio.wire.messages import DeviceFault, FaultCode, Hello, Log, LogLevel, SettingsKeys
 
 RIGHT_ID = bytes(range(12))
 
@@ -133,14 +134,15 @@ def test_a_slot_names_probe_port_and_chip(bench: Bench) -> None:
 
 def test_another_chip_in_a_slot_is_refused_however_the_probe_was_chosen(bench: Bench) -> None:
     bench.write_slots(f'[slots.desk]\nboard = "stm32h7"\nserial_number = "{LEFT}"\nunique_id = "00112233445566778899aabb"\n')
-    for request in ({"slot": "desk"}, {"serial_number": LEFT}, {}):
+    requests: tuple[dict[str, Any], ...] = ({"slot": "desk"}, {"serial_number": LEFT}, {})
+    for request in requests:
         with pytest.raises(WrongChipError, match="instead of 00112233445566778899aabb"):
             bench.flash(**request)
     assert set(bench.left.chip.flash) == {0xFF}
 
 
 @pytest.mark.parametrize("request_", [{"slot": "desk", "board_id": "stm32h7"}, {"serial_number": LEFT}, {}])
-def test_a_probe_that_bench_toml_gives_to_another_board_is_refused_before_the_build(bench: Bench, request_: dict[str, str]) -> None:
+def test_a_probe_that_bench_toml_gives_to_another_board_is_refused_before_the_build(bench: Bench, request_: dict[str, Any]) -> None:
     bench.write_slots(f'[slots.desk]\nboard = "nucleo_h753zi"\nserial_number = "{LEFT}"\n')
     with pytest.raises(InputError, match=r"slot desk of .*bench\.toml holds a board nucleo_h753zi, not stm32h7"):
         bench.flash(**request_)
@@ -166,7 +168,7 @@ def test_a_slot_says_which_board_and_binds_the_probe_of_another_one_to_it(bench:
         ({"programmer": "jlink"}, InputError, "there is no programmer 'jlink'"),
     ],
 )
-def test_what_cannot_end_well_is_refused_before_the_build(bench: Bench, request_: dict[str, str], kind: type[Exception], said: str) -> None:
+def test_what_cannot_end_well_is_refused_before_the_build(bench: Bench, request_: dict[str, Any], kind: type[Exception], said: str) -> None:
     with pytest.raises(kind, match=said):
         bench.flash(**request_)
     assert bench.built == []
@@ -205,3 +207,22 @@ def test_a_slot_gives_board_and_port_to_others(bench: Bench, monkeypatch: pytest
     with pytest.raises(ProbeError, match="no serial port of the debug probe") as caught:
         slot_line(line, "desk", **nothing)
     assert caught.value.where == "--slot desk"
+
+
+def test_a_firmware_that_faults_at_every_start_is_told_with_the_place_and_not_as_a_wrong_port(bench: Bench) -> None:
+    class Faulting(FakeDevice):
+        def _handle(self, received: tuple[int, bytes]) -> None:
+            super()._handle(received)
+            if self._waiting and isinstance(self._waiting[-1], Hello):
+                text = "faults at every start: this firmware only tells of them until it is reset"
+                self._waiting.extend([Log(level=LogLevel.ERROR, text="fault at pc=0x08001234"), DeviceFault(code=FaultCode.SELF_CHECK, text=text)])
+
+    progress = Recorder()
+    line = open_line(bench.directory, progress)
+    programmers: dict[str, Programmer] = {"pyocd": programmer_of("pyocd", bench.desk)}
+    said = r"it does not work: self_check: faults at every start.*; its log: fault at pc=0x08001234"
+    with pytest.raises(DeviceError, match=said) as caught:
+        flash_stage(line, FlashRequest(), choose_from=programmers, open_port=open_port_on(bench.desk, device=Faulting))
+    assert "addr2line" in caught.value.hint
+    assert "--port" not in caught.value.hint
+    assert "the device: error: fault at pc=0x08001234" in progress.warnings

@@ -68,6 +68,7 @@ def test_the_page_is_written_beside_the_stages(project: Path) -> None:
 def test_a_loss_beyond_the_gate_is_not_ok(project: Path) -> None:
     line = with_settings(project, "[quantize]\nmaximum_loss = 0.02\n")
     evaluations = evaluate_stage(line)
+    assert evaluations.value.float is not None
     worse = dataclasses.replace(evaluations.value.int8, accuracy=evaluations.value.float.accuracy - 0.05)
     stored = dataclasses.replace(evaluations.stored, value=dataclasses.replace(evaluations.value, int8=worse))
     line.seen["evaluate_stage"] = dataclasses.replace(evaluations, stored=stored)

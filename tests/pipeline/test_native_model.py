@@ -13,7 +13,6 @@ from tests.pipeline.small_project import Silent
 from tests.pipeline.test_from_model import project
 from tinyaudio.core.artifacts import Int8Array, QuantizedModel
 from tinyaudio.core.errors import ModelError, ToolError
-from tinyaudio.core.tools import knowledge
 from tinyaudio.deploy.build import host_program
 from tinyaudio.learn.oracle import Oracle
 from tinyaudio.pipeline import evaluate_stage, native_model, open_line, quantize_stage
@@ -82,7 +81,7 @@ def test_evaluate_runs_it_and_says_so(project: Path) -> None:
 def test_without_a_compiler_the_interpreter_evaluates(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = evaluate_stage(open_line(project, Silent()))
     shutil.rmtree(project / "runs")
-    monkeypatch.setattr(knowledge.shutil, "which", lambda name: None)
+    monkeypatch.setattr("tinyaudio.core.tools.knowledge.shutil.which", lambda name: None)
     progress = Silent()
     interpreted = evaluate_stage(open_line(project, progress))
     assert interpreted.value.int8_by.startswith("tflite-micro")

@@ -126,6 +126,7 @@ def test_int8_keeps_what_float_knows(pump: Path) -> None:
     line = line_of(pump)
     assert anomaly_gate(line)["ok"]
     evaluations = anomaly_evaluate_stage(line).value
+    assert evaluations.float is not None
     assert np.corrcoef(evaluations.float.scores, evaluations.int8.scores)[0, 1] > 0.9
 
 

@@ -178,7 +178,7 @@ def test_a_browser_shows_it_whole(inputs: EvaluationPageInputs, tmp_path: Path, 
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", LOOK + "</body>"), encoding="utf-8")
     browser = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'browser'}"]
     command = [*browser, "--virtual-time-budget=4000", f"--window-size={width},900", "--dump-dom", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     match = re.search(r'data-look="([^"]*)"', done.stdout)
     assert match, done.stderr[-2_000:]
     seen = json.loads(html.unescape(match[1]))

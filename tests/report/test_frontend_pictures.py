@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tinyaudio.core.presets import load_preset
+from tinyaudio.core.spec import KernelId
 from tinyaudio.dsp.frontend import design_frontend, mel_matrix
 from tinyaudio.dsp.frontend.kernels import KERNELS
 from tinyaudio.dsp.frontend.signals import speech_like
@@ -33,11 +34,11 @@ def test_pictures_are_written_and_not_blank(preset: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_every_kernel_shows_its_stages_beside_the_reference(kernel: str) -> None:
+def test_every_kernel_shows_its_stages_beside_the_reference(kernel: KernelId) -> None:
     """Twin and reference share a colour scale: a wrong unit of a kernel's format would show as a difference near 0 dB."""
     tables = design_frontend(load_preset("yamnet_power"), kernel=kernel)
     figure = stages_figure(tables, speech_like(16_000, dbfs=-12), clip_name="voice")
-    pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    pictures = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
     rows = [pictures[start : start + 3] for start in range(0, len(pictures), 3)]
     assert len(rows) == 5
     for twin, reference, difference in rows[:3]:

@@ -84,6 +84,14 @@ def test_what_the_device_said_is_shown() -> None:
     assert len(report_facts(said)["log"]) == 41
 
 
+def test_a_fault_of_the_device_is_a_failure() -> None:
+    inputs = report_inputs()
+    text = render_page(replace(inputs, hil=replace(inputs.hil, log=("warning: warm", "error: fault at <pc>"))))
+    verdict = text[text.index('class="card verdict failed"') : text.index("</section>")]
+    assert "The device faulted: fault at &lt;pc&gt;" in verdict
+    assert "What was trained is what runs" not in text
+
+
 def test_a_failure_is_shown_where_it_is() -> None:
     text = render_page(report_inputs(failed=True))
     assert "3 of 128,090 values differ" in text
@@ -169,7 +177,7 @@ def test_a_real_browser_draws_it(tmp_path: Path) -> None:
         "--disable-sync",
     ]
     command = [str(CHROMIUM), *flags, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,2600", f"--screenshot={picture}", page.as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert picture.exists(), result.stderr
     pixels = _pixels(picture)
     assert pixels.shape[:2] == (2600, 1200)

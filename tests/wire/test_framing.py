@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
-from tinyaudio.wire.framing import MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, Frame, FrameDecoder, encode_frame, frame_bytes
+from tinyaudio.wire.framing import MAX_FRAME_BYTES, Frame, FrameDecoder, encode_frame, frame_bytes
+from tinyaudio.wire.messages import MAX_PAYLOAD_BYTES
 
 TABLE = Path(__file__).resolve().parents[1] / "golden" / "wire_cases.toml"
 CASES: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["cases"]
@@ -57,7 +58,7 @@ def test_cpp_follows_the_same_table_and_encodes_the_same_bytes(cpp_output: list[
 
 
 @given(payload=st.binary(max_size=MAX_PAYLOAD_BYTES), sequence=st.integers(0, 65_535))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_frame_comes_back_and_stays_within_its_bound(payload: bytes, sequence: int) -> None:
     frame = Frame(0x41, 9, sequence, 65_535 - sequence, 4_096, payload)
     encoded = encode_frame(frame)
@@ -66,7 +67,7 @@ def test_every_frame_comes_back_and_stays_within_its_bound(payload: bytes, seque
 
 
 @given(noise=st.binary(max_size=3_000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_after_any_noise_and_a_delimiter_the_next_frame_is_found(noise: bytes) -> None:
     frame = Frame(1, 2, 3, 4, 5, b"six")
     decoder = FrameDecoder()

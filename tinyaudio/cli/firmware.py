@@ -41,7 +41,9 @@ def render(
 ) -> None:
     """Write the firmware project as text: tables, model code, glue, PlatformIO configuration.
 
-    Examples: tinyaudio render --board mps2_an500 --out firmware_project, or tinyaudio render --board esp32s3 --runtime tflm
+    Example: tinyaudio render --board mps2_an500 --out firmware_project
+
+    Example: tinyaudio render --board esp32s3 --runtime tflm
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, parse_request, render_stage
@@ -73,7 +75,9 @@ def build(
 ) -> None:
     """Build the firmware with PlatformIO, read its sizes from the ELF and check the board's budget.
 
-    Examples: tinyaudio build --board mps2_an500, or tinyaudio build --board stm32h7 --kernels reference
+    Example: tinyaudio build --board mps2_an500
+
+    Example: tinyaudio build --board stm32h7 --kernels reference
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import build_facts, build_stage, open_line, parse_request
@@ -111,9 +115,15 @@ def hil(
     built and given the same clips, and the first clip for which they differ is named; with --ab --kernels vendor the fast ones are
     the vendor's. Exits with 3 if anything differs.
 
-    Examples: tinyaudio hil --board mps2_an500, or tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0, or tinyaudio hil --slot left
+    Example: tinyaudio hil --board mps2_an500
 
-    Examples: tinyaudio hil --board mps2_an500 --self-test, or tinyaudio hil --board stm32h7 --ab
+    Example: tinyaudio hil --board stm32h7 --depth serial --port /dev/ttyACM0
+
+    Example: tinyaudio hil --slot left
+
+    Example: tinyaudio hil --board mps2_an500 --self-test
+
+    Example: tinyaudio hil --board stm32h7 --ab
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.core.errors import InputError
@@ -151,7 +161,9 @@ def run(
 ) -> None:
     """Run all stages from the WAV files to the report; stages whose inputs did not change are reused.
 
-    Examples: tinyaudio run --board mps2_an500, or tinyaudio run --board mps2_an500 --runtime tflm
+    Example: tinyaudio run --board mps2_an500
+
+    Example: tinyaudio run --board mps2_an500 --runtime tflm
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import open_line, parse_request, run_line
@@ -159,6 +171,12 @@ def run(
         request = parse_request(runtime=runtime, kernels=kernels, optimize=optimize)
         line = open_line(project, output)
         say_proof(output, run_line(line, board or line.project.board, depth=depth, port=port, request=request))
+
+
+FAULT_VERDICT = (
+    "The device faulted, in the run before this one or meanwhile; the pc above names the function (addr2line -f -e firmware.elf PC). "
+    "It is told until the board is reset: press reset, and run this again to see whether it comes back."
+)
 
 
 def say_proof(output: Output, proof: Any) -> None:
@@ -180,15 +198,27 @@ def say_proof(output: Output, proof: Any) -> None:
             rows.append(("flash / RAM", f"{facts['flash_bytes']:,} / {facts['ram_bytes']:,} bytes"))
         output.table(f"{facts['board']}, runtime {facts['runtime']} ({facts['model_kernels']}), depth {facts['depth']}", ("", ""), rows)
         _say_comparison(output, facts.get("ab"))
+    if facts.get("decided") and (usual := _share_of_the_commonest(facts)) >= facts["accuracy"]["int8"]:
+        output.warning(f"the model is no better than naming one label always ({usual:.1%}): more clips or epochs? see docs/guide/training.md")
     for line in facts["log"]:
         output.warning(f"the device: {line}")
     verdict = "0 mismatches: what was trained is what runs." if proof.passed else "The check failed; the report names the first differences."
+    if facts["faults"]:
+        verdict = FAULT_VERDICT
     if first := facts.get("ab", {}).get("first"):
         verdict = "{filename} is the first clip that differs: {stage} of patch {patch_index}, element {element_index}".format(**first)
         verdict += " is {optimized} with the fast kernels and {reference} with the plain ones.".format(**first)
     output.result(facts, text=f"{verdict}\nreport: {facts['report']}")
     if not proof.passed:
         raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _share_of_the_commonest(facts: dict[str, Any]) -> float:
+    """Return what always naming the commonest label of the test split would come to; -1 where clips have several labels."""
+    if facts["decided"]["rule"] == "every":
+        return -1.0
+    clips: list[int] = [sum(row) for row in facts["confusion"]["int8"]]
+    return max(clips) / max(1, sum(clips))
 
 
 def _precision_row(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -240,6 +270,8 @@ def _say_self_test(output: Output, outcome: Any) -> None:
     verdict = f"{len(report.operators)} of {len(report.operators)} operators compute their golden vectors."
     if report.first is not None:
         verdict = f"{describe_difference(report.first)}."
+    elif facts["faults"]:
+        verdict += f" {FAULT_VERDICT}"
     elif not outcome.passed:
         verdict += " But the image is over the board's budget."
     output.result(facts, text=f"{verdict[0].upper()}{verdict[1:]}\nreport: {facts['report']}")

@@ -47,7 +47,9 @@ def flash(
 
     The chip says of which kind it is before anything is written; one of another kind is refused. Stored settings survive.
 
-    Examples: tinyaudio flash --board stm32h7, or tinyaudio flash --board stm32h7 --slot left
+    Example: tinyaudio flash --board stm32h7
+
+    Example: tinyaudio flash --board stm32h7 --slot left
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import FlashRequest, flash_stage, open_line, parse_request

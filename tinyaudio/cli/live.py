@@ -35,7 +35,9 @@ def live(
     An emulated board hears a file at the sample rate of its own clocks; all that it tells is compared with the twin,
     bit for bit. A real board hears the room.
 
-    Examples: tinyaudio live --board stm32h7 --microphone street.wav, or tinyaudio live --slot left --seconds 60
+    Example: tinyaudio live --board stm32h7 --microphone street.wav
+
+    Example: tinyaudio live --slot left --seconds 60
     """
     with speaking(as_json=json, quiet=quiet, verbose=verbose) as output:
         from tinyaudio.pipeline import LiveRequest, live_stage, open_line, slot_line

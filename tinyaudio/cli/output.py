@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,12 @@ from tinyaudio.core.files import storage_error
 EXIT_ERROR = 1
 EXIT_CHECK_FAILED = 3
 EXIT_INTERRUPTED = 130
+
+#: Columns of a table in a file or a pipe, where nobody has a terminal of some width.
+PIPED_COLUMNS = 160
+
+#: In a log, a stage says at most so often how far it is.
+LOG_PROGRESS_SECONDS = 60.0
 
 #: Longer ones may be broken: they are paths, mostly.
 LONGEST_NAME = 24
@@ -63,10 +71,13 @@ class Output:
 
     @contextlib.contextmanager
     def task(self, description: str) -> Iterator[Callable[[int, int], None]]:
-        """Show a progress bar on stderr; the yielded function takes how much is done, and how much there is in all."""
+        """Show a progress bar on stderr; the yielded function takes how much is done, and how much there is in all.
+
+        In a file or a pipe there is no bar: the log of a long stage gets a line now and then, so that it does not seem to hang.
+        """
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{description} ...")
-            yield lambda _done, _total: None
+            yield self._log_progress(description)
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -75,6 +86,17 @@ class Output:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             identifier = progress.add_task(description, total=None)
             yield lambda done, total: progress.update(identifier, completed=done, total=total)
+
+    def _log_progress(self, description: str) -> Callable[[int, int], None]:
+        told = time.monotonic()
+
+        def advance(done: int, total: int) -> None:
+            nonlocal told
+            if time.monotonic() - told >= LOG_PROGRESS_SECONDS and done < total:
+                told = time.monotonic()
+                self.note(f"{description}: {done:,} of {total:,}")
+
+        return advance
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table to a person: on stdout, or on stderr beside a JSON object.
@@ -104,10 +126,12 @@ class Output:
             is_name = all(len(cell) <= LONGEST_NAME for cell in cells)
             # A title wider than its column would cost the width that running text needs.
             head = column.replace(" ", "\n") if is_figures and len(column) > max(map(len, cells)) else column
-            table.add_column(head, justify="right" if is_figures else "left", no_wrap=is_figures or is_name)
+            table.add_column(head, justify="right" if is_figures else "left", no_wrap=is_figures or is_name, overflow="fold")
         for row in rows:
             table.add_row(*row)
-        Console(stderr=self.as_json, markup=False).print(table)
+        stream = sys.stderr if self.as_json else sys.stdout
+        is_measured = stream.isatty() or "COLUMNS" in os.environ
+        Console(stderr=self.as_json, markup=False, width=None if is_measured else PIPED_COLUMNS).print(table)
 
     def result(self, values: Mapping[str, Any], *, text: str = "") -> None:
         """End with the result: the JSON object, or `text` for a person."""

@@ -118,7 +118,8 @@ A microcontroller learns how a machine sounds and tells when it sounds otherwise
 1. Put recordings of the machine as it should be (WAV or FLAC, some minutes of all its loads) into this folder and list them
    in `{manifest}`, one row a clip: `filename,label,group,split,machine`. The label of such clips is `normal`; a few recordings
    of faults, labelled by what is wrong, tell what will be found. Clips of one recording, or of one day, share a `group`.
-   The columns `split` (train, validation, test) and `machine` may be left out.
+   The columns `split` (train, validation, test) and `machine` may be left out. `tinyaudio data import FOLDER` lists what lies in
+   FOLDER/normal/ and in a folder for each fault.
 2. `tinyaudio data check` names every fault of the data by its row.
 3. `tinyaudio run` trains on normal sound, quantizes, sets the threshold, builds the firmware, runs it on an emulated board and
    compares every stage and every score with what was trained. The report is one HTML file under `runs/`.

@@ -167,7 +167,8 @@ def _flash_once(
         probe_is_bound=slot is not None,
     )
     line.progress.note(f"asking the device at {port} who it is")
-    return Flashed(result=result, build=build, identity=_who_answers(open_port(port, board), port, board, build, result), port=port)
+    identity = _who_answers(open_port(port, board), port, board, build, result, tell=line.progress.warning)
+    return Flashed(result=result, build=build, identity=identity, port=port)
 
 
 def _flash_through_loader(
@@ -186,7 +187,8 @@ def _flash_through_loader(
     result = flash_through_loader(image, board, probe, progress=line.progress, unique_id=slot.unique_id if slot else None)
     port = await_port(probe)
     line.progress.note(f"asking the device at {port} who it is")
-    return Flashed(result=result, build=build, identity=_who_answers(open_port(port, board), port, board, build, result), port=port)
+    identity = _who_answers(open_port(port, board), port, board, build, result, tell=line.progress.warning)
+    return Flashed(result=result, build=build, identity=identity, port=port)
 
 
 def slot_line(line: Line, name: str, *, board_id: str | None, depth: str | None, port: str | None) -> tuple[str, str, str]:
@@ -273,9 +275,11 @@ def _open_serial(port: str, board: Board) -> Transport:
     return SerialTransport(port) if board.link is None else SerialTransport(port, baud_rate=board.link.baud)
 
 
-def _who_answers(transport: Transport, port: str, board: Board, build: BuildArtifact, result: FlashResult) -> DeviceIdentity:
+def _who_answers(
+    transport: Transport, port: str, board: Board, build: BuildArtifact, result: FlashResult, *, tell: Callable[[str], None]
+) -> DeviceIdentity:
     """Return what the device says of itself; raise unless it is the chip that was flashed, with what was built, and can work."""
-    with Device(transport, name=port) as device:
+    with Device(transport, name=port, on_log=lambda entry: tell(f"the device: {entry.level.name.lower()}: {entry.text}")) as device:
         try:
             hello = device.connect(timeout_seconds=_HELLO_SECONDS)
         except IdentityError:
@@ -296,7 +300,7 @@ def _no_use(error: DeviceError, port: str) -> DeviceError:
         return type(error)(f"the image is written and verified, but it does not work: {error.message}", hint=error.hint, where=port)
     return type(error)(
         f"the image is written and verified, but the device does not answer: {error.message}",
-        hint=f"is {port} the serial port of this board? choose it with --port",
+        hint=f"is {port} the serial port of this board? choose it with --port; a firmware that cannot even start its clocks is silent, too",
         where=port,
     )
 

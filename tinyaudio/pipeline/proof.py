@@ -52,7 +52,7 @@ class Proof:
     report: HilReport
     facts: dict[str, Any]  # as the command line's JSON shows it
     page: Path
-    passed: bool  # nothing differs, and the image fits its board
+    passed: bool  # nothing differs, no fault was told, and the image fits its board
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def write_proof(line: Line, streamed: Streamed, *, kernel_comparison: KernelComp
     inputs = _report_inputs(line, streamed, kernel_distances=distances, kernel_comparison=kernel_comparison)
     page = write_report(inputs, board_directory(line, board.id) / streamed.request.report_folder)
     is_equal = kernel_comparison is None or kernel_comparison.mismatches == kernel_comparison.reference.mismatches == 0
-    passed = streamed.report.mismatches == 0 and is_equal and (build is None or build.budget_ok)
+    passed = streamed.report.mismatches == 0 and not streamed.report.faults and is_equal and (build is None or build.budget_ok)
     return Proof(report=streamed.report, facts={**report_facts(inputs), "report": str(page)}, page=page, passed=passed)
 
 
@@ -146,7 +146,13 @@ def _anomaly_proof(line: Line, streamed: Streamed, kernel_comparison: KernelComp
     if kernel_comparison is not None:
         facts["ab"] = comparison_facts(kernel_comparison)
     is_equal = kernel_comparison is None or kernel_comparison.mismatches == kernel_comparison.reference.mismatches == 0
-    passed = streamed.report.mismatches == 0 and is_equal and inputs.gate["ok"] and (streamed.build is None or streamed.build.budget_ok)
+    passed = (
+        streamed.report.mismatches == 0
+        and not streamed.report.faults
+        and is_equal
+        and inputs.gate["ok"]
+        and (streamed.build is None or streamed.build.budget_ok)
+    )
     return Proof(report=streamed.report, facts=facts, page=page, passed=passed)
 
 

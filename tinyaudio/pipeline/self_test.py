@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinyaudio.bench.device import Device, SelfTestRun, check_identity
-from tinyaudio.core.artifacts import GoldenTensors
+from tinyaudio.core.artifacts import GoldenTensors, faults_in
 from tinyaudio.core.board import CounterScale
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.kernel_checks import OperatorCheck, OperatorDifference, SelfTestReport
@@ -31,7 +31,7 @@ class SelfTest:
     report: SelfTestReport
     facts: dict[str, Any]  # as the command line's JSON shows it
     page: Path
-    passed: bool  # every operator computed its golden vectors, and the image fits its board
+    passed: bool  # every operator computed its golden vectors, no fault was told, and the image fits its board
 
 
 def self_test_stage(
@@ -92,7 +92,7 @@ def self_test_stage(
         report=report,
         facts={**self_test_facts(report), "flash_bytes": build.flash_bytes, "budget_ok": build.budget_ok, "report": str(page)},
         page=page,
-        passed=report.first is None and build.budget_ok,
+        passed=report.first is None and not faults_in(report.log) and build.budget_ok,
     )
 
 

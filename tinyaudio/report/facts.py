@@ -77,6 +77,7 @@ def hil_facts(hil: HilReport, build: BuildArtifact | None) -> dict[str, Any]:
         "resumed": hil.resumed,
         "overruns": hil.overruns,
         "log": list(hil.log),
+        "faults": list(hil.faults),
         "arena_bytes": hil.identity.arena_bytes,
         "device": dataclasses.asdict(hil.identity),
     }

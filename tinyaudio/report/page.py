@@ -35,7 +35,7 @@ def render_page(inputs: ReportInputs) -> str:
     comparison = inputs.kernel_comparison
     context = {
         "title": f"{inputs.project_name} on {inputs.board.name}",
-        "proven": hil.mismatches == 0 and (comparison is None or comparison.mismatches == comparison.reference.mismatches == 0),
+        "proven": hil.mismatches == 0 and not hil.faults and (comparison is None or comparison.mismatches == comparison.reference.mismatches == 0),
         "mismatches": hil.mismatches,
         "comparison": comparison,
         "compared": sum(stage.elements for stage in hil.stages),

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tinyaudio.core.artifacts import faults_in
 from tinyaudio.core.board import Board
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.kernel_checks import OperatorDifference, SelfTestReport
@@ -40,6 +41,7 @@ def self_test_facts(report: SelfTestReport) -> dict[str, Any]:
             "by_operator": operators,
         },
         "log": list(report.log),
+        "faults": list(faults_in(report.log)),
         "device": dataclasses.asdict(report.identity),
         "elf_sha256": report.elf_sha256,
     }

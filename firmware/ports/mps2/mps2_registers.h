@@ -36,13 +36,6 @@ constexpr uint32_t kImageId = 0x4002FFFC;
 constexpr uint32_t kCpuId = 0xE000ED00;
 constexpr uint32_t kApplicationInterruptControl = 0xE000ED0C;
 constexpr uint32_t kSystemResetRequest = 0x05FA0004;  // key 0x05FA, SYSRESETREQ
-constexpr uint32_t kSystemHandlerControl = 0xE000ED24;
-constexpr uint32_t kEnableFaults = 7U << 16;  // usage fault, bus fault, memory management fault
-constexpr uint32_t kConfigurableFaultStatus = 0xE000ED28;
-constexpr uint32_t kHardFaultStatus = 0xE000ED2C;
-constexpr uint32_t kMemoryFaultAddress = 0xE000ED34;
-constexpr uint32_t kBusFaultAddress = 0xE000ED38;
-
 
 // Memory protection unit, Armv7-M.
 constexpr uint32_t kProtectionControl = 0xE000ED94;

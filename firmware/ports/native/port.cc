@@ -81,6 +81,12 @@ const char* port_last_words() {
     return nullptr;
 }
 
+bool port_only_talks() {
+    return false;
+}
+
+void port_host_is_here() {}
+
 const char* port_boot_note() {
     return nullptr;
 }

@@ -18,6 +18,12 @@ struct PllSettings {
     bool vco_is_medium;        // PLLxVCOSEL
 };
 
+// Where the PLLs get their clock from, and how they make the board's clocks of it.
+struct PllSource {
+    uint32_t selection;  // PLLCKSELR.PLLSRC
+    PllSettings plls[3];
+};
+
 struct ClockSettings {
     uint32_t core_hz;
     bool uses_hse;
@@ -29,8 +35,8 @@ struct ClockSettings {
     uint32_t flash_write_delay;
     uint32_t bus_prescaler;         // code of HPRE
     uint32_t peripheral_prescaler;  // code of D1PPRE, D2PPRE1, D2PPRE2, D3PPRE
-    uint32_t pll_source;            // PLLCKSELR.PLLSRC
-    PllSettings plls[3];
+    PllSource source;
+    PllSource spare;  // the same clocks from the internal oscillator, for an external one that does not run
 };
 
 // A clock gate: a bit of the RCC register at this offset.

@@ -38,25 +38,34 @@ void raise_voltage() {
     }
 }
 
-void start_oscillator() {
+// Returns whether the oscillator that the board is meant to have runs. A crystal takes 2 ms as a rule (DS12110, HSE); a
+// round is four clocks of the internal oscillator at least, so that this is patient for 30 ms and more.
+bool start_oscillator() {
+    constexpr uint32_t kPatience = 500000;
     if (!kClock.uses_hse) {
-        return;
+        return true;
     }
     if (kClock.hse_is_bypassed) {
         set_bits(rcc().CR, Rcc::CR_HSEBYP);
     }
     set_bits(rcc().CR, Rcc::CR_HSEON);
-    wait_for(rcc().CR, Rcc::CR_HSERDY, Rcc::CR_HSERDY);
+    for (uint32_t round = 0; round < kPatience; ++round) {
+        if ((rcc().CR & Rcc::CR_HSERDY) != 0) {
+            return true;
+        }
+    }
+    clear_bits(rcc().CR, Rcc::CR_HSEON);
+    return false;
 }
 
 // RM0433 8.5: a PLL is configured while it is off.
-void start_plls() {
+void start_plls(const PllSource& source) {
     constexpr uint32_t kOutputs[kPllCount] = {Rcc::PLLCFGR_DIVP1EN, Rcc::PLLCFGR_DIVP2EN, Rcc::PLLCFGR_DIVQ3EN};
-    uint32_t selection = kClock.pll_source;
+    uint32_t selection = source.selection;
     uint32_t configuration = 0;
     uint32_t on = 0;
     for (uint32_t index = 0; index < kPllCount; ++index) {
-        const PllSettings& pll = kClock.plls[index];
+        const PllSettings& pll = source.plls[index];
         if (pll.divm == 0) {
             continue;
         }
@@ -105,14 +114,17 @@ void select_kernel_clocks() {
 
 void start_clocks() {
     raise_voltage();
-    start_oscillator();
-    start_plls();
+    start_plls(start_oscillator() ? kClock.source : kClock.spare);
     // Slower flash and slower buses first: at no moment is anything faster than it may be.
     set_flash_timing();
     set_prescalers();
     write_field(rcc().CFGR, Rcc::CFGR_SW, Rcc::CFGR_SW_PLL1);
     wait_for(rcc().CFGR, Rcc::CFGR_SWS, Rcc::CFGR_SWS_PLL1);
     select_kernel_clocks();
+}
+
+bool is_on_spare_oscillator() {
+    return kClock.uses_hse && (rcc().PLLCKSELR & Rcc::PLLCKSELR_PLLSRC) == kClock.spare.selection;
 }
 
 void stop_clocks() {

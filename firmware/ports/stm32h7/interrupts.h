@@ -2,6 +2,10 @@
 #ifndef TINYAUDIO_STM32H7_INTERRUPTS_H_
 #define TINYAUDIO_STM32H7_INTERRUPTS_H_
 
+#include <stdint.h>
+
+#include "registers/nvic.h"
+
 namespace tinyaudio {
 namespace stm32h7 {
 
@@ -12,6 +16,15 @@ void microphone_interrupt();     // SAI or DFSDM: overrun
 void samples_interrupt();        // DMA1 stream 2
 void flash_interrupt();          // end of an operation
 void wake_up_interrupt();        // LPTIM1
+
+using Handler = void (*)();
+
+struct InterruptTable {
+    Handler handlers[kInterruptCount];  // null: not used
+};
+
+// What the cycle counter counted in interrupts so far, modulo 2^32.
+uint32_t ticks_in_interrupts();
 
 // Keeps interrupts from being taken while it lives. One that becomes pending still ends a WFI.
 class InterruptLock {
@@ -29,5 +42,14 @@ inline void wait_for_interrupt() {
 
 }  // namespace stm32h7
 }  // namespace tinyaudio
+
+extern "C" {
+
+extern const tinyaudio::stm32h7::InterruptTable tinyaudio_interrupts;
+
+// For the vector table: calls the handler of the interrupt that is active, and keeps count of the ticks it took.
+void tinyaudio_interrupt();
+
+}  // extern "C"
 
 #endif  // TINYAUDIO_STM32H7_INTERRUPTS_H_

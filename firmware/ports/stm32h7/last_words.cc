@@ -9,9 +9,13 @@ namespace stm32h7 {
 
 namespace {
 
-constexpr uint32_t kBackupRam = 0x38800000;  // RM0433 2.3
+using cortex_m::FaultRecord;
 
-char text[kFaultTextBytes];
+constexpr uint32_t kBackupRam = 0x38800000;  // RM0433 2.3
+constexpr uint32_t kMostFaultsInARow = 3;
+
+char text[cortex_m::kFaultTextBytes];
+bool only_talks;
 
 }  // namespace
 
@@ -19,12 +23,16 @@ volatile FaultRecord& stored_fault() {
     return block_at<volatile FaultRecord>(kBackupRam);
 }
 
+// A boot behind anything but a fault, as a host's request or power, begins a new row.
 void take_last_words() {
     volatile FaultRecord& record = stored_fault();
-    if (is_fault_record(record)) {
-        describe_fault(record, text);
+    if (!is_fault_record(record)) {
+        forget_faults(record);
+        return;
     }
-    record.magic = 0;
+    describe_fault(record, text);
+    only_talks = faults_in_a_row(record) >= kMostFaultsInARow;
+    mark_fault_as_told(record);
 }
 
 void reset_chip() {
@@ -37,8 +45,18 @@ void reset_chip() {
 
 }  // namespace stm32h7
 
+using namespace stm32h7;
+
 const char* port_last_words() {
-    return stm32h7::text[0] == '\0' ? nullptr : stm32h7::text;
+    return text[0] == '\0' ? nullptr : text;
+}
+
+bool port_only_talks() {
+    return only_talks;
+}
+
+void port_host_is_here() {
+    forget_faults(stored_fault());
 }
 
 }  // namespace tinyaudio

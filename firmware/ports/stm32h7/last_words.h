@@ -2,15 +2,15 @@
 #ifndef TINYAUDIO_STM32H7_LAST_WORDS_H_
 #define TINYAUDIO_STM32H7_LAST_WORDS_H_
 
-#include "fault_record.h"
+#include "cortex_m/fault_record.h"
 
 namespace tinyaudio {
 namespace stm32h7 {
 
 // In the backup RAM, which a reset of the system leaves alone.
-volatile FaultRecord& stored_fault();
+volatile cortex_m::FaultRecord& stored_fault();
 
-// Takes what the run before this one left, so that it is told once.
+// Takes what the run before this one left, so that it is told until the next reset and no longer.
 void take_last_words();
 
 // A reset of the whole system (RM0433 8.4).

@@ -51,7 +51,6 @@ bool is_news(PortWait wait) {
 }  // namespace
 
 bool port_open(int, char**) {
-    take_last_words();
     boot_id = draw_random_number();
     uart_link_open();
     return true;
@@ -72,8 +71,10 @@ bool port_write(const uint8_t* bytes, uint32_t count) {
     return true;
 }
 
+// Without the interrupts that fell into it: both are read with none in between.
 uint32_t port_counter_ticks() {
-    return dwt().CYCCNT;
+    const InterruptLock lock;
+    return dwt().CYCCNT - ticks_in_interrupts();
 }
 
 uint32_t port_counter_start() {
@@ -90,7 +91,8 @@ uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity) {
 }
 
 const char* port_boot_note() {
-    return nullptr;
+    return is_on_spare_oscillator() ? "the external clock (HSE) does not run: the internal one stands in, up to 2 % off"
+                                    : nullptr;
 }
 
 uint32_t port_boot_id() {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tflite
 
 from tests.deploy.compiler.model_builder import ModelBuilder
 
-_OUT = {"scale": 0.4, "zero_point": 11}
+_OUT: dict[str, Any] = {"scale": 0.4, "zero_point": 11}
 
 
 def spelled_out(
@@ -33,7 +35,7 @@ def spelled_out(
     rng = np.random.default_rng(seed)
     model = ModelBuilder()
     depth = size[2]
-    quantization = {"scale": 0.05, "zero_point": zero_point}
+    quantization: dict[str, Any] = {"scale": 0.05, "zero_point": zero_point}
     dealt = [(size[axis] + sum(paddings[axis])) // blocks[axis] for axis in (0, 1)]
     convolved = [(dealt[axis] - kernel[axis]) // stride + 1 for axis in (0, 1)]
     result = [blocks[axis] * convolved[axis] - crops[axis] - (front_crop if axis else 0) for axis in (0, 1)]
@@ -43,7 +45,7 @@ def spelled_out(
     def shape(first: int, sizes: list[int], last: int) -> tuple[int, ...]:
         return (first, *(sizes[axis] for axis in axes), last)
 
-    def numbers(name: str, values: object) -> int:
+    def numbers(name: str, values: npt.ArrayLike) -> int:
         return model.tensor(name, np.shape(values), dtype="int32", data=np.array(values))
 
     block = numbers("blocks", [blocks[axis] for axis in axes])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import tflite
 
 from tests.deploy.compiler.model_builder import ModelBuilder
@@ -19,14 +20,12 @@ class _Model(ModelBuilder):
     def values(self, name: str, shape: Sequence[int]) -> int:
         return self.tensor(name, shape, scale=_SCALE, zero_point=_ZERO_POINT)
 
-    def integers(self, name: str, values: Sequence[int] | int) -> int:
+    def integers(self, name: str, values: npt.ArrayLike) -> int:
         data = np.array(values, np.int32)
         return self.tensor(name, data.shape, dtype="int32", data=data)
 
 
-def move(
-    code: str, shape: Sequence[int], output: Sequence[int], numbers: Sequence[Sequence[int] | int], options: str = "", **values: object
-) -> bytes:
+def move(code: str, shape: Sequence[int], output: Sequence[int], numbers: Sequence[npt.ArrayLike], options: str = "", **values: object) -> bytes:
     """An operator of one tensor and constant integers."""
     model = _Model()
     source, target = model.values("values", shape), model.values("output", output)
@@ -88,7 +87,7 @@ def pad_with(value: int) -> bytes:
     model = _Model()
     source, target = model.values("values", (1, 3, 2, 2)), model.values("output", (1, 5, 3, 2))
     given = model.tensor("value", (1,), scale=_SCALE, zero_point=_ZERO_POINT, data=np.array([value]))
-    amounts = model.integers("amounts", [[0, 0], [2, 0], [0, 1], [0, 0]])  # type: ignore[list-item]
+    amounts = model.integers("amounts", [[0, 0], [2, 0], [0, 1], [0, 0]])
     model.operator("PADV2", [source, amounts, given], [target], "PadV2Options")
     return model.build(inputs=[source], outputs=[target])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import tflite
 
 from tests.deploy.compiler.model_builder import ModelBuilder
@@ -40,7 +41,7 @@ class _Graph:
         self.values.append(_Value(index, shape, scale, zero_point))
         return self.values[-1]
 
-    def numbers(self, values: object) -> int:
+    def numbers(self, values: npt.ArrayLike) -> int:
         return self.model.tensor(f"numbers_{len(self.model.tensors)}", np.shape(values), dtype="int32", data=np.array(values))
 
     def pick(self, rank: int = 0) -> _Value:

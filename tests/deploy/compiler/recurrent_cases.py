@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tflite
@@ -42,7 +43,7 @@ def lstm(
     for position in range(12, 16):
         data = rng.integers(-3_000, 3_000, units)
         places[position] = model.tensor(f"bias_{position}", (units,), dtype="int32", scale=1e-4, data=data)
-    hidden = {"scale": 1 / 128, "zero_point": zero_points[1]}
+    hidden: dict[str, Any] = {"scale": 1 / 128, "zero_point": zero_points[1]}
     places[18] = model.tensor("hidden", (1, units), variable=True, **hidden)
     places[19] = model.tensor("cell", (1, units), dtype="int16", scale=2.0**cell_power, variable=True)
     model.tensor("intermediate", (0,), dtype="int16", scale=0.1)  # as converters leave them behind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def reduce(code: str, shape: Sequence[int], axes: Sequence[int], *, keep: bool =
 def stack_again(shape: Sequence[int], axis: int, stacked_axis: int, order: Sequence[int], *, constant: bool = False) -> bytes:
     """UNPACK, and PACK of the parts in another order; with `constant`, one of them is a constant."""
     model = ModelBuilder()
-    quantization = {"scale": _SCALE, "zero_point": _ZERO_POINT}
+    quantization: dict[str, Any] = {"scale": _SCALE, "zero_point": _ZERO_POINT}
     source = model.tensor("values", shape, **quantization)
     part_shape = [size for place, size in enumerate(shape) if place != axis]
     parts = [model.tensor(f"part_{number}", part_shape, **quantization) for number in range(shape[axis])]
@@ -47,7 +48,7 @@ def stack_again(shape: Sequence[int], axis: int, stacked_axis: int, order: Seque
 def chosen(code: str, first: tuple[int, ...], second: tuple[int, ...], output: tuple[int, ...]) -> bytes:
     """MAXIMUM or MINIMUM with a constant, all of one quantization."""
     model = ModelBuilder()
-    quantization = {"scale": _SCALE, "zero_point": _ZERO_POINT}
+    quantization: dict[str, Any] = {"scale": _SCALE, "zero_point": _ZERO_POINT}
     source = model.tensor("values", first, **quantization)
     constant = model.tensor("constant", second, data=np.random.default_rng(3).integers(-128, 128, second), **quantization)
     target = model.tensor("output", output, **quantization)

@@ -221,10 +221,10 @@ def test_wide_weights_go_where_they_are_used_most() -> None:
 
 def _with_ends(source: str, target: str) -> bytes:
     model = ModelBuilder()
-    values = model.tensor("values", (1, 6), dtype=source, **({} if source == "float32" else {"scale": 0.05, "zero_point": 3}))
+    values = model.tensor("values", (1, 6), dtype=source, scale=() if source == "float32" else 0.05, zero_point=3)
     middle = model.tensor("middle", (1, 6), scale=0.05, zero_point=3)
     result = model.tensor("result", (1, 6), scale=0.04, zero_point=-9)
-    output = model.tensor("output", (1, 6), dtype=target, **({} if target == "float32" else {"scale": 0.04, "zero_point": 9}))
+    output = model.tensor("output", (1, 6), dtype=target, scale=() if target == "float32" else 0.04, zero_point=9)
     model.operator("QUANTIZE", [values], [middle], "QuantizeOptions")
     model.operator("RELU", [middle], [result])
     model.operator("DEQUANTIZE" if target == "float32" else "QUANTIZE", [result], [output])

@@ -110,7 +110,7 @@ def test_operators_are_bit_exact_on_cortex_m7(sources: Path, expected: list[str]
     assert built.returncode == 0, built.stderr
     machine = ["-M", "mps2-an500", "-display", "none", "-monitor", "none", "-serial", "null", "-kernel", str(image)]
     semihosting = ["-semihosting", "-semihosting-config", "enable=on,target=native"]
-    ran = subprocess.run([emulator, *machine, *semihosting], capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run([emulator, *machine, *semihosting], capture_output=True, text=True, timeout=300, check=False)
     lines = (ran.stdout + ran.stderr).split()
     assert len(lines) == len(MODELS), lines[-1:]
     assert [name for name, line, wanted in zip(MODELS, lines, expected, strict=True) if line != wanted] == []

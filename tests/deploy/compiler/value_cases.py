@@ -41,7 +41,7 @@ def conversion(code: str, source: tuple[str, float, int], target: tuple[str, flo
     """QUANTIZE or DEQUANTIZE between (type, scale, zero point); a scale of 0 means real numbers."""
     model = ModelBuilder()
     indices = [
-        model.tensor(name, shape, dtype=dtype, **({"scale": scale, "zero_point": zero_point} if scale else {}))
+        model.tensor(name, shape, dtype=dtype, scale=scale or (), zero_point=zero_point)
         for name, (dtype, scale, zero_point) in (("values", source), ("output", target))
     ]
     model.operator(code, indices[:1], indices[1:], "QuantizeOptions" if code == "QUANTIZE" else "DequantizeOptions")

@@ -9,10 +9,12 @@ from typing import Protocol
 from tinyaudio.bench.transport import Deadline, Transport
 from tinyaudio.core.errors import DeviceError, IdentityError, ProtocolError
 from tinyaudio.wire.host_link import HostLink, LinkState
-from tinyaudio.wire.messages import CalibrationState, DeviceFault, FaultCode, Hello, Log, Message
+from tinyaudio.wire.messages import CalibrationState, DeviceFault, FaultCode, Hello, Log, LogLevel, Message
 
+_FAULTS = "faults at every start"  # as firmware/lib/tinyaudio_app/src/application.cc has it
 _READ_BYTES = 65_536
 _ARENA_HINT = "the model needs more memory than its image has for it: a smaller model, or a board with more memory; tinyaudio boards list"
+_FAULTS_HINT = "the function at that pc in firmware.elf is what to mend (addr2line -f -e firmware.elf PC); a reset lets it try again"
 _SILENCE_HINT = "is the right firmware on it, and is this its port? run `tinyaudio build` and flash again"
 
 
@@ -49,6 +51,7 @@ class Session:
         self._clock = clock
         self._nonce_source = nonce_source
         self._on_log = on_log
+        self._last_error = ""  # of the device's log
 
     def deadline(self, seconds: float) -> Deadline:
         """Return the moment `seconds` from now on the session's clock."""
@@ -114,10 +117,13 @@ class Session:
         """Hand on what came: logs, results to `collector`; without one there is nothing to be told."""
         for message in messages:
             if isinstance(message, Log):
+                if message.level is LogLevel.ERROR:
+                    self._last_error = message.text
                 if self._on_log is not None:
                     self._on_log(message)
             elif isinstance(message, DeviceFault):
-                raise DeviceError(f"{message.code.name.lower()}: {message.text}", hint=_fault_hint(message), where=self.name)
+                said = f"; its log: {self._last_error}" if self._last_error else ""
+                raise DeviceError(f"{message.code.name.lower()}: {message.text}{said}", hint=_fault_hint(message), where=self.name)
             elif collector is None:
                 raise ProtocolError(f"{type(message).__name__} came unasked for", hint="run `tinyaudio build` and flash again", where=self.name)
             else:
@@ -156,6 +162,8 @@ class Session:
 def _fault_hint(fault: DeviceFault) -> str:
     if fault.code is not FaultCode.SELF_CHECK:
         return "see the device's log"
+    if _FAULTS in fault.text:
+        return _FAULTS_HINT
     return _ARENA_HINT if "arena" in fault.text else "the firmware cannot work as it was built; run `tinyaudio build` and flash again"
 
 

@@ -29,6 +29,7 @@ def start_virtual(
     mode: Mode = "counting",
     settings: Path | None = None,
     power_loss_at: int | None = None,
+    external_clock: bool = True,
 ) -> VirtualBoard:
     """Start the image `elf` on the emulator of `board`.
 
@@ -51,6 +52,8 @@ def start_virtual(
         File that keeps the settings over restarts; each emulator has its own format.
     power_loss_at
         The emulated chip loses power during this erase or programming of flash, counted from 1.
+    external_clock
+        Whether the crystal or clock beside the emulated chip runs, if its board has one.
 
     Raises
     ------
@@ -68,10 +71,12 @@ def start_virtual(
     if not elf.is_file():
         raise BuildError("there is no image", hint=f"run `tinyaudio build --board {board.id}` first", where=str(elf))
     if board.emulator.kind == "unicorn":
-        options = MachineOptions(mode=mode, microphone=microphone, settings=settings, power_loss_at=power_loss_at)
+        options = MachineOptions(mode=mode, microphone=microphone, settings=settings, power_loss_at=power_loss_at, external_clock=external_clock)
         return start_stm32h743(board, elf.resolve(), link=link, options=options)
     if power_loss_at is not None:
         raise BoardError(f"the emulator of {board.id} has no power to lose", hint="use --board stm32h7 at depth virtual", where=board.emulator.kind)
+    if not external_clock:
+        raise BoardError(f"the emulator of {board.id} has no clock tree", hint="use --board stm32h7 at depth virtual", where=board.emulator.kind)
     if board.emulator.kind == "process":
         return start_process(elf.resolve(), work_dir=work_dir, microphone=microphone, settings=settings)
     if microphone is not None or settings is not None:

@@ -21,7 +21,7 @@ from tinyaudio.core.tools import ToolProcess, find_tool, start_tool
 
 _TO_DEVICE = "to_device.fifo"
 _FROM_DEVICE = "from_device.fifo"
-_START_SECONDS = 10.0  # for QEMU to name its pseudo terminal
+_START_SECONDS = 30.0  # for QEMU to name its pseudo terminal
 _PTY_LINE = re.compile(rb"char device redirected to (\S+)")
 
 

@@ -27,12 +27,14 @@ class MachineOptions:
     microphone: Path | None = None
     settings: Path | None = None
     power_loss_at: int | None = None
+    external_clock: bool = True
 
     def arguments(self) -> list[str | Path]:
         """Return them as the module's command line."""
         pairs = {"--microphone": self.microphone, "--settings": self.settings, "--power-loss-at": self.power_loss_at}
         given = [[name, str(value)] for name, value in pairs.items() if value is not None]
-        return ["--mode", self.mode, *(word for pair in given for word in pair)]
+        flags = [] if self.external_clock else ["--no-external-clock"]
+        return ["--mode", self.mode, *flags, *(word for pair in given for word in pair)]
 
 
 def start_stm32h743(board: Board, elf: Path, *, link: Link, options: MachineOptions) -> VirtualBoard:

@@ -13,7 +13,7 @@ from tinyaudio.core.tools import ToolProcess
 Link = Literal["fifo", "uart"]
 Mode = Literal["counting", "fast"]
 
-END_SECONDS = 2.0  # for a process that has closed its end to be gone
+END_SECONDS = 10.0  # for a process that has closed its end to be gone, on a computer that is busy with other things
 
 
 class VirtualBoard:

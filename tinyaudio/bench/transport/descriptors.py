@@ -48,6 +48,7 @@ class DescriptorTransport:
                 reading = []  # ended; the write will say so
             if writable:
                 view = view[self._write_some(view) :]
+                deadline = Deadline.after(_WRITE_SECONDS)
             elif not readable:
                 self._require_life()
                 if deadline.expired:

@@ -83,6 +83,7 @@ class SerialTransport:
                 self._take_in()
             if writable:
                 view = view[self._port.write(view[:1_024]) :]
+                deadline = Deadline.after(_WRITE_SECONDS)
             elif deadline.expired:
                 raise TransportError(f"took no byte for {_WRITE_SECONDS:g} s", hint="check the cable and the flow control", where=self._url)
 

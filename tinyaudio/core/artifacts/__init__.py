@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tinyaudio.core.artifacts.arrays import BoolArray, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array
 from tinyaudio.core.artifacts.data import SPLITS, AugmentedFeatures, Clip, Dataset, FeatureSet, Split, split_labels
-from tinyaudio.core.artifacts.device import Cost, DeviceIdentity, HilReport, Mismatch, Percentiles, StageComparison
+from tinyaudio.core.artifacts.device import Cost, DeviceIdentity, HilReport, Mismatch, Percentiles, StageComparison, faults_in
 from tinyaudio.core.artifacts.firmware import (
     NO_MODEL_SHA256,
     BuildArtifact,
@@ -64,5 +64,6 @@ __all__ = [
     "StackUse",
     "StageComparison",
     "TrainedModel",
+    "faults_in",
     "split_labels",
 ]

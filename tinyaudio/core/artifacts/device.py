@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,6 +73,11 @@ class Cost:
     latency: Percentiles  # from the last sample of a patch to its scores: the front end of its last frame, and the inference
 
 
+def faults_in(log: Sequence[str]) -> tuple[str, ...]:
+    """Return the lines of a device's log, each with its level in front, that tell of an error."""
+    return tuple(text for level, _, text in (line.partition(": ") for line in log) if level == "error")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HilReport:
     """What a device computed for a split, compared element by element with what it should have."""
@@ -100,3 +106,8 @@ class HilReport:
     def mismatches(self) -> int:
         """Elements that differ anywhere along the line."""
         return self.frontend_mismatches + self.model_mismatches + self.decision_mismatches
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What the device said of faults: of the run before this one, or between two clips."""
+        return faults_in(self.log)

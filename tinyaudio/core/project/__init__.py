@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyaudio.core.project.anomaly import ONE_CLASS_KINDS, AnomalyTable
+from tinyaudio.core.project.anomaly import ONE_CLASS_KINDS, AnomalyKind, AnomalyTable
 from tinyaudio.core.project.data import DataTable, SplitTable
 from tinyaudio.core.project.deciding import BackgroundTable, FirmwareTable, QuantizeTable
 from tinyaudio.core.project.frontend import FrontendTable, frontend_spec
@@ -14,6 +14,7 @@ from tinyaudio.core.project.tune import TuneTable
 __all__ = [
     "ONE_CLASS_KINDS",
     "PROJECT_FILE",
+    "AnomalyKind",
     "AnomalyTable",
     "Architecture",
     "AudioTable",

@@ -6,6 +6,8 @@ not run a kernel that wants more: another version than these were written for is
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tinyaudio.deploy.compiler.graph import Graph, Kernel, Operation
 from tinyaudio.deploy.compiler.ops.add import Sum
 from tinyaudio.deploy.compiler.ops.conv_2d import Convolution
@@ -15,22 +17,11 @@ from tinyaudio.deploy.compiler.ops.mul import Product
 from tinyaudio.deploy.compiler.ops.pool_2d import Pool
 from tinyaudio.deploy.compiler.ops.softmax import Softmax
 from tinyaudio.deploy.compiler.ops.transpose_conv import TransposeConvolution
-from tinyaudio.deploy.compiler.vendor import (
-    LARGEST_SIZE,
-    Refusal,
-    VendorLibrary,
-    arguments_of,
-    as_vendor_call,
-    channel_arrays,
-    elementwise_refusal,
-    offsets,
-    tensors_of,
-    window_refusal,
-    window_shape,
-)
+from tinyaudio.deploy.compiler.vendor import VendorLibrary
+from tinyaudio.deploy.compiler.vendor_calls import LARGEST_SIZE, Adapter, Refusal, arguments_of, tensors_of, window_refusal
 from tinyaudio.deploy.compiler.window import Window
 
-_HEADER = "cmsis_nn.h"
+_ADAPTER = Adapter(prefix="cmsis_nn")
 _REVERSED_CHANNELS = 16  # REVERSE_TCOL_EFFICIENT_THRESHOLD: with more, a transposed convolution is computed as a plain one
 _REVERSED_STRIDE = 2
 
@@ -47,7 +38,7 @@ def _convolution(operation: Operation, graph: Graph) -> Kernel | Refusal:
         return Refusal(reason="CMSIS-NN's 1x1 kernels know no padding, and these windows reach behind the image")
     depth = window.height.size * window.width.size * image.shape[3]
     scratch_bytes = 0 if _is_single_point(window) else _columns_bytes(depth)
-    return _window_kernel("cmsis_nn_convolve", operation, graph, scratch_bytes=scratch_bytes, macs=output.elements * depth)
+    return _ADAPTER.convolution("convolve", operation, graph, scratch_bytes=scratch_bytes, macs=output.elements * depth)
 
 
 def _depthwise(operation: Operation, graph: Graph) -> Kernel | Refusal:
@@ -62,7 +53,7 @@ def _depthwise(operation: Operation, graph: Graph) -> Kernel | Refusal:
     is_dense = image.shape[3] == output.shape[3] and window.height.dilation == window.width.dilation == 1
     small = window.height.size == window.width.size == 3 and window.height.before <= 1 and window.width.before <= 1
     scratch_bytes = 2 * image.shape[3] * taps if is_dense and not small else 0
-    return _window_kernel("cmsis_nn_depthwise", operation, graph, scratch_bytes=scratch_bytes, macs=output.elements * taps, channel_axis=3)
+    return _ADAPTER.convolution("depthwise", operation, graph, scratch_bytes=scratch_bytes, macs=output.elements * taps)
 
 
 def _transposed(operation: Operation, graph: Graph) -> Kernel | Refusal:
@@ -88,27 +79,13 @@ def _transposed(operation: Operation, graph: Graph) -> Kernel | Refusal:
         columns = (image.shape[2] - 1) * width.stride + max(width.size, width.stride, height.stride)
         scratch_bytes = 4 * output.shape[3] * columns * max(height.size, height.stride)
     macs = image.shape[1] * image.shape[2] * output.shape[3] * taps
-    return _window_kernel("cmsis_nn_transpose_convolve", operation, graph, scratch_bytes=scratch_bytes, macs=macs)
+    return _ADAPTER.convolution("transpose_convolve", operation, graph, scratch_bytes=scratch_bytes, macs=macs)
 
 
 def _dense(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``arm_fully_connected_s8``, or its version with a scale for each output."""
     assert isinstance(operation, FullyConnected)
-    values, output = tensors_of(operation, graph)
-    weights = graph.tensor(operation.inputs[1])
-    channels, depth = weights.shape
-    rows = values.elements // depth
-    quantization = weights.quantization
-    is_per_channel = quantization is not None and len(quantization.scales) > 1
-    shape = (("Rows", rows), ("InputChannels", depth), ("OutputChannels", channels), ("PerChannel", int(is_per_channel)))
-    arrays = channel_arrays(operation, graph, bounds=operation.bounds)
-    return Kernel(
-        function="cmsis_nn_fully_connected",
-        header=_HEADER,
-        arguments=arguments_of(operation, arrays),
-        shape=(*shape, *offsets(values, output, bounds=operation.bounds)),
-        macs=rows * channels * depth,
-    )
+    return _ADAPTER.fully_connected(operation, graph)
 
 
 def _pool(operation: Operation, graph: Graph) -> Kernel | Refusal:
@@ -118,51 +95,29 @@ def _pool(operation: Operation, graph: Graph) -> Kernel | Refusal:
     refusal = window_refusal(operation.window, image, output)
     if refusal is not None:
         return refusal
-    is_mean = operation.function == "average_pool_2d"
-    scratch_bytes = 4 * image.shape[3] if is_mean else 0
-    return Kernel(
-        function="cmsis_nn_average_pool" if is_mean else "cmsis_nn_max_pool",
-        header=_HEADER,
+    call = _ADAPTER.pool(operation, graph)
+    scratch_bytes = 4 * image.shape[3] if operation.function == "average_pool_2d" else 0
+    return replace(
+        call,
         arguments=arguments_of(operation, scratch_bytes=scratch_bytes),
-        shape=(*window_shape(operation.window, image, output, bounds=operation.bounds), ("ScratchBytes", scratch_bytes)),
+        shape=(*call.shape, ("ScratchBytes", scratch_bytes)),
         scratch_bytes=scratch_bytes,
     )
 
 
 def _sum(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``arm_elementwise_add_s8``."""
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="add", function="cmsis_nn_add", header=_HEADER)
+    return _ADAPTER.elementwise("add", operation, graph)
 
 
 def _product(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``arm_elementwise_mul_s8``."""
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="multiply", function="cmsis_nn_multiply", header=_HEADER)
+    return _ADAPTER.elementwise("multiply", operation, graph)
 
 
 def _softmax(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``arm_softmax_s8``."""
-    return as_vendor_call(operation, graph, ours="softmax", function="cmsis_nn_softmax", header=_HEADER)
-
-
-def _window_kernel(
-    function: str,
-    operation: Convolution | DepthwiseConvolution | TransposeConvolution,
-    graph: Graph,
-    *,
-    scratch_bytes: int,
-    macs: int,
-    channel_axis: int = 0,
-) -> Kernel:
-    image, output = tensors_of(operation, graph)
-    arrays = channel_arrays(operation, graph, bounds=operation.bounds, channel_axis=channel_axis)
-    return Kernel(
-        function=function,
-        header=_HEADER,
-        arguments=arguments_of(operation, arrays, scratch_bytes=scratch_bytes),
-        shape=(*window_shape(operation.window, image, output, bounds=operation.bounds), ("ScratchBytes", scratch_bytes)),
-        scratch_bytes=scratch_bytes,
-        macs=macs,
-    )
+    return _ADAPTER.like_ours("softmax", operation, graph)
 
 
 def _is_single_point(window: Window) -> bool:

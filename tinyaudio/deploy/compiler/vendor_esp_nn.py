@@ -18,18 +18,8 @@ from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
 from tinyaudio.deploy.compiler.ops.fully_connected import FullyConnected
 from tinyaudio.deploy.compiler.ops.mul import Product
 from tinyaudio.deploy.compiler.ops.pool_2d import Pool
-from tinyaudio.deploy.compiler.vendor import (
-    Refusal,
-    VendorLibrary,
-    arguments_of,
-    as_vendor_call,
-    channel_arrays,
-    elementwise_refusal,
-    offsets,
-    tensors_of,
-    window_refusal,
-    window_shape,
-)
+from tinyaudio.deploy.compiler.vendor import VendorLibrary
+from tinyaudio.deploy.compiler.vendor_calls import Adapter, Refusal, tensors_of, window_refusal
 from tinyaudio.deploy.compiler.window import Window
 
 NOT_PROVEN = (
@@ -37,8 +27,8 @@ NOT_PROVEN = (
     "and only `hil` and `hil --self-test` on the board show whether they do"
 )
 
-_HEADER = "esp_nn.h"
 _ALIGNMENT_BYTES = 16  # of a vector register
+_ADAPTER = Adapter(prefix="esp_nn", weights_alignment_bytes=_ALIGNMENT_BYTES)
 _ROUNDING_BYTES = 512  # alignment of the parts, sums, a block read beyond the end
 _BORDER = 4  # at most, of the kernels that are used: padding on both sides
 
@@ -86,7 +76,7 @@ def _convolution(operation: Operation, graph: Graph) -> Kernel | Refusal:
     weights = graph.tensor(operation.inputs[1])
     scratch_bytes = convolution_scratch_bytes(image.shape, outputs=output.shape[3], weights_bytes=weights.elements)
     macs = output.elements * weights.elements // output.shape[3]
-    return _window_kernel("esp_nn_convolve", operation, graph, scratch_bytes=scratch_bytes, macs=macs)
+    return _ADAPTER.convolution("convolve", operation, graph, scratch_bytes=scratch_bytes, macs=macs)
 
 
 def _depthwise(operation: Operation, graph: Graph) -> Kernel | Refusal:
@@ -99,49 +89,29 @@ def _depthwise(operation: Operation, graph: Graph) -> Kernel | Refusal:
     weights = graph.tensor(operation.inputs[1])
     scratch_bytes = depthwise_scratch_bytes(image.shape, output.shape, weights_bytes=weights.elements)
     macs = output.elements * weights.elements // output.shape[3]
-    return _window_kernel("esp_nn_depthwise", operation, graph, scratch_bytes=scratch_bytes, macs=macs, channel_axis=3)
+    return _ADAPTER.convolution("depthwise", operation, graph, scratch_bytes=scratch_bytes, macs=macs)
 
 
 def _dense(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``esp_nn_fully_connected_s8``, or its version with a scale for each output."""
     assert isinstance(operation, FullyConnected)
-    values, output = tensors_of(operation, graph)
-    weights = graph.tensor(operation.inputs[1])
-    channels, depth = weights.shape
-    rows = values.elements // depth
-    if rows > 1 and depth % _ALIGNMENT_BYTES:
+    values, _ = tensors_of(operation, graph)
+    depth = graph.tensor(operation.inputs[1]).shape[1]
+    if values.elements > depth and depth % _ALIGNMENT_BYTES:
         return Refusal(reason="rows that do not begin at 16 bytes saturate (https://github.com/espressif/esp-nn/issues/34)")
-    quantization = weights.quantization
-    is_per_channel = quantization is not None and len(quantization.scales) > 1
-    shape = (("Rows", rows), ("InputChannels", depth), ("OutputChannels", channels), ("PerChannel", int(is_per_channel)))
-    arrays = channel_arrays(operation, graph, bounds=operation.bounds, alignment_bytes=_ALIGNMENT_BYTES)
-    return Kernel(
-        function="esp_nn_fully_connected",
-        header=_HEADER,
-        arguments=arguments_of(operation, arrays),
-        shape=(*shape, *offsets(values, output, bounds=operation.bounds)),
-        macs=rows * channels * depth,
-    )
+    return _ADAPTER.fully_connected(operation, graph)
 
 
 def _pool(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``esp_nn_avg_pool_s8`` and ``esp_nn_max_pool_s8``."""
     assert isinstance(operation, Pool)
     image, output = tensors_of(operation, graph)
-    refusal = window_refusal(operation.window, image, output)
-    if refusal is not None:
-        return refusal
-    return Kernel(
-        function="esp_nn_average_pool" if operation.function == "average_pool_2d" else "esp_nn_max_pool",
-        header=_HEADER,
-        arguments=arguments_of(operation),
-        shape=window_shape(operation.window, image, output, bounds=operation.bounds),
-    )
+    return window_refusal(operation.window, image, output) or _ADAPTER.pool(operation, graph)
 
 
 def _sum(operation: Operation, graph: Graph) -> Kernel | Refusal:
     """``esp_nn_add_elementwise_s8``."""
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="add", function="esp_nn_add", header=_HEADER)
+    return _ADAPTER.elementwise("add", operation, graph)
 
 
 def _product(operation: Operation, graph: Graph) -> Kernel | Refusal:
@@ -149,7 +119,7 @@ def _product(operation: Operation, graph: Graph) -> Kernel | Refusal:
     assert isinstance(operation, Product)
     if operation.fixed.right_shift < 0:
         return Refusal(reason="ESP-NN shifts products to the right only, these go to the left")
-    return elementwise_refusal(operation, graph) or as_vendor_call(operation, graph, ours="multiply", function="esp_nn_multiply", header=_HEADER)
+    return _ADAPTER.elementwise("multiply", operation, graph)
 
 
 def _window_refusal(window: Window) -> Refusal | None:
@@ -163,21 +133,6 @@ def _window_refusal(window: Window) -> Refusal | None:
             "(https://github.com/espressif/esp-nn/issues/31); an explicit PAD in front of it keeps it with ESP-NN"
         )
     return None
-
-
-def _window_kernel(
-    function: str, operation: Convolution | DepthwiseConvolution, graph: Graph, *, scratch_bytes: int, macs: int, channel_axis: int = 0
-) -> Kernel:
-    image, output = tensors_of(operation, graph)
-    arrays = channel_arrays(operation, graph, bounds=operation.bounds, channel_axis=channel_axis, alignment_bytes=_ALIGNMENT_BYTES)
-    return Kernel(
-        function=function,
-        header=_HEADER,
-        arguments=arguments_of(operation, arrays, scratch_bytes=scratch_bytes),
-        shape=(*window_shape(operation.window, image, output, bounds=operation.bounds), ("ScratchBytes", scratch_bytes)),
-        scratch_bytes=scratch_bytes,
-        macs=macs,
-    )
 
 
 def _whole_blocks(channels: int) -> int:

@@ -19,6 +19,8 @@ _OF_MODELS = frozenset({"tinyaudio_nn", "tinyaudio_tflm", "tinyaudio_self_test",
 #: Build scripts that two libraries share, of which a project has one: they lie with the first, and copies go to the second.
 _SHARED_SCRIPTS = {"tinyaudio_cmsis_nn": tuple(f"tinyaudio_tflm/{name}.py" for name in ("fetch_packages", "kept_objects", "library_archive"))}
 
+_CORTEX_M = "cortex_m"  # folder of firmware/ports/ that the ports to such cores share
+
 
 def library_files(kernel: KernelId, model_libraries: frozenset[str]) -> dict[str, str]:
     """Return the libraries of firmware/lib: all but those of other kernels and other runtimes."""
@@ -33,8 +35,10 @@ def library_files(kernel: KernelId, model_libraries: frozenset[str]) -> dict[str
 
 
 def port_sources(board: Board) -> dict[str, str]:
-    """Return the port of the board's family."""
-    return files_below("src/port", resource_root("firmware") / "ports" / board.family)
+    """Return the port of the board's family, with what it shares with other families in a folder of that name."""
+    ports = resource_root("firmware") / "ports"
+    shared = files_below(f"src/port/{_CORTEX_M}", ports / _CORTEX_M) if board.core.startswith("cortex-m") else {}
+    return {**files_below("src/port", ports / board.family), **shared}
 
 
 def files_below(prefix: str, root: Path) -> dict[str, str]:

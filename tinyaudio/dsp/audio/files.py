@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ ChannelPolicy = Literal["mix", "refuse"]
 
 _FULL_SCALE = 32_768.0
 _SAVE_AGAIN = "save it again as 16-bit WAV or FLAC, or leave it out"
+_PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_LENGTH_BYTES = 0x7FFF_0000  # ffmpeg and SoX write 0xffffffff, 0x7fffffff or a little less
 _Decoded = Int16Array | Float64Array  # [samples, channels]; floating point has full scale = 1.0
 
 
@@ -32,6 +35,7 @@ class Audio:
     file_samples: int  # per channel, as stored
     beyond_full_scale_samples: int  # samples of a floating-point file above 1.0 or below -1.0
     nan_samples: int  # samples of a floating-point file that are not finite; they count as 0
+    missing_bytes: int  # of sound that the header of a WAV file promises and the file does not hold: it was cut off
 
 
 def read_pcm(path: Path, *, sample_rate_hz: int, channels: ChannelPolicy = "mix") -> Int16Array:
@@ -59,7 +63,7 @@ def read_audio(path: Path, *, sample_rate_hz: int, channels: ChannelPolicy = "mi
     AudioError
         If the file is missing, is not readable as audio, or has several channels and `channels` refuses them.
     """
-    samples, rate_hz = _decode(path)
+    samples, rate_hz, missing_bytes = _decode(path)
     if samples.shape[1] > 1 and channels == "refuse":
         raise AudioError(
             f"{samples.shape[1]} channels, and the project refuses more than one",
@@ -74,6 +78,7 @@ def read_audio(path: Path, *, sample_rate_hz: int, channels: ChannelPolicy = "mi
         file_samples=samples.shape[0],
         beyond_full_scale_samples=beyond,
         nan_samples=not_finite,
+        missing_bytes=missing_bytes,
     )
 
 
@@ -97,18 +102,28 @@ def write_wav(path: Path, pcm: Int16Array, *, sample_rate_hz: int) -> None:
     write_bytes_atomically(path, buffer.getvalue())
 
 
-def _decode(path: Path) -> tuple[_Decoded, int]:
-    """Return [samples, channels] and the rate; int16 if that is how the file stores them, else float64."""
+def _decode(path: Path) -> tuple[_Decoded, int, int]:
+    """Return [samples, channels], int16 if that is how the file stores them, else float64; the rate; and how many bytes are missing."""
     import soundfile
 
     _require_content(path)
     try:
         with soundfile.SoundFile(path) as sound:
             dtype: Literal["int16", "float64"] = "int16" if sound.subtype == "PCM_16" else "float64"
-            return sound.read(dtype=dtype, always_2d=True), int(sound.samplerate)
+            return sound.read(dtype=dtype, always_2d=True), int(sound.samplerate), _missing_bytes(sound.extra_info)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         reason = str(error).replace(str(path), path.name).removeprefix(f"Error opening {path.name!r}: ").rstrip(".")
         raise AudioError(f"not readable as audio: {reason}", hint=_SAVE_AGAIN, where=str(path)) from error
+
+
+def _missing_bytes(library_log: str) -> int:
+    """Return how many bytes of sound a WAV file lacks by its own header, from what the library noted while it read the header.
+
+    A length from 2 GiB on is what programs write that do not know it beforehand, such as those at the end of a pipe.
+    """
+    found = _PROMISED.search(library_log)
+    promised, there = map(int, found.groups()) if found is not None else (0, 0)
+    return max(0, promised - there) if promised < _UNKNOWN_LENGTH_BYTES else 0
 
 
 def _require_content(path: Path) -> None:

@@ -176,6 +176,9 @@ def _sound_problems(row: Row, audio: Audio, project: Project) -> Iterator[Proble
         )
     elif int(np.abs(audio.pcm.astype(np.int32)).max()) <= _SILENT_PEAK:
         yield _problem(row, "error", "silent", "nothing but silence (peak below -80 dBFS); drop the row or record it again")
+    if audio.missing_bytes:
+        message = f"the file is cut off: {audio.missing_bytes:,} bytes of sound that its header promises are missing; copy it again"
+        yield _problem(row, "warning", "cut_off", message)
     share = _clipped_share(audio)
     if share > _CLIPPED_SHARE:
         yield _problem(row, "warning", "clipped", f"{100 * share:.1f} % of the samples stand at full scale; record it with less gain")

@@ -21,6 +21,7 @@ ProblemKind = Literal[
     "empty",
     "silent",
     "clipped",
+    "cut_off",
     "wrong_rate",
     "stereo",
     "nan_or_beyond_full_scale",

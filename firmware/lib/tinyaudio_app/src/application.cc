@@ -189,6 +189,26 @@ bool run_patch(Application& application) {
     return true;
 }
 
+// Starts what may fault if anything does. Returns null, or what is wrong.
+const char* start_parts(Application& application) {
+    const ApplicationConfig& config = *application.config;
+    const ApplicationBuffers& buffers = application.buffers;
+    settings_mount(application.settings);
+    obey_settings(application);
+    application.timing_ticks = measure_timing();
+    if (!is_sized(config)) {
+        return "the model does not fit the front end or the protocol";
+    }
+    if (!frontend_init(*config.frontend, buffers.scratch)) {
+        return "the front end's tables are wrong";
+    }
+    if (!pcm_ring_init(application.ring, buffers.pcm, buffers.pcm_capacity) ||
+        buffers.pcm_capacity < config.frontend->window_samples) {
+        return "the PCM ring is too small";
+    }
+    return config.model.start != nullptr ? config.model.start() : nullptr;
+}
+
 }  // namespace
 
 void application_init(Application& application, const ApplicationConfig& config, const ApplicationBuffers& buffers,
@@ -205,23 +225,9 @@ void application_init(Application& application, const ApplicationConfig& config,
     application.telling = {};
     application.clip = {};
     application.source = serial_pcm_source(application.serial);
-    settings_mount(application.settings);
-    obey_settings(application);
-    application.timing_ticks = measure_timing();
-    application.fault = nullptr;
     serial_pcm_clear(application.serial);
-    if (!is_sized(config)) {
-        application.fault = "the model does not fit the front end or the protocol";
-    } else if (!frontend_init(*config.frontend, buffers.scratch)) {
-        application.fault = "the front end's tables are wrong";
-    }
-    if (application.fault == nullptr && config.model.start != nullptr) {
-        application.fault = config.model.start();
-    }
-    if (!pcm_ring_init(application.ring, buffers.pcm, buffers.pcm_capacity) ||
-        buffers.pcm_capacity < config.frontend->window_samples) {
-        application.fault = "the PCM ring is too small";
-    }
+    application.fault = port_only_talks() ? "faults at every start: this firmware only tells of them until it is reset"
+                                          : start_parts(application);
     if (!wire::link_init(application.link, buffers.link, output)) {
         port_exit(1);  // nobody could be told
     }

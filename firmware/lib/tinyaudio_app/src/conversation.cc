@@ -35,6 +35,11 @@ uint32_t capabilities(const Application& application) {
            (application.config->self_test != nullptr ? wire::kCapabilitySelfTest : 0);
 }
 
+uint32_t arena_used_bytes(const Model& model) {
+    const bool is_known = model.arena_used_bytes != nullptr && !port_only_talks();
+    return is_known ? model.arena_used_bytes() : model.arena_bytes;
+}
+
 void say_hello(Application& application, uint32_t nonce) {
     const ApplicationConfig& config = *application.config;
     wire::Hello hello = {};
@@ -67,8 +72,7 @@ void say_hello(Application& application, uint32_t nonce) {
     hello.counter_frequency_hz = config.counter_frequency_hz;
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
-    hello.arena_used_bytes =
-        config.model.arena_used_bytes != nullptr ? config.model.arena_used_bytes() : config.model.arena_bytes;
+    hello.arena_used_bytes = arena_used_bytes(config.model);
     put_text(config.model.kernels(), wire::Hello::kMaxModelKernels, hello.model_kernels, &hello.model_kernels_count);
     hello.capabilities = capabilities(application);
     wire::link_send_message(application.link, hello);
@@ -86,6 +90,7 @@ void open_session(Application& application, const MessageView& view) {
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }
+    port_host_is_here();
 }
 
 void begin_clip(Application& application, const MessageView& view) {

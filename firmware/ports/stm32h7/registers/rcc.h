@@ -65,6 +65,7 @@ struct Rcc {
     static constexpr uint32_t D2CFGR_D2PPRE2_SHIFT = 8;
     static constexpr uint32_t D3CFGR_D3PPRE_SHIFT = 4;
     // PLLxR holds PLL1DIVR, PLL1FRACR, PLL2DIVR, PLL2FRACR, PLL3DIVR, PLL3FRACR.
+    static constexpr uint32_t PLLCKSELR_PLLSRC = 3U << 0;
     static constexpr uint32_t PLLCKSELR_DIVM1_SHIFT = 4;  // DIVM2 and DIVM3 8 and 16 bits further up
     static constexpr uint32_t PLLCFGR_PLL1FRACEN = 1U << 0;  // the fields of PLL2 and PLL3 4 and 8 bits further up
     static constexpr uint32_t PLLCFGR_PLL1VCOSEL = 1U << 1;

@@ -34,9 +34,7 @@ struct Scb {
     static constexpr uint32_t CCR_BFHFNMIGN = 1U << 8;
     static constexpr uint32_t CCR_DC = 1U << 16;
     static constexpr uint32_t CCR_IC = 1U << 17;
-    static constexpr uint32_t SHCSR_FAULTS_ENABLED = 7U << 16;  // usage fault, bus fault, memory management fault
     static constexpr uint32_t CFSR_BUS_FAULT = 0xFFU << 8;
-    static constexpr uint32_t CFSR_STACKING_FAILED = (1U << 4) | (1U << 12);  // MSTKERR, STKERR
     static constexpr uint32_t CCSIDR_NUM_SETS_SHIFT = 13;
     static constexpr uint32_t CCSIDR_NUM_SETS_MASK = 0x7FFF;
     static constexpr uint32_t CCSIDR_ASSOCIATIVITY_SHIFT = 3;

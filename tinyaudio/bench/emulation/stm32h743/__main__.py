@@ -31,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--settings", type=Path, help="file that keeps the settings sectors")
     parser.add_argument("--power-loss-at", type=int, help="lose power during this flash step, counted from 1")
     parser.add_argument("--seed", type=int, default=None, help="of the random number generator; otherwise by chance")
+    parser.add_argument("--no-external-clock", action="store_true", help="nothing comes from the board's crystal or clock: HSERDY stays 0")
     parser.add_argument("--statistics", action="store_true", help="say at the end how much was executed")
     return parser.parse_args()
 
@@ -56,6 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
         settings=arguments.settings,
         power_loss_at=arguments.power_loss_at,
         seed=int.from_bytes(os.urandom(4), "little") if arguments.seed is None else arguments.seed,
+        external_clock=not arguments.no_external_clock,
     )
     chip = Chip(board, read_image(arguments.elf), options)
     machine = Machine(chip, _open_line(pty=arguments.pty), _say)

@@ -50,6 +50,7 @@ class ChipOptions:
     settings: Path | None = None  # file that keeps the settings sectors
     power_loss_at: int | None = None
     seed: int = 0  # of the random number generator
+    external_clock: bool = True  # it runs, if the board has one
 
 
 class Chip:
@@ -71,7 +72,7 @@ class Chip:
         self.reset_requested = False
         self.rights_changed = False  # the MPU, a clock gate or a write protection: to be applied between two blocks
         self._add_core()
-        self._add_clocks(board.clock or _DEFAULT_CLOCK)
+        self._add_clocks(board.clock or _DEFAULT_CLOCK, hse_runs=options.external_clock)
         self._add_dma()
         self._add_link(board)
         self._add_audio(Microphone(options.microphone))
@@ -91,8 +92,8 @@ class Chip:
         self.bus.add(self.system_control)
         self.bus.add(Dwt(self.timeline, lambda: self.system_control.traces))
 
-    def _add_clocks(self, clock: Clock) -> None:
-        self.rcc = Rcc(self.timeline, clock)
+    def _add_clocks(self, clock: Clock, *, hse_runs: bool) -> None:
+        self.rcc = Rcc(self.timeline, clock, hse_runs=hse_runs)
         self.pwr = Pwr(self.timeline)
         syscfg = Syscfg(self.pwr)
         self.pwr.overdrive = syscfg.overdrive

@@ -18,8 +18,9 @@ _CR, _CFGR, _D1CFGR, _D2CFGR, _D3CFGR, _PLLCKSELR, _PLLCFGR = 0x00, 0x10, 0x18, 
 _PLL_DIVR, _PLL_FRACR = (0x30, 0x38, 0x40), (0x34, 0x3C, 0x44)
 _D1CCIPR, _D2CCIP1R, _D2CCIP2R, _D3CCIPR, _BDCR, _CSR, _RSR = 0x4C, 0x50, 0x54, 0x58, 0x70, 0x74, 0xD0
 _CR_RESET = 0x0000_0083
-_HSEBYP = 1 << 18
+_HSEON, _HSEBYP = 16, 1 << 18
 _PLL_ON = (24, 26, 28)
+_PLL_FROM_HSE = 2  # PLLCKSELR.PLLSRC
 #: Bit of CR that switches an oscillator on -> (bit that says it is ready, how long that takes in microseconds: DS12110, 6.3.9 and 6.3.10).
 _OSCILLATORS = {0: (2, 4), 7: (8, 4), 12: (13, 6), 16: (17, 10), 24: (25, 50), 26: (27, 50), 28: (29, 50)}
 _LSI_STARTS_US = 130
@@ -54,6 +55,8 @@ class Rcc(Peripheral):
     ----------
     clock
         The board's: what is connected to OSC_IN.
+    hse_runs
+        Whether anything comes from there.
     """
 
     name = "RCC"
@@ -67,10 +70,11 @@ class Rcc(Peripheral):
         0xD4: 0x0001_4000, **dict.fromkeys(range(0xD8, 0xF8, 4), 0), **dict.fromkeys(range(0xFC, 0x120, 4), 0xFFFF_FFFF),
     }  # fmt: skip
 
-    def __init__(self, timeline: Timeline, clock: Clock) -> None:
+    def __init__(self, timeline: Timeline, clock: Clock, *, hse_runs: bool = True) -> None:
         super().__init__()
         self._timeline = timeline
         self._clock = clock
+        self._hse_runs = hse_runs
         self.voltage_scale: Callable[[], int] = lambda: 3
         self.flash_wait_states: Callable[[], int] = lambda: 7
         self.on_clocks_changed: Callable[[], None] = lambda: None
@@ -91,7 +95,7 @@ class Rcc(Peripheral):
         """STOP mode ends: the core runs on the HSI, PLLs and HSE are off (RM0433, 6.7.7 and 8.5.2)."""
         self.registers[_CR] = _CR_RESET | self.registers[_CR] & (_HSEBYP | 1 << 12)
         self.registers[_CFGR] &= ~7
-        for bit in (16, *_PLL_ON):
+        for bit in (_HSEON, *_PLL_ON):
             self._on_since_ps.pop(bit, None)
         self._apply()
 
@@ -141,7 +145,7 @@ class Rcc(Peripheral):
     def _write_control(self, value: int) -> None:
         for on_bit in _OSCILLATORS:
             self._switch(on_bit, bool(value & 1 << on_bit))
-        if value & 1 << 16:
+        if value & 1 << _HSEON:
             wants_bypass = self._clock.source == "hse_bypass"
             if self._clock.source == "hsi" or wants_bypass != bool(value & _HSEBYP):
                 raise MisuseError(f"RCC_CR switches the HSE on with HSEBYP={value >> 18 & 1}, but the board's clock is {self._clock.source}")
@@ -159,6 +163,8 @@ class Rcc(Peripheral):
             self._on_since_ps[bit] = self._timeline.now_ps()
 
     def _is_ready(self, bit: int) -> bool:
+        if bit == _HSEON and not self._hse_runs:
+            return False
         since_ps = self._on_since_ps.get(bit)
         delay_us = _LSI_STARTS_US if bit == -1 else _OSCILLATORS[bit][1]
         return since_ps is not None and self._timeline.now_ps() - since_ps >= delay_us * 1_000_000
@@ -195,6 +201,8 @@ class Rcc(Peripheral):
         return self._pll_input_hz(index) * ((self.registers[_PLL_DIVR[index]] & 0x1FF) + 1 + fraction / 8192)
 
     def _check_pll(self, index: int) -> None:
+        if self.registers[_PLLCKSELR] & 3 == _PLL_FROM_HSE and not self._is_ready(_HSEON):
+            raise MisuseError(f"PLL{index + 1} is on, but the HSE that it is to get its clock from is not ready")
         input_hz, vco_hz = self._pll_input_hz(index), self._vco_hz(index)
         configuration = self.registers[_PLLCFGR] >> 4 * index
         is_medium, input_range = bool(configuration & 2), configuration >> 2 & 3

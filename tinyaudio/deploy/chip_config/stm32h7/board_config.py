@@ -33,15 +33,12 @@ def render_port_files(board: Board) -> dict[str, str]:
 def template_context_board(settings: ChipSettings) -> dict[str, Any]:
     """Return the context of ``templates/ports/stm32h7/board_config.h.j2``."""
     clock, tree = settings.clock, settings.tree
-    microphone_clock = settings.microphone_clock
     return {
-        "source_hz": clock.source_hz,
         "core_hz": tree.core_hz,
         "bus_hz": tree.bus_hz,
         "peripheral_hz": tree.peripheral_hz,
         "uses_hse": clock.source != "hsi",
         "hse_is_bypassed": clock.source == "hse_bypass",
-        "pll_source": _PLL_SOURCE_CODES[clock.source],
         "supply": _SUPPLY_CODES[clock.power_supply],
         "power_supply": clock.power_supply,
         "voltage_scale": clock.voltage_scale,
@@ -50,10 +47,19 @@ def template_context_board(settings: ChipSettings) -> dict[str, Any]:
         "peripheral_prescaler": PPRE_CODES[tree.peripheral_divider],
         "flash_latency": tree.flash_latency,
         "flash_write_delay": tree.flash_write_delay,
-        "plls": [_pll(tree.pll1), _pll(None if microphone_clock is None else microphone_clock.pll2), _pll(settings.uart_clock.pll3)],
+        "sources": [_source("source", clock.source, settings.plls), _source("spare", "hsi", settings.spare_plls)],
         "link": _link(settings),
         "microphone": _microphone(settings),
         "storage": _storage(settings),
+    }
+
+
+def _source(field: str, oscillator: str, plls: tuple[Pll | None, ...]) -> dict[str, Any]:
+    return {
+        "field": field,
+        "selection": _PLL_SOURCE_CODES[oscillator],
+        "hz": next(pll.source_hz for pll in plls if pll is not None),
+        "plls": [_pll(pll) for pll in plls],
     }
 
 

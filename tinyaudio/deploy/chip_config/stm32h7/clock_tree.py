@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,6 +27,7 @@ FLASH_TIMING = {
     2: ((55 * _MHZ, 0, 0), (110 * _MHZ, 1, 1), (165 * _MHZ, 2, 1), (225 * _MHZ, 3, 2)),
     3: ((45 * _MHZ, 0, 0), (90 * _MHZ, 1, 1), (135 * _MHZ, 2, 1), (180 * _MHZ, 3, 2), (225 * _MHZ, 4, 2)),
 }
+_MAX_SPARE_ERROR = Fraction(1, 10_000)  # of a PLL behind the internal oscillator, which is off by up to 2 % itself (DS12110, HSI)
 #: Divider -> code of a prescaler (RM0433 8.7): HPRE in RCC_D1CFGR; D1PPRE, D2PPRE1, D2PPRE2, D3PPRE in RCC_D1CFGR to RCC_D3CFGR.
 HPRE_CODES = {1: 0, 2: 8, 4: 9, 8: 10, 16: 11}
 PPRE_CODES = {1: 0, 2: 4, 4: 5, 8: 6, 16: 7}
@@ -80,6 +81,20 @@ def plan_clock_tree(clock: Clock) -> ClockTree | None:
         peripheral_divider=_smallest(PPRE_CODES, bus_hz, peripheral_limit_hz),
         flash_latency=latency,
         flash_write_delay=write_delay,
+    )
+
+
+def plan_spare_plls(clock: Clock, plls: Sequence[Pll | None]) -> tuple[Pll | None, ...]:
+    """Return settings that make of the internal oscillator what `plls`, with PLL1 first, make of `clock`'s.
+
+    All dividers behind them stay as they are, those of the UART too. Where an output cannot be had exactly, it is off by far
+    less than the oscillator.
+    """
+    return tuple(
+        None
+        if pll is None
+        else plan_pll(HSI_HZ, [pll.output_hz], wide_vco_hz=wide_vco_hz(clock), even_divider=pll is plls[0], max_error=_MAX_SPARE_ERROR)
+        for pll in plls
     )
 
 

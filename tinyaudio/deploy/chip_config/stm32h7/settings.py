@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinyaudio.core.board import Board, Clock, Link, MemoryRegion, Microphone
 from tinyaudio.core.errors import BoardError
-from tinyaudio.deploy.chip_config.stm32h7.clock_tree import CLOCK_RULES, ClockTree, plan_clock_tree
+from tinyaudio.deploy.chip_config.stm32h7.clock_tree import CLOCK_RULES, ClockTree, plan_clock_tree, plan_spare_plls
 from tinyaudio.deploy.chip_config.stm32h7.kernel_clocks import (
     MicrophoneClock,
     UartClock,
@@ -17,6 +17,7 @@ from tinyaudio.deploy.chip_config.stm32h7.kernel_clocks import (
 )
 from tinyaudio.deploy.chip_config.stm32h7.peripherals import DFSDM_CHANNELS, SAI_BLOCKS, UARTS
 from tinyaudio.deploy.chip_config.stm32h7.pins import pins_of
+from tinyaudio.deploy.chip_config.stm32h7.pll import Pll
 
 FLASH_START = 0x0800_0000
 BANK_BYTES = 0x10_0000
@@ -48,6 +49,17 @@ class ChipSettings:
     microphone_clock: MicrophoneClock | None  # None: there is no microphone
     storage: StorageArea | None  # None: there are no sectors for settings
 
+    @property
+    def plls(self) -> tuple[Pll | None, ...]:
+        """PLL1 to PLL3; None: not used."""
+        microphone = self.microphone_clock
+        return (self.tree.pll1, None if microphone is None else microphone.pll2, self.uart_clock.pll3)
+
+    @property
+    def spare_plls(self) -> tuple[Pll | None, ...]:
+        """PLL1 to PLL3 for the same clocks from the internal oscillator."""
+        return plan_spare_plls(self.clock, self.plls)
+
 
 def chip_settings(board: Board) -> ChipSettings:
     """Return the settings of `board`'s chip.
@@ -68,7 +80,7 @@ def chip_settings(board: Board) -> ChipSettings:
     problems += [f"{sentence} (rule {rule.__name__})" for rule in BOARD_RULES for sentence in rule(board)]
     if problems or tree is None or uart_clock is None:
         raise BoardError("; ".join(problems), hint="mend the board file; `tinyaudio boards show stm32h7` prints a good one", where=f"{board.id}.toml")
-    return ChipSettings(
+    settings = ChipSettings(
         board=board,
         clock=clock,
         link=link,
@@ -77,6 +89,13 @@ def chip_settings(board: Board) -> ChipSettings:
         microphone_clock=None if board.microphone is None else plan_microphone_clock(board, board.microphone),
         storage=_storage(board),
     )
+    if [pll is None for pll in settings.spare_plls] != [pll is None for pll in settings.plls]:
+        raise BoardError(
+            "no setting of the PLLs makes these clocks of the internal oscillator, which stands in for an external one that does not run",
+            hint="choose another clock.core_hz or link.baud",
+            where=f"{board.id}.toml",
+        )
+    return settings
 
 
 def link_pins_carry_their_signals(board: Board) -> Iterator[str]:

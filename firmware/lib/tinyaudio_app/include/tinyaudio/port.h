@@ -74,6 +74,14 @@ uint32_t port_chip_id(uint8_t* bytes, uint32_t capacity);
 // it ended well, or the port cannot tell.
 const char* port_last_words();
 
+// Whether the runs before this one ended in faults so often in a row that this one only talks: with nothing started that
+// might fault again, so that a host learns what port_last_words says instead of a board that resets for ever. A host's
+// port_reset, or power, tries again. The answer never changes.
+bool port_only_talks();
+
+// A host has been greeted: it will see a fault, and faults from here on are a new row.
+void port_host_is_here();
+
 // What a host should know of how this image lies in the chip: one line of text that never changes, or null.
 const char* port_boot_note();
 

@@ -1,15 +1,16 @@
 #include "fault_record.h"
 
 namespace tinyaudio {
-namespace stm32h7 {
+namespace cortex_m {
 
 namespace {
 
-constexpr uint32_t kMagic = 0x746C6166;
+constexpr uint32_t kNews = 0x746C6166;
+constexpr uint32_t kTold = 0x646C6F74;
 
 uint32_t check_of(const volatile FaultRecord& record) {
-    const uint32_t words[] = {record.magic, record.exception, record.has_frame, record.pc,  record.lr,
-                              record.cfsr,  record.hfsr,      record.mmfar,     record.bfar};
+    const uint32_t words[] = {record.state, record.exception, record.has_frame, record.pc,   record.lr,
+                              record.cfsr,  record.hfsr,      record.mmfar,     record.bfar, record.faults_in_a_row};
     uint32_t check = 0x811C9DC5;  // FNV-1a over words
     for (const uint32_t word : words) {
         check = (check ^ word) * 0x01000193;
@@ -32,13 +33,28 @@ void append_hexadecimal(char*& end, const char* name, uint32_t value) {
 
 }  // namespace
 
-void seal_fault_record(volatile FaultRecord& record) {
-    record.magic = kMagic;
+void seal_fault_record(volatile FaultRecord& record, uint32_t faults_before) {
+    record.state = kNews;
+    record.faults_in_a_row = faults_before + 1;
     record.check = check_of(record);
 }
 
 bool is_fault_record(const volatile FaultRecord& record) {
-    return record.magic == kMagic && record.check == check_of(record);
+    return record.state == kNews && record.check == check_of(record);
+}
+
+uint32_t faults_in_a_row(const volatile FaultRecord& record) {
+    const bool is_whole = (record.state == kNews || record.state == kTold) && record.check == check_of(record);
+    return is_whole ? record.faults_in_a_row : 0;
+}
+
+void mark_fault_as_told(volatile FaultRecord& record) {
+    record.state = kTold;
+    record.check = check_of(record);
+}
+
+void forget_faults(volatile FaultRecord& record) {
+    record.state = 0;
 }
 
 void describe_fault(const volatile FaultRecord& record, char (&text)[kFaultTextBytes]) {
@@ -58,5 +74,5 @@ void describe_fault(const volatile FaultRecord& record, char (&text)[kFaultTextB
     *end = '\0';
 }
 
-}  // namespace stm32h7
+}  // namespace cortex_m
 }  // namespace tinyaudio

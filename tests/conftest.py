@@ -1,0 +1,23 @@
+"""What holds for every test, whatever ran before it in the same process, and on whatever computer.
+
+Drawn examples are the same in each run, and none is too slow for a busy computer.
+
+``HYPOTHESIS_PROFILE=search pytest tests/wire`` draws others each time.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+# TensorFlow reads these when it is imported first, which may be in any test: `learn.training` sets the first one as well, but then too late.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+_IN_NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+
+settings.register_profile("repeatable", derandomize=True, database=None, **_IN_NO_HURRY)
+settings.register_profile("search", derandomize=False, **_IN_NO_HURRY)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
