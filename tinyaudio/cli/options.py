@@ -21,7 +21,8 @@ PortOption = Annotated[str | None, typer.Option("--port", help="Serial port of t
 SlotOption = Annotated[str | None, typer.Option("--slot", help="Slot of bench.toml: it names the board, its probe, and maybe the port.")]
 RuntimeOption = Annotated[str | None, typer.Option("--runtime", help="aot (compiled) or tflm (TFLite Micro). Default: the board's.")]
 OptimizeOption = Annotated[
-    str | None, typer.Option("--optimize", help="What the model compiler packs weights for: size (default), or speed, where flash is no matter.")
+    str | None,
+    typer.Option("--optimize", help="What the model compiler aims at: size (default); speed, where flash is no matter; or ram, the smallest arena."),
 ]
 KernelsOption = Annotated[
     str | None,

@@ -58,7 +58,7 @@ class FirmwareRequest:
 
     @property
     def _words(self) -> tuple[str, ...]:
-        kernels, optimize = (self.kernels if self.kernels != "optimized" else None), ("speed" if self.optimize == "speed" else None)
+        kernels, optimize = (self.kernels if self.kernels != "optimized" else None), (self.optimize if self.optimize != "size" else None)
         words = (self.runtime, kernels, optimize, "self_test" if self.self_test else None)
         return tuple(word for word in words if word)
 
@@ -112,7 +112,7 @@ def render_stage(
     Raises
     ------
     InputError
-        If the board computes other features than the model was trained with, TFLite Micro is to run weights packed for speed, or
+        If the board computes other features than the model was trained with, TFLite Micro is to optimize for speed or RAM, or
         there are no vendor's kernels for the board.
     """
     board = project_board(line.project, board_id)
@@ -125,8 +125,8 @@ def render_stage(
             where="--board",
         )
     runtime = request.runtime or board.default_runtime
-    if runtime == "tflm" and request.optimize == "speed":
-        raise InputError("TFLite Micro takes the weights as they are in the file", hint="use --runtime aot", where="--optimize")
+    if runtime == "tflm" and request.optimize != "size":
+        raise InputError(f"TFLite Micro cannot optimize for {request.optimize}", hint="use --runtime aot", where="--optimize")
     if request.kernels == "vendor":
         vendor_library(board, runtime)
     choice = RuntimeChoice(

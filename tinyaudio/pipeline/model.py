@@ -54,7 +54,7 @@ class ModelRequest:
     boards: Path | None = None  # folder of board files, beside the shipped ones
     runtime: str | None = None  # None: the board's own
     kernels: str | None = None  # of the compiler: "optimized", ours, or "vendor"; None: ours
-    optimize: str | None = None  # what the compiler packs the weights for, "size" or "speed"; None: size
+    optimize: str | None = None  # what the compiler optimizes for, "size", "speed" or "ram"; None: size
     inputs: int = DEFAULT_INPUTS
     seed: int = 1
     preset: str | None = None  # front end for real features; None: the one the file names, if it does
@@ -230,8 +230,8 @@ def _open_to_run(request: ModelRequest, board: Board, runtime: Runtime) -> Model
     if request.kernels not in (None, *_KERNELS):
         raise InputError(f"there are no kernels {request.kernels!r} for a model alone", hint=f"kernels: {', '.join(_KERNELS)}", where="--kernels")
     if runtime == "tflm":
-        if optimize == "speed":
-            raise InputError("TFLite Micro takes the weights as they are in the file", hint="use --runtime aot", where="--optimize")
+        if optimize != "size":
+            raise InputError(f"TFLite Micro cannot optimize for {optimize}", hint="use --runtime aot", where="--optimize")
         if request.kernels == "vendor":
             vendor_library(board, runtime)
         interpreted = read_interpreted(request.path, board)

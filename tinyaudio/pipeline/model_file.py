@@ -32,7 +32,7 @@ class ModelFile:
     tflite: bytes
     sha256: str
     compiled: CompiledModel
-    optimize: Optimize  # what its weights are packed for
+    optimize: Optimize  # what it is compiled for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +83,15 @@ def read_model(
 
 
 def parse_optimize(word: str | None) -> Optimize:
-    """Return what the compiler is to pack the weights for; None: size.
+    """Return what the compiler is to make little of, or fast; None: size.
 
     Raises
     ------
     InputError
-        If it is neither size nor speed.
+        If it is none of size, speed and ram.
     """
-    if word not in (None, "size", "speed"):
-        raise InputError(f"the compiler cannot optimize for {word!r}", hint="size or speed", where="--optimize")
+    if word not in (None, "size", "speed", "ram"):
+        raise InputError(f"the compiler cannot optimize for {word!r}", hint="size, speed or ram", where="--optimize")
     return cast(Optimize, word or "size")
 
 

@@ -27,7 +27,7 @@ class Depthwise3x3:
     wide: bool  # weights of two bytes, if that can be exact
     limit_bytes: int  # as many rows at a time as this holds: fewer shared rows to copy, fewer times all weights to load
 
-    def kernel(self, *, in_place: bool) -> Kernel | None:
+    def kernel(self, *, lead_bytes: int) -> Kernel | None:
         """Return the call; None if this kernel does not serve."""
         height, width = self.window.height, self.window.width
         channels = self.output.shape[3]
@@ -59,7 +59,8 @@ class Depthwise3x3:
                 *stream_shape(weights, shift=shift, constants=self.constants),
             ),
             scratch_bytes=self._strip_bytes(rows),
-            in_place=(0,) if in_place else (),
+            in_place=(0,),
+            lead_bytes=lead_bytes,
             macs=9 * self.output.elements,
         )
 

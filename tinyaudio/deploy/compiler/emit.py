@@ -9,8 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyaudio.core.templating import render_template
-from tinyaudio.deploy.compiler.graph import Argument, Arrays, Constant, Graph, Kernel, Number, Numbers, Operation, Pointer, State, Tensor
+from tinyaudio.deploy.compiler.graph import (
+    Argument,
+    Arrays,
+    Constant,
+    Graph,
+    Kernel,
+    MadeRows,
+    Number,
+    Numbers,
+    Operation,
+    Pointer,
+    State,
+    StoredRows,
+    Tensor,
+)
 from tinyaudio.deploy.compiler.memory import MemoryPlan
+from tinyaudio.deploy.compiler.ops.row_chain import PREFIX
 from tinyaudio.deploy.compiler.schedule import Step, buffer_name, logits_index, scratch_name
 
 _FILES = ("model.h", "model.cc", "model_weights.h", "model_weights.cc")
@@ -41,7 +56,7 @@ class FunctionText:
     """The function of one operator."""
 
     name: str
-    comment: str
+    comments: tuple[str, ...]
     calls: tuple[str, ...]
 
 
@@ -70,7 +85,7 @@ def emit(graph: Graph, steps: Sequence[Step], plan: MemoryPlan, *, name: str, wi
     """Return the generated files, {path: text}; `with_steps`: with access to single steps."""
     shapes = _shapes(steps)
     states = [_state(number, state, graph, plan) for number, state in enumerate(graph.states)]
-    arrays = [_array(step.operation, constant, graph) for step in steps for constant in step.constants]
+    arrays = [_array(owner, constant, graph) for step in steps for owner, constant in step.owned_constants]
     context = {
         "name": plain_text(name),
         "headers": sorted({kernel.header for step in steps for kernel in step.kernels}),
@@ -128,10 +143,11 @@ def plain_text(text: str) -> str:
 
 
 def function_name(operation: Operation, graph: Graph) -> str:
-    """Return ``op<index>_<tensor>``, an identifier that no other operator of the model has."""
+    """Return ``op<index>_<tensor>``, an identifier that no other operator of the model has; ``op<first>_to_<last>_<tensor>`` for several."""
     tensor = graph.tensor(operation.outputs[0]).name.split(";")[-1]
     words = re.sub(r"[^a-z0-9]+", "_", tensor.lower()).strip("_")
-    return f"op{operation.index}_{words[-_NAME_CHARACTERS:].strip('_') or operation.kind.lower()}"
+    first = f"{operation.parts[0].index}_to_" if len(operation.parts) > 1 else ""
+    return f"op{first}{operation.index}_{words[-_NAME_CHARACTERS:].strip('_') or operation.parts[-1].kind.lower()}"
 
 
 def _shape_members(kernel: Kernel) -> tuple[tuple[str, str, str], ...]:
@@ -144,9 +160,9 @@ def _shapes(steps: Sequence[Step]) -> dict[tuple[str, tuple[tuple[str, str, str]
         for number, kernel in enumerate(step.kernels):
             key = (kernel.function, _shape_members(kernel))
             if kernel.shape and key not in shapes:
-                camel_case = "".join(word.capitalize() for word in kernel.function.split("_"))
-                suffix = f"_{number}" if len(step.kernels) > 1 else ""
-                shapes[key] = ShapeText(name=f"{camel_case}Shape{step.operation.index}{suffix}", members=key[1])
+                camel_case = "".join(word.capitalize() for word in kernel.function.removeprefix(PREFIX).split("_"))
+                suffix = f"_{number}" if len(step.kernels) > len(step.operation.parts) else ""
+                shapes[key] = ShapeText(name=f"{camel_case}Shape{step.operation.parts[kernel.part].index}{suffix}", members=key[1])
     return shapes
 
 
@@ -169,29 +185,40 @@ def _function(
 ) -> FunctionText:
     calls = []
     for kernel in step.kernels:
-        arguments = [_argument(argument, step, position, graph, plan) for argument in kernel.arguments]
+        arguments = [_argument(argument, step.operation.parts[kernel.part], position, graph, plan) for argument in kernel.arguments]
         shape = f"<{shapes[kernel.function, _shape_members(kernel)].name}>" if kernel.shape else ""
-        calls.append(f"tinyaudio::nn::{kernel.function}{shape}({', '.join(arguments)});")
-    return FunctionText(name=function_name(step.operation, graph), comment=_comment(step, graph), calls=tuple(calls))
+        call = f"tinyaudio::nn::{kernel.function}{shape}({', '.join(arguments)})"
+        if isinstance(kernel.result, Pointer):
+            call = f"tinyaudio::nn::make_rows({call}, {_place(graph, plan, kernel.result)})"
+        calls.append(f"auto {kernel.result} = {call};" if isinstance(kernel.result, str) else f"{call};")
+    return FunctionText(name=function_name(step.operation, graph), comments=_comments(step, graph), calls=tuple(calls))
 
 
-def _argument(argument: Argument, step: Step, position: int, graph: Graph, plan: MemoryPlan) -> str:
+def _argument(argument: Argument, owner: Operation, position: int, graph: Graph, plan: MemoryPlan) -> str:
     if isinstance(argument, Pointer):
         return _place(graph, plan, argument)
     if isinstance(argument, Arrays):
-        names = [_array_name(step.operation, constant) for constant in argument.constants]
+        names = [_array_name(owner, constant) for constant in argument.constants]
         return names[0] if len(names) == 1 else "{" + ", ".join(names) + "}"
     if isinstance(argument, Numbers):
         return _number(argument.values) if len(argument.values) > 1 else str(argument.values[0])
-    return f"arena + {plan.offset(scratch_name(position))}"
+    if isinstance(argument, StoredRows):
+        return f"tinyaudio::nn::StoredRows<{argument.row_bytes}>({_place(graph, plan, Pointer(tensor=argument.tensor))})"
+    scratch = f"arena + {plan.offset(scratch_name(position)) + argument.offset_bytes}"
+    return f"tinyaudio::nn::buffered({argument.maker}, {scratch})" if isinstance(argument, MadeRows) else scratch
 
 
 def _number(value: Number) -> str:
     return "{" + ", ".join(_number(part) for part in value) + "}" if isinstance(value, tuple) else str(value)
 
 
-def _comment(step: Step, graph: Graph) -> str:
-    operation = step.operation
-    shapes = " * ".join(str(list(graph.tensor(index).shape)) for index in operation.inputs[:2] if index >= 0)
-    macs = f"; {step.macs} multiply-accumulates" if step.macs else ""
-    return f"{operation.kind} {shapes} -> {list(graph.tensor(operation.outputs[0]).shape)}{macs}"
+def _comments(step: Step, graph: Graph) -> tuple[str, ...]:
+    """Return a line for each operator of the file."""
+    parts = step.operation.parts
+    lines = []
+    for number, operation in enumerate(parts):
+        shapes = " * ".join(str(list(graph.tensor(index).shape)) for index in operation.inputs[:2] if index >= 0)
+        count = sum(kernel.macs for kernel in step.kernels if kernel.part == number)
+        macs = f"; {count} multiply-accumulates" if count else ""
+        lines.append(f"{operation.kind} {shapes} -> {list(graph.tensor(operation.outputs[0]).shape)}{macs}")
+    return (*lines, "row by row: what lies between them is never in memory as a whole") if len(parts) > 1 else tuple(lines)

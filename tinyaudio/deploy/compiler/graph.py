@@ -115,8 +115,26 @@ class Numbers:
 class Scratch:
     """Argument of a kernel: memory of its own during the call."""
 
+    offset_bytes: int = 0  # in the scratch of the operator
 
-Argument = Pointer | Arrays | Numbers | Scratch
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRows:
+    """Argument of a kernel that takes its input row by row: those of an image in the arena."""
+
+    tensor: int
+    row_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeRows:
+    """Argument of a kernel that takes its input row by row: those that an earlier kernel of the operator makes."""
+
+    maker: str  # `Kernel.result` of that one
+    offset_bytes: int  # in the scratch of the operator: where they lie
+
+
+Argument = Pointer | Arrays | Numbers | Scratch | StoredRows | MadeRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +146,11 @@ class Kernel:
     arguments: tuple[Argument, ...]
     shape: tuple[tuple[str, int | str], ...] = ()  # compile-time constants of the Shape struct; a string is a C++ expression
     scratch_bytes: int = 0
-    in_place: tuple[int, ...] = ()  # positions of the operator's inputs over which the output may lie, if it starts where they start or before
+    in_place: tuple[int, ...] = ()  # positions of the operator's inputs over which the output may lie, if it starts `lead_bytes` or more before them
+    lead_bytes: int = 0
     macs: int = 0  # multiply-accumulates of one inference
+    result: str | Pointer | None = None  # what makes rows: a variable that stands for it, or the image that takes all its rows
+    part: int = 0  # of which of the operator's `parts` this is a kernel
 
     @property
     def constants(self) -> tuple[Constant, ...]:
@@ -154,6 +175,11 @@ class Operation(ABC):
         """Return the outputs for `constants`, one array an input; None if this kind of operator cannot be computed while compiling."""
         del constants
         return None
+
+    @property
+    def parts(self) -> tuple[Operation, ...]:
+        """The operators of the file that it computes, in order: itself, unless several were joined to one."""
+        return (self,)
 
     @property
     def states(self) -> tuple[int, ...]:

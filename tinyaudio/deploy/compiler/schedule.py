@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation
+from tinyaudio.deploy.compiler.graph import Constant, Graph, Kernel, Operation, Pointer
 from tinyaudio.deploy.compiler.memory import Buffer
 from tinyaudio.deploy.compiler.ops.quantize import Dequantize
 
@@ -19,9 +19,15 @@ class Step:
     kernels: tuple[Kernel, ...]  # at least one
 
     @property
+    def owned_constants(self) -> tuple[tuple[Operation, Constant], ...]:
+        """The constant arrays and whose they are, each once: calls of one operator may share them."""
+        owned = {(kernel.part, constant.role): constant for kernel in self.kernels for constant in kernel.constants}
+        return tuple((self.operation.parts[part], constant) for (part, _), constant in owned.items())
+
+    @property
     def constants(self) -> tuple[Constant, ...]:
-        """The constant arrays, each once: calls of one operator may share them."""
-        return tuple({constant.role: constant for kernel in self.kernels for constant in kernel.constants}.values())
+        """The constant arrays, each once."""
+        return tuple(constant for _, constant in self.owned_constants)
 
     @property
     def scratch_bytes(self) -> int:
@@ -36,7 +42,17 @@ class Step:
     @property
     def in_place(self) -> tuple[int, ...]:
         """Positions of the inputs over which the output may lie."""
-        return self.kernels[0].in_place if len(self.kernels) == 1 else ()
+        return self._writer.in_place if self._writer is not None else ()
+
+    @property
+    def lead_bytes(self) -> int:
+        """How far in front of those inputs the output must start."""
+        return self._writer.lead_bytes if self._writer is not None else 0
+
+    @property
+    def _writer(self) -> Kernel | None:
+        """The kernel that writes the output, if it is one that makes the whole of it from the inputs."""
+        return self.kernels[-1] if len(self.kernels) == 1 or isinstance(self.kernels[-1].result, Pointer) else None
 
 
 def schedule(graph: Graph) -> tuple[Step, ...]:
@@ -82,6 +98,7 @@ def buffers_of(graph: Graph, steps: tuple[Step, ...]) -> list[Buffer]:
     for index in (graph.outputs[0], logits_index(graph), *graph.state_tensors):
         last[graph.storage(index)] = len(steps)
     overwrites = _in_place_pairs(graph, steps, last)
+    leads = {graph.storage(step.operation.outputs[0]): step.lead_bytes for step in steps}
     activations = [
         Buffer(
             name=buffer_name(graph, index),
@@ -89,6 +106,7 @@ def buffers_of(graph: Graph, steps: tuple[Step, ...]) -> list[Buffer]:
             first=first[index],
             last=last[index],
             overwrites=tuple(buffer_name(graph, source) for source in overwrites.get(index, ())),
+            lead_bytes=leads.get(index, 0) if overwrites.get(index) else 0,
         )
         for index in first
     ]

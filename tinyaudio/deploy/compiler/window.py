@@ -55,14 +55,17 @@ class Window:
         """Whether the window is one position, moves by one, has no padding and leaves nothing out."""
         return all(e.size == 1 and e.stride == 1 and e.before == 0 and e.after == 0 for e in (self.height, self.width))
 
-    def fits_in_place(self, image: Sequence[int], output: Sequence[int]) -> bool:
-        """Whether output row y, when it is written, ends before the first input row that no window up to there has read.
+    def lead_bytes(self, image: Sequence[int], output: Sequence[int], *, reread: bool = False) -> int:
+        """Return how far in front of the image the output must start, so that no row is overwritten before it was read for the last time.
 
-        `image` and `output` are shapes [1, height, width, channels]; both lie densely, the output starts where the image starts.
+        `image` and `output` are shapes [1, height, width, channels] of int8; both lie densely. Output row y is written after the
+        rows under its windows were read, those of the last rows being kept elsewhere; with `reread`, they are read where they lie,
+        and while the row is written. 0: both may start at the same byte.
         """
         rows = self.height
         output_row, input_row = output[2] * output[3], image[2] * image[3]
-        return all((y + 1) * output_row <= (y * rows.stride + rows.reach - rows.before) * input_row for y in range(output[1] - 1))
+        unread = [max(0, y * rows.stride - rows.before + (0 if reread else rows.reach)) for y in range(output[1])]
+        return max(0, *((y + 1) * output_row - first * input_row for y, first in enumerate(unread) if first < image[1]), 0)
 
     def shape_constants(self) -> tuple[tuple[str, int], ...]:
         """Return the members of a kernel's Shape struct."""

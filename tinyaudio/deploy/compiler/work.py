@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyaudio.deploy.compiler.graph import Kernel
+from tinyaudio.deploy.compiler.ops.row_chain import PREFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,12 @@ def kernel_work(kernel: Kernel, *, values: int) -> KernelWork:
     """Return the work of `kernel`; `values` that its operator reads or writes, whichever are more."""
     sizes = {name: value for name, value in kernel.shape if isinstance(value, int)}
     names = {name: value.rpartition("::")[2] for name, value in kernel.shape if isinstance(value, str)}
-    moved, by_fours = _moved(kernel.function, sizes)
-    plain = round(_plain_share(kernel.function, sizes, names) * kernel.macs)
+    function = kernel.function.removeprefix(PREFIX)
+    moved, by_fours = _moved(function, sizes)
+    plain = round(_plain_share(function, sizes, names) * kernel.macs)
     wide = names.get("Weights") == "kWide"
     return KernelWork(
-        kernel=kernel.function,
+        kernel=function,
         byte_macs=0 if wide else kernel.macs - plain,
         wide_macs=kernel.macs - plain if wide else 0,
         plain_macs=plain,
@@ -46,13 +48,13 @@ def _plain_share(function: str, sizes: Mapping[str, int], names: Mapping[str, st
     saturates = (sizes.get("ActivationMin"), sizes.get("ActivationMax")) == (-128, 127)
     if not saturates or names.get("Requantization") == "kGeneral" or (sizes["OutputChannels"] % 2 and function != "depthwise_3x3"):
         return 1.0
-    pixels = _outputs(sizes) // sizes["OutputChannels"]
+    pixels = _outputs(sizes) // sizes["OutputChannels"] // sizes.get("ImageRows", 1)  # at a time
     return {1: 1.0, 2: 1.0, 5: 0.2}.get(pixels, 0.0) if function in ("pointwise", "conv_2d") else 0.0
 
 
 def _outputs(sizes: Mapping[str, int]) -> int:
     if "Pixels" in sizes or "OutputHeight" not in sizes:
-        return sizes.get("Pixels", 1) * sizes["OutputChannels"]
+        return sizes.get("Pixels", 1) * sizes.get("ImageRows", 1) * sizes["OutputChannels"]
     if "OutputWidth" in sizes:
         return sizes["OutputHeight"] * sizes["OutputWidth"] * sizes["OutputChannels"]
     phases = sizes["OutputRowStep"] // (sizes["OutputColumnStep"] * sizes["InputWidth"])  # of conv_twins
@@ -64,7 +66,7 @@ def _moved(function: str, sizes: Mapping[str, int]) -> tuple[int, bool]:
     channels = sizes.get("InputChannels", 0)
     by_fours = channels % 4 == 0
     if function == "pointwise":
-        return sizes["Pixels"] * channels, True  # what is left over of a pixel is less than four
+        return sizes["Pixels"] * sizes.get("ImageRows", 1) * channels, True  # what is left over of a pixel is less than four
     if function == "conv_2d":
         row_of_fours = sizes["DilationWidth"] == 1 and sizes["KernelWidth"] * channels % 4 == 0
         return sizes["OutputHeight"] * sizes["OutputWidth"] * sizes["Depth"], by_fours or row_of_fours

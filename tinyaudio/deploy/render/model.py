@@ -19,6 +19,8 @@ VENDOR_LIBRARIES: dict[str, VendorName] = {"cortex-m7": "cmsis_nn", "xtensa-lx7"
 #: Left for the application, the link and the stack when the arena is not measured yet.
 _OTHER_RAM_BYTES = 131_072
 _PLAIN_FLAG = "-DTINYAUDIO_NN_DSP=0"
+#: What such an image says of its kernels.
+_AIMS: dict[Optimize, str] = {"size": "", "speed": ", weights for speed", "ram": ", rows for RAM"}
 _SPEED_FLAG = "-DTINYAUDIO_WEIGHTS_FOR_SPEED"  # for what the vendor's adapters report
 _TFLM_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", "-DFLATBUFFERS_LOCALE_INDEPENDENT=0")
 
@@ -101,7 +103,7 @@ def _compiled(quantized: QuantizedModel, board: Board, choice: RuntimeChoice) ->
         runtime="aot",
         summary=compiled,
         files=files,
-        kernels=f"tinyaudio {'plain C++' if is_plain else 'Armv7E-M'}{', weights for speed' if choice.optimize == 'speed' else ''}",
+        kernels=f"tinyaudio {'plain C++' if is_plain else 'Armv7E-M'}{_AIMS[choice.optimize]}",
         arena_used_bytes=compiled.arena_bytes,
         build_flags=(_PLAIN_FLAG,) if choice.kernels == "reference" else (),
         has_self_test=golden is not None,

@@ -62,12 +62,13 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
     """Return the kernel of a convolution: `pointwise` where it is a product of dense matrices, `conv_rows` where that serves, else `conv_2d`."""
     image, (channels, depth) = graph.tensor(placement.image), constants.weights.shape
     pixels = placement.height * placement.width
+    whole = (1, placement.height, placement.width, channels)
     dense = window.is_single_point and placement.column_step == channels and placement.row_step == placement.width * channels
     geometry: tuple[tuple[str, int], ...] = (("Pixels", pixels), ("InputChannels", image.shape[3]))
     row_of_fours = window.width.dilation == 1 and window.width.size * image.shape[3] % 4 == 0
     grouped = depth // 4 * 4 if dense or image.shape[3] % 4 == 0 or row_of_fours else 0
     stream = channel_stream(constants, grouped=grouped, wide=wide, in_blocks=pixels > 2)
-    in_place: tuple[int, ...] = ()
+    lead_bytes = max(0, (pixels - 1) * (channels - depth))  # each block of pixels is read before it is written
     function, scratch_bytes = "pointwise", 2 * min(pixels, BLOCK_PIXELS) * even(depth)
     if not dense:
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
@@ -75,10 +76,10 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
         steps = (("OutputColumnStep", placement.column_step), ("OutputRowStep", placement.row_step))
         geometry = (*sizes, *outputs, *steps, *window.shape_constants())
         function = "conv_2d"
+        lead_bytes = window.lead_bytes(image.shape, whole, reread=True)
         if stream.wide and _rows_serve(window, image, channels=channels, outputs=placement.width):
             function, scratch_bytes = "conv_rows", _rows_bytes(window, image, outputs=placement.width)
-            whole = (1, placement.height, placement.width, channels)
-            in_place = (0,) if graph.tensor(placement.output).shape == whole and window.fits_in_place(image.shape, whole) else ()
+            lead_bytes = window.lead_bytes(image.shape, whole)
     return Kernel(
         function=function,
         header=f"{function}.h",
@@ -90,7 +91,8 @@ def convolution_kernel(graph: Graph, window: Window, constants: ChannelConstants
         ),
         shape=(*geometry, ("OutputChannels", channels), ("Depth", even(depth)), *stream.shape),
         scratch_bytes=scratch_bytes,
-        in_place=in_place,
+        in_place=(0,) if graph.tensor(placement.output).shape == whole else (),
+        lead_bytes=lead_bytes,
         macs=pixels * channels * depth,
     )
 

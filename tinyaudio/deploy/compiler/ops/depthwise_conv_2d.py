@@ -30,18 +30,18 @@ class DepthwiseConvolution(Operation):
         return self.lower(graph)[0].function == "depthwise_3x3"
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
-        """Return `depthwise_3x3` where it serves, else `depthwise_conv_2d`; in place where no row is overwritten before it was read."""
+        """Return `depthwise_3x3` where it serves, else `depthwise_conv_2d`; in place as far as no row is overwritten before it was read."""
         image, output = graph.tensor(self.inputs[0]), graph.tensor(self.outputs[0])
         data = graph.tensor(self.inputs[1]).data
         assert data is not None, "checked when the operator was read"
         height, width, channels = output.shape[1:]
         weights = data.reshape(-1, channels)  # [height * width, output channels]
         constants = channel_constants(channel_operands(self, graph, weights=weights.T, bounds=self.bounds))
-        in_place = self.window.fits_in_place(image.shape, output.shape)
+        lead_bytes = self.window.lead_bytes(image.shape, output.shape)
         small = Depthwise3x3(
             image=image, output=output, window=self.window, constants=constants, wide=self.wide_weights, limit_bytes=self.strip_bytes
         )
-        kernel = small.kernel(in_place=in_place)
+        kernel = small.kernel(lead_bytes=lead_bytes)
         if kernel is not None:
             return (kernel,)
         sizes = (("InputHeight", image.shape[1]), ("InputWidth", image.shape[2]), ("InputChannels", image.shape[3]))
@@ -56,7 +56,8 @@ class DepthwiseConvolution(Operation):
                 arguments=(Pointer(tensor=image.index), Pointer(tensor=output.index), arrays, Scratch()),
                 shape=(*sizes, *outputs, ("InputZeroPoint", image.zero_point), *self.window.shape_constants(), *constants.shape),
                 scratch_bytes=2 * self.window.height.reach * ring_columns * image.shape[3],
-                in_place=(0,) if in_place else (),
+                in_place=(0,),
+                lead_bytes=lead_bytes,
                 macs=height * width * channels * weights.shape[0],
             ),
         )

@@ -2,47 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from tinyaudio.deploy.compiler.graph import Graph
-from tinyaudio.deploy.compiler.memory import ALIGNMENT_BYTES, MemoryPlan, plan_memory
+from tinyaudio.deploy.compiler.chain_strips import grown_chain
+from tinyaudio.deploy.compiler.graph import Graph, Operation
+from tinyaudio.deploy.compiler.memory import ALIGNMENT_BYTES, Buffer, MemoryPlan, aligned, plan_memory, refit
 from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
-from tinyaudio.deploy.compiler.schedule import buffers_of, schedule
+from tinyaudio.deploy.compiler.ops.row_chain import RowChain
+from tinyaudio.deploy.compiler.schedule import Step, buffers_of, schedule, scratch_name
 
 
-def grow_strips(graph: Graph) -> Graph:
-    """Let depthwise convolutions make more rows at a time where that does not make the arena larger."""
-    graph = _with_strips(graph, dict.fromkeys(range(len(graph.operations)), 0))
-    plan = _plan(graph)
-    grown = _with_strips(graph, {position: _spare_bytes(plan, position) for position in range(len(graph.operations))})
-    if _plan(grown).arena_bytes <= plan.arena_bytes:
+def grow_strips(graph: Graph) -> tuple[Graph, tuple[Step, ...], MemoryPlan]:
+    """Let depthwise convolutions make more rows at a time where that does not make the arena larger; return the steps and their plan, too."""
+    positions = [place for place, operation in enumerate(graph.operations) if isinstance(operation, DepthwiseConvolution | RowChain)]
+    graph = _with_strips(graph, dict.fromkeys(positions, 0))
+    least = _planned(graph)
+    grown = _planned(_with_strips(graph, {place: _spare_bytes(least[2], place) for place in positions}))
+    if grown[2].arena_bytes <= least[2].arena_bytes:
         return grown
-    # Memory may be spare in pieces only: then one operator after the other, as far as it goes.
-    for position in range(len(graph.operations)):
-        sizes = [_spare_bytes(plan, position) // part for part in (1, 2, 4)]
-        tried = (_with_strips(graph, {position: size}) for size in sizes if isinstance(graph.operations[position], DepthwiseConvolution))
-        graph = next((one for one in tried if _plan(one).arena_bytes <= plan.arena_bytes), graph)
-    return graph
+    # Memory is spare in pieces only: then what gains most takes it first, and the others the largest piece that is left to them.
+    for place in positions:
+        if isinstance(graph.operations[place], RowChain):
+            tried = _planned(_with_strips(least[0], {place: _spare_bytes(least[2], place)}))
+            least = tried if tried[2].arena_bytes <= least[2].arena_bytes else least
+    graph, _, plan = least
+    graph = _with_strips(graph, {place: _largest_gap_bytes(plan, place) for place in positions})
+    steps = schedule(graph)
+    return graph, steps, refit(plan, buffers_of(graph, steps))
 
 
-def _plan(graph: Graph) -> MemoryPlan:
-    return plan_memory(buffers_of(graph, schedule(graph)))
+def _planned(graph: Graph) -> tuple[Graph, tuple[Step, ...], MemoryPlan]:
+    steps = schedule(graph)
+    return graph, steps, plan_memory(buffers_of(graph, steps))
 
 
 def _spare_bytes(plan: MemoryPlan, step: int) -> int:
     """Return how much of the arena nothing but the scratch of `step` occupies at that step."""
     alive = {place.buffer.name: place.buffer for place in plan.placements if place.buffer.first <= step <= place.buffer.last}
-    tensors = {name: buffer for name, buffer in alive.items() if buffer.first != buffer.last}
-    # An output that may lie over its input needs no memory of its own.
+    tensors = {name: buffer for name, buffer in alive.items() if name != scratch_name(step)}
+    # An output that may lie over its input needs no memory of its own, but for what it runs ahead.
     in_place = [buffer for buffer in tensors.values() if buffer.first == step and any(name in tensors for name in buffer.overwrites)]
-    saved = sum(min(buffer.bytes, max(tensors[name].bytes for name in buffer.overwrites if name in tensors)) for buffer in in_place)
-    taken = sum(-(-buffer.bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES for buffer in tensors.values()) - saved // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+    saved = sum(max(_saved_bytes(buffer, tensors[name].bytes) for name in buffer.overwrites if name in tensors) for buffer in in_place)
+    taken = sum(aligned(buffer.bytes) for buffer in tensors.values()) - saved // ALIGNMENT_BYTES * ALIGNMENT_BYTES
     return max(0, plan.arena_bytes - taken)
 
 
-def _with_strips(graph: Graph, sizes: dict[int, int]) -> Graph:
-    operations = tuple(
-        replace(operation, strip_bytes=sizes[position]) if isinstance(operation, DepthwiseConvolution) and position in sizes else operation
-        for position, operation in enumerate(graph.operations)
-    )
+def _saved_bytes(output: Buffer, source_bytes: int) -> int:
+    return output.bytes + source_bytes - max(output.bytes, aligned(output.lead_bytes) + source_bytes)
+
+
+def _largest_gap_bytes(plan: MemoryPlan, step: int) -> int:
+    """Return the largest piece of the arena that nothing but the scratch of `step` occupies at that step."""
+    alive = [place for place in plan.placements if place.buffer.first <= step <= place.buffer.last and place.buffer.name != scratch_name(step)]
+    largest, free_from = 0, 0
+    for place in sorted(alive, key=lambda one: one.offset):
+        largest, free_from = max(largest, place.offset - free_from), max(free_from, aligned(place.end))
+    return max(largest, plan.arena_bytes - free_from)
+
+
+def _with_strips(graph: Graph, sizes: Mapping[int, int]) -> Graph:
+    def grown(operation: Operation, scratch_bytes: int) -> Operation:
+        if isinstance(operation, DepthwiseConvolution):
+            return replace(operation, strip_bytes=scratch_bytes)
+        return grown_chain(operation, graph, limit_bytes=scratch_bytes) if isinstance(operation, RowChain) else operation
+
+    operations = tuple(grown(one, sizes[place]) if place in sizes else one for place, one in enumerate(graph.operations))
     return replace(graph, operations=operations)

@@ -12,9 +12,9 @@ from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
 from tinyaudio.deploy.compiler.ops.fully_connected import FullyConnected
 from tinyaudio.deploy.compiler.ops.transpose_conv import TransposeConvolution
 
-Optimize = Literal["size", "speed"]
+Optimize = Literal["size", "speed", "ram"]
 
-#: With "size": all constant arrays, over the weights in the file at one byte each.
+#: Unless for "speed": all constant arrays, over the weights in the file at one byte each.
 MAX_GROWTH = 1.15
 
 _Widenable = Convolution | DepthwiseConvolution | FullyConnected | TransposeConvolution

@@ -18,6 +18,7 @@
 #include "tinyaudio/nn/avx2_depthwise.h"
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/requantize.h"
+#include "tinyaudio/nn/rows.h"
 
 namespace tinyaudio {
 namespace nn {
@@ -145,19 +146,18 @@ inline void pad_columns(int32_t first, int32_t end, int16_t* target) {
     }
 }
 
-// Padded row `row` (0 is the topmost padding row) into the planes, pair of columns by pair.
+// A row of the image, or of padding if it is null, into the planes, pair of columns by pair.
 template <typename Shape>
-inline void load_strip_row(const int8_t* input, int32_t row, int16_t* target) {
+inline void load_strip_row(const int8_t* row, int16_t* target) {
     constexpr int32_t kColumns = DepthwiseStrip<Shape>::kColumns;
     constexpr int32_t kLeft = Shape::kPaddingLeft < kColumns ? Shape::kPaddingLeft : kColumns;
     constexpr int32_t kEnd = Shape::kPaddingLeft + Shape::kInputWidth < kColumns ? Shape::kPaddingLeft + Shape::kInputWidth : kColumns;
     constexpr int32_t kWholeStart = kLeft + kLeft % 2;  // from here on, pairs of columns lie in the image
     constexpr int32_t kWholeEnd = kEnd / 2 * 2;
-    const int32_t y = row - Shape::kPaddingTop;
-    if (y < 0 || y >= Shape::kInputHeight) {
+    if (row == nullptr) {
         return pad_columns<Shape>(0, kColumns, target);
     }
-    const int8_t* source = input + (y * Shape::kInputWidth - kLeft) * Shape::kInputChannels;  // of the first column
+    const int8_t* source = row - kLeft * Shape::kInputChannels;  // of the first column
     pad_columns<Shape>(0, kLeft / 2 * 2, target);
     if constexpr (kLeft % 2 != 0) {
         spread_two_pixels<Shape, false, (kLeft < kEnd)>(source + (kLeft - 1) * Shape::kInputChannels, target + kLeft - 1);
@@ -186,35 +186,73 @@ inline void keep_shared_rows(int16_t* strip) {
     }
 }
 
+// Output rows `y` to y + `rows` - 1, for rising y; the first y is 0. `input`: see rows.h.
+template <typename Shape, typename Input>
+inline void depthwise_strip(Input& input, int32_t y, int32_t rows, int8_t* output, const int32_t* stream, int16_t* planes) {
+    using Strip = DepthwiseStrip<Shape>;
+    const int32_t kept = y == 0 ? 0 : Strip::kSharedRows;
+    if (kept != 0) {
+        keep_shared_rows<Shape>(planes);
+    }
+    for (int32_t row = kept; row < (rows - 1) * Shape::kStrideHeight + 3; ++row) {
+        const int32_t input_y = y * Shape::kStrideHeight + row - Shape::kPaddingTop;
+        const bool inside = input_y >= 0 && input_y < Shape::kInputHeight;
+        load_strip_row<Shape>(inside ? input.row(input_y) : nullptr, planes + row * Strip::kColumns);
+    }
+#if TINYAUDIO_NN_ASSEMBLY
+    if constexpr (DepthwiseBlocks<Shape, Strip>::kFits) {
+        DepthwiseBlocks<Shape, Strip>::multiply(planes, output, stream, rows);
+    } else
+#endif
+    {
+#if TINYAUDIO_NN_AVX2
+        depthwise_strip_by_eight<Shape, Strip, DepthwiseChannel<Shape>>(planes, output, stream, rows);
+#else
+        depthwise_strip_plain<Shape>(planes, output, stream, rows);
+#endif
+    }
+}
+
+// Rows of output from rows of input, as many at a time as the strip holds.
+template <typename Shape, typename Source>
+class DepthwiseMaker {
+public:
+    static constexpr int32_t kRows = Shape::kOutputHeight;
+    static constexpr int32_t kRowBytes = Shape::kOutputWidth * Shape::kOutputChannels;
+    static constexpr int32_t kBatchRows = Shape::kStripRows;
+
+    DepthwiseMaker(Source source, const int32_t* stream, void* strip)
+        : input_(source), stream_(stream), planes_(static_cast<int16_t*>(strip)) {}
+
+    void make(int8_t* target) {
+        const int32_t left = kRows - y_;
+        depthwise_strip<Shape>(input_, y_, left < kBatchRows ? left : kBatchRows, target, stream_, planes_);
+        y_ += kBatchRows;
+    }
+
+private:
+    NumberedRows<Source> input_;
+    const int32_t* const stream_;
+    int16_t* const planes_;
+    int32_t y_ = 0;
+};
+
+// depthwise_3x3 as a maker of rows.
+template <typename Shape, typename Source>
+DepthwiseMaker<Shape, Source> rows_of_depthwise_3x3(Source source, const int32_t* stream, void* strip) {
+    return DepthwiseMaker<Shape, Source>(source, stream, strip);
+}
+
 // Shape: sizes, kOutputChannels (as many as inputs, or any number for one input), strides, paddings, kStripRows (rows of
 // outputs at a time), kInputZeroPoint, kWeights, kShift (all channels'; 0: each has its own), and Requantizer's.
 // `strip`: int16[kInputChannels * DepthwiseStrip<Shape>::kPlane], 4-byte aligned.
 template <typename Shape>
 void depthwise_3x3(const int8_t* input, int8_t* output, const int32_t* stream, void* strip) {
-    using Strip = DepthwiseStrip<Shape>;
-    int16_t* const planes = static_cast<int16_t*>(strip);
+    const WholeImage<Shape::kInputWidth * Shape::kInputChannels> image = {input};
     for (int32_t y = 0; y < Shape::kOutputHeight; y += Shape::kStripRows) {
         const int32_t left = Shape::kOutputHeight - y;
         const int32_t rows = left < Shape::kStripRows ? left : Shape::kStripRows;
-        const int32_t kept = y == 0 ? 0 : Strip::kSharedRows;
-        if (kept != 0) {
-            keep_shared_rows<Shape>(planes);
-        }
-        for (int32_t row = kept; row < (rows - 1) * Shape::kStrideHeight + 3; ++row) {
-            load_strip_row<Shape>(input, y * Shape::kStrideHeight + row, planes + row * Strip::kColumns);
-        }
-#if TINYAUDIO_NN_ASSEMBLY
-        if constexpr (DepthwiseBlocks<Shape, Strip>::kFits) {
-            DepthwiseBlocks<Shape, Strip>::multiply(planes, output, stream, rows);
-        } else
-#endif
-        {
-#if TINYAUDIO_NN_AVX2
-            depthwise_strip_by_eight<Shape, Strip, DepthwiseChannel<Shape>>(planes, output, stream, rows);
-#else
-            depthwise_strip_plain<Shape>(planes, output, stream, rows);
-#endif
-        }
+        depthwise_strip<Shape>(image, y, rows, output, stream, static_cast<int16_t*>(strip));
         output += rows * Shape::kOutputWidth * Shape::kOutputChannels;
     }
 }

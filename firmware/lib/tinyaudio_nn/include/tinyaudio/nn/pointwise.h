@@ -5,6 +5,7 @@
 
 #include "tinyaudio/nn/columns.h"
 #include "tinyaudio/nn/requantize.h"
+#include "tinyaudio/nn/rows.h"
 
 namespace tinyaudio {
 namespace nn {
@@ -30,6 +31,30 @@ void pointwise(const int8_t* input, int8_t* output, const int32_t* stream, void*
         pointwise_block<Shape, decltype(pixels)::kValue>(input + pixel * Shape::kInputChannels, output + pixel * Shape::kOutputChannels,
                                                          stream, block);
     });
+}
+
+// Rows of output from rows of input, one at a time: kPixels are those of a row, kImageRows as many as there are.
+template <typename Shape, typename Source>
+class PointwiseMaker {
+public:
+    static constexpr int32_t kRows = Shape::kImageRows;
+    static constexpr int32_t kRowBytes = Shape::kPixels * Shape::kOutputChannels;
+    static constexpr int32_t kBatchRows = 1;
+
+    PointwiseMaker(Source source, const int32_t* stream, void* columns) : source_(source), stream_(stream), columns_(columns) {}
+
+    void make(int8_t* target) { pointwise<Shape>(source_.next(), target, stream_, columns_); }
+
+private:
+    Source source_;
+    const int32_t* const stream_;
+    void* const columns_;
+};
+
+// pointwise as a maker of rows.
+template <typename Shape, typename Source>
+PointwiseMaker<Shape, Source> rows_of_pointwise(Source source, const int32_t* stream, void* columns) {
+    return PointwiseMaker<Shape, Source>(source, stream, columns);
 }
 
 }  // namespace nn
