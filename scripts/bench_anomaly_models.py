@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyaudio.core.anomaly_section import ONE_CLASS_KINDS
 from tinyaudio.core.files import write_text_atomically
-from tinyaudio.core.project import PROJECT_FILE
+from tinyaudio.core.project import ONE_CLASS_KINDS, PROJECT_FILE
 from tinyaudio.dsp.audio import MachineSet, synthesize_machine_set
 from tinyaudio.pipeline import open_line, run_line
 from tinyaudio.pipeline.learning import quantize_stage

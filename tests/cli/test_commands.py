@@ -18,7 +18,9 @@ COMMANDS = (
     ("demo",),
     ("new",),
     ("run",),
+    ("data", "import"),
     ("data", "check"),
+    ("data", "mix"),
     ("train",),
     ("quantize",),
     ("calibrate",),
@@ -29,6 +31,7 @@ COMMANDS = (
     ("build",),
     ("flash",),
     ("hil",),
+    ("live",),
     ("model", "inspect"),
     ("model", "compile"),
     ("model", "verify"),
@@ -125,6 +128,43 @@ def test_wrong_usage_exits_with_two() -> None:
     assert tinyaudio("build", "--bord", "native").returncode == 2
     assert tinyaudio("boards", "show").returncode == 2
     assert tinyaudio("paint").returncode == 2
+
+
+def test_brackets_in_a_help_are_text_and_paragraphs_fill_the_line() -> None:
+    shown = [line.strip() for line in tinyaudio("tune", "--help").stdout.splitlines()]
+    assert any(line.endswith("limits of [tune].") for line in shown)
+    prose = shown[shown.index("") + 1 :]
+    assert not any(line in ("Quality is INT8's on the", "second terminal helps.") for line in prose)
+
+
+def test_a_board_that_is_not_there_stops_a_project_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tinyaudio.toml").write_text('[project]\nname = "x"\nboard = "stm32h8"\n')
+    result = tinyaudio("data", "check", "--project", str(tmp_path), "--json")
+    assert result.returncode == 1
+    error = the_json(result)["error"]
+    assert (error["type"], error["message"], error["where"]) == (
+        "BoardError",
+        "project.board: there is no board 'stm32h8'",
+        str(tmp_path / "tinyaudio.toml"),
+    )
+
+
+def test_a_demo_for_a_board_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
+    assert tinyaudio("demo", "--board", "stm32h8", "--directory", str(tmp_path / "demo")).returncode == 1
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_port_that_is_not_there_stops_a_run_before_it_trains(tmp_path: Path) -> None:
+    (tmp_path / "tinyaudio.toml").write_text('[project]\nname = "x"\nboard = "stm32h7"\n')
+    for command in ("hil", "run"):
+        result = tinyaudio(command, "--project", str(tmp_path), "--port", "/dev/tty-nowhere")
+        assert (result.returncode, result.stderr.splitlines()[0]) == (1, "error: --port: there is no /dev/tty-nowhere")
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "kws.tflite").write_text("hello, this is no model")
+    error = the_json(tinyaudio("model", "inspect", str(tmp_path / "kws.tflite"), "--json"))["error"]
+    assert error["where"] == str(tmp_path / "kws.tflite")
 
 
 def test_a_folder_without_a_project_says_how_to_make_one(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.core.new_project import new_project_files
-from tinyaudio.core.project import FrontendTable, load_project, parse_project
+from tinyaudio.core.project import AnomalyTable, FrontendTable, load_project, parse_project
 from tinyaudio.core.spec import FrontendSpec
 
 MINIMAL = '[project]\nname = "doorbell"\n'
@@ -102,6 +101,26 @@ def test_each_mistake_names_its_path(text: str, expected: str) -> None:
     assert expected in "; ".join(problems_of(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('name = "x"\n', "name: unknown section; it belongs into [project]"),
+        (MINIMAL + "[train]\nmixup = 0.2\n", "train.mixup: unknown key; it belongs into [train.augmentation] or [tune]"),
+        (MINIMAL + "[data]\nsample_rate_hz = 8000\n", "data.sample_rate_hz: unknown key; it belongs into [frontend]"),
+        (MINIMAL + "[model]\nseed = 1\nhed = 1\n", "model.hed: unknown key; did you mean 'head'?"),
+        ('[project]\nname = "Tür"\n', "that is letters (a to z), digits, '_', '.' and '-', a letter or digit first (it is 'Tür')"),
+    ],
+)
+def test_a_key_is_sent_where_it_belongs_and_a_pattern_is_told_in_words(text: str, expected: str) -> None:
+    assert expected in "; ".join(problems_of(text))
+
+
+def test_the_file_is_named_with_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        parse_project('[project]\nname = ""\n', directory=tmp_path)
+    assert caught.value.where == str(tmp_path / "tinyaudio.toml")
+
+
 def test_bad_toml_names_the_line() -> None:
     assert "line 2" in "; ".join(problems_of('[project]\nname = "x\n'))
 
@@ -140,6 +159,12 @@ def test_the_sections_of_a_backbone_in_a_new_anomaly_project_hold(tmp_path: Path
     assert (project.model.blocks, project.model.width_multiplier, project.model.activation) == (5, 1.0, "relu")
     assert project.train.transfer.backbone == "yamnet.tflite"
     assert project.train.transfer.frontend is not None
+
+
+@pytest.mark.parametrize("section", ["transfer", "distillation"])
+def test_an_unknown_key_of_another_front_end_is_named_with_its_nearest(section: str) -> None:
+    problems = "; ".join(problems_of(MINIMAL + f"[train.{section}.frontend]\nmel_bandz = 64\n"))
+    assert problems == f"train.{section}.frontend.mel_bandz: unknown key; did you mean 'mel_bands'?"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.host_cpp.toolchain import FIRMWARE_LIB, compile_host, run_host
 SETTINGS = FIRMWARE_LIB / "tinyaudio_settings"
 WIRE = FIRMWARE_LIB / "tinyaudio_wire"
 APP = FIRMWARE_LIB / "tinyaudio_app"
-CASES = Path(__file__).parent / "settings_cases.cc"
+CASES = Path(__file__).parent / "settings"
 PARTS = (
     "small cases",
     "one cut, two sectors",
@@ -25,7 +25,7 @@ PARTS = (
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sources = [CASES, *sorted((SETTINGS / "src").glob("*.cc")), WIRE / "src" / "crc32.cc"]
+    sources = [*sorted(CASES.glob("*.cc")), *sorted((SETTINGS / "src").glob("*.cc")), WIRE / "src" / "crc32.cc"]
     includes = [SETTINGS / "include", SETTINGS / "src", APP / "include", WIRE / "include"]
     return compile_host(tmp_path_factory.mktemp("settings") / "cases", sources, include_dirs=includes)
 

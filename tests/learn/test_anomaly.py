@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tinyaudio.core.anomaly import PatchScores, detection_figures, patch_auc, smoothed_means
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.metrics import partial_roc_area, roc_curve
+from tinyaudio.core.project import AnomalyTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.learn.anomaly import NormalScores, cluster_peaks, fit_tail, set_threshold, threshold_warnings
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinyaudio.core.anomaly_section import ONE_CLASS_KINDS, AnomalyTable
 from tinyaudio.core.errors import StageError
 from tinyaudio.core.metrics import roc_curve
 from tinyaudio.core.one_class import MOST_CHANNELS, TABLE_LIMIT_BYTES, one_class_scores, one_class_values
 from tinyaudio.core.one_class_fit import DistanceFit, OneClassFit, fit_octaves
+from tinyaudio.core.project import ONE_CLASS_KINDS, AnomalyTable
 
 pytest.importorskip("sklearn", reason='one-class models need scikit-learn: pip install "tinyaudio[train]"')
 

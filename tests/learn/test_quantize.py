@@ -29,8 +29,8 @@ from tinyaudio.learn.quantize import (
     quantize,
     refuse_unsupported,
     representative_patches,
-    same_padding,
 )
+from tinyaudio.learn.quantize.graph import same_padding
 from tinyaudio.learn.training import build_network, train
 from tinyaudio.learn.training.storage import keras_bytes
 

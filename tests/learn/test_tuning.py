@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinyaudio.core.errors import ProjectError, StageError, ToolError
-from tinyaudio.core.project import ModelTable, TrainTable, parse_project
-from tinyaudio.core.tune_section import TuneTable
+from tinyaudio.core.project import ModelTable, TrainTable, TuneTable, parse_project
 from tinyaudio.learn.tuning import PredictedCost, Trial, TrialSettings, best_trial, cost_problems, pareto_front, run_study
 
 BASE = TrialSettings(model=ModelTable(), train=TrainTable())

@@ -91,6 +91,27 @@ def test_a_failure_is_shown_where_it_is() -> None:
     assert "What was trained is what runs" not in text
 
 
+def _place(text: str, what: str) -> int:
+    return text.index(f"<h2>{what}</h2>")
+
+
+def test_what_differs_is_read_first_and_a_table_of_zeros_later() -> None:
+    silent = report_inputs()
+    silent = replace(silent, hil=replace(silent.hil, log=()))
+    proven, failed = render_page(silent), render_page(report_inputs(failed=True))
+    assert proven.count("What was compared") == failed.count("What was compared") == 1
+    assert _place(failed, "What was compared") < _place(failed, "Confusion") < _place(proven, "What was compared")
+
+
+def test_an_image_over_its_budget_is_told_in_the_verdict() -> None:
+    inputs = report_inputs()
+    assert inputs.build is not None
+    text = render_page(replace(inputs, build=replace(inputs.build, budget_problems=("flash: 3 bytes <too many>",))))
+    verdict = text[text.index('class="card verdict failed"') : text.index("</section>")]
+    assert "It does not fit the board: flash: 3 bytes &lt;too many&gt;" in verdict
+    assert f"<b>{inputs.build.flash_bytes:,}</b><span>bytes of flash," in verdict
+
+
 def test_the_facts_lie_beside_the_page(tmp_path: Path) -> None:
     inputs = report_inputs()
     page = write_report(inputs, tmp_path)

@@ -17,6 +17,7 @@ from tinyaudio.cli.validation import cross_validate
 app = typer.Typer(
     name="tinyaudio",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,  # a bug shows its plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
     help="From labelled WAV files to proven audio firmware on microcontrollers. Start with `tinyaudio demo`, then `tinyaudio new`.",

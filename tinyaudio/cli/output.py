@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -50,6 +52,10 @@ class Output:
         """Say what only a reader of ``--verbose`` wants."""
         if self.verbose:
             print(text, file=sys.stderr, flush=True)
+
+    def line(self, text: str) -> None:
+        """Show a line of a list to a person: on stdout, or on stderr beside a JSON object."""
+        print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def warning(self, text: str) -> None:
         """Warn."""
@@ -133,6 +139,11 @@ def speaking(*, as_json: bool, quiet: bool = False, verbose: bool = False) -> It
         raise typer.Exit(EXIT_ERROR) from error
 
 
+def command_for(command: str, project: Path) -> str:
+    """Return ``tinyaudio COMMAND`` for a project, as one can paste it into a shell."""
+    return shlex.join(["tinyaudio", *command.split(), *([] if project == Path() else ["--project", str(project)])])
+
+
 def _is_figure(cell: str) -> bool:
     return _FIGURE.fullmatch(cell) is not None
 
@@ -140,7 +151,6 @@ def _is_figure(cell: str) -> bool:
 def _disk_refusal(error: OSError) -> StorageError | None:
     """Return the clear form of a disk that is full or read-only; None for what is a bug."""
     import errno
-    from pathlib import Path
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         return storage_error(Path(str(error.filename or "disk")), error)

@@ -9,7 +9,7 @@ import typer
 
 from tinyaudio.cli.firmware import say_proof
 from tinyaudio.cli.options import JsonOption, KernelsOption, OptimizeOption, QuietOption, RuntimeOption, VerboseOption
-from tinyaudio.cli.output import speaking
+from tinyaudio.cli.output import command_for, speaking
 
 TaskOption = Annotated[str, typer.Option("--task", help="events (what is heard) or anomaly (does a machine sound as usual).")]
 
@@ -43,11 +43,19 @@ def new(
         from tinyaudio.pipeline import ModelSource, new_project
 
         if from_model is None and (preset is not None or labels is not None):
-            raise InputError("is about a finished model", hint="add --from-model FILE", where="--preset" if preset is not None else "--labels")
+            raise InputError(
+                "is about a finished model",
+                hint="add --from-model FILE; a network that you train gets its front end in tinyaudio.toml: [frontend] preset",
+                where="--preset" if preset is not None else "--labels",
+            )
         model = None if from_model is None else ModelSource(path=from_model, preset=preset, labels=labels)
         files = new_project(directory, task=task, manifest=from_manifest, model=model)
-        listed = f"list your recordings in {directory / 'manifest.csv'}, then " if from_manifest is None else ""
-        output.result({"project": str(directory), "files": files}, text=f"made {directory}: {listed}`tinyaudio data check --project {directory}`")
+        recordings = "WAV or FLAC files, a folder for each label" if from_manifest is None else ""
+        steps = [(command_for("data import FOLDER", directory), recordings)] if from_manifest is None else []
+        steps += [(command_for("data check", directory), "names every fault"), (command_for("run", directory), "trains, builds, compares, reports")]
+        width = max(len(command) for command, _ in steps)
+        shown = "".join(f"\n  {command:<{width}}  # {what}" for command, what in steps)
+        output.result({"project": str(directory), "files": files}, text=f"made {directory}; next:{shown}")
 
 
 def demo(

@@ -54,8 +54,20 @@ class Suspect:
     """A clip that is called normal but does not sound like the others."""
 
     filename: str
-    score: float  # mean over its patches, octaves
-    deviations: float  # robust standard deviations above the median of its like
+    score: float  # mean over its patches, octaves; of "sound": of its distance from the others
+    deviations: float  # standard deviations of the others above their mean
+    reason: str = "score"  # its mean score, "alarm": a part of it by the threshold of the others, "sound": it is unlike what it had no part in
+
+
+def suspicion(suspect: Suspect) -> str:
+    """Return what is strange about a clip that is called normal, to stand behind "but"."""
+    if suspect.reason == "alarm":
+        return f"would be an alarm by the other clips: a part of it is {suspect.deviations:.1f} deviations above their smoothed scores"
+    if suspect.reason == "sound":
+        return (
+            f"it sounds {suspect.deviations:.1f} deviations stranger than the others to a comparison that left it out (the model may have learned it)"
+        )
+    return f"its score is {suspect.deviations:.1f} deviations above that of the others"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +83,7 @@ class AnomalyThreshold:
     recommended_seconds: float  # for an estimate that can be relied upon
     alarms_per_hour: float | None  # of sound without a gap, as a fit to the tail of normal scores predicts; None: too little sound to tell
     suspects: tuple[Suspect, ...]  # among the normal training and validation clips
+    without_suspects: int | None = None  # what the threshold would be without those it was set by; None: there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

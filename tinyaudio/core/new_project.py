@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,6 +209,8 @@ audio/example_rain_2.wav,rain,recording_4,test
 _SMOOTHED_FRAMES = 64  # that the default of a new anomaly project spans: 4 patches every 16 frames
 _MOST_SMOOTHING_PATCHES = 64  # FirmwareTable
 
+_MADE_UP = re.compile(r"audio/example_\d+\.wav")  # what `_model_manifest` lists
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedModel:
@@ -269,6 +271,12 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
         )
     files = {PROJECT_FILE: _TOML.format(**names), "README.md": readme.format(**names)}
     return files if manifest else {**files, "manifest.csv": example}
+
+
+def is_example_manifest(filenames: Iterable[str]) -> bool:
+    """Return whether a manifest lists nothing but the made-up files of a new project."""
+    examples = {row.partition(",")[0] for text in (_MANIFEST, ANOMALY_MANIFEST) for row in text.splitlines()[1:]}
+    return all(name in examples or _MADE_UP.fullmatch(name) for name in filenames)
 
 
 def _anomaly_files(names: Mapping[str, str], model: FinishedModel | None) -> dict[str, str]:

@@ -113,7 +113,7 @@ class ForestTables:
 class OneClassTables:
     """What scores embeddings: one of the two."""
 
-    kind: str  # of core.anomaly_section.ONE_CLASS_KINDS
+    kind: str  # of core.project.anomaly.ONE_CLASS_KINDS
     distance: DistanceTables | None = None
     forest: ForestTables | None = None
 

@@ -18,6 +18,7 @@ from tinyaudio.pipeline.metrics import evaluation_metrics
 from tinyaudio.pipeline.mixing import MixSettings, mix_data
 from tinyaudio.pipeline.model import ModelOutcome, ModelRequest, compare_kernels, compare_runtimes, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.proof import Proof, hil_stage, run_line
+from tinyaudio.pipeline.recordings import import_recordings
 from tinyaudio.pipeline.robustness import robustness_facts
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
@@ -71,6 +72,7 @@ __all__ = [
     "features_stage",
     "flash_stage",
     "hil_stage",
+    "import_recordings",
     "inspect_model",
     "line_with",
     "live_stage",

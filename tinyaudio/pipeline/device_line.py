@@ -52,6 +52,19 @@ def choose_depth(board: Board, *, depth: str | None, port: str | None) -> Depth:
     return chosen
 
 
+def require_port(port: str | None) -> None:
+    """Check that a serial port is there, before a training of minutes finds out that it is not; URLs are asked when they are opened.
+
+    Raises
+    ------
+    InputError
+        If `port` names a device of this computer that does not exist.
+    """
+    if port is not None and port.startswith("/dev/") and not Path(port).exists():
+        hint = "plug the board in, with a cable that carries data; `ls /dev/tty*` shows what is there"
+        raise InputError(f"there is no {port}", hint=hint, where="--port")
+
+
 def require_emulator(board: Board) -> None:
     """Check that `board` is emulated, for commands that know no other way to run firmware.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinyaudio.core.alarms import too_short_to_show
 from tinyaudio.core.anomaly import AnomalyThreshold
 from tinyaudio.core.artifacts import (
     Calibration,
@@ -14,7 +15,7 @@ from tinyaudio.core.artifacts import (
 from tinyaudio.core.decisions import NEVER
 from tinyaudio.core.errors import InputError, ProjectError, ToolError
 from tinyaudio.core.evaluation import headline_value
-from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, threshold_warnings
+from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, suspects_by_sound, threshold_warnings
 from tinyaudio.learn.calibrate import calibrate, calibrate_for_alarms, calibrate_for_precision, stricter, with_own_thresholds
 from tinyaudio.learn.evaluate import evaluate, evaluate_float, evaluate_int8
 from tinyaudio.learn.oracle import expected_outputs, oracle_version
@@ -96,6 +97,8 @@ def calibrate_stage(line: Line) -> StageResult[Calibration]:
         description="calibrating",
         make=lambda advance: with_own_thresholds(replace(make(advance), is_exclusive=is_exclusive), quantized.value, firmware),
     )
+    if background is not None and (sentence := too_short_to_show(firmware.false_alarms_per_hour, line.project.background.hours)):
+        line.progress.warning(f"{sentence}: background.hours, or background.folder with recordings of where the device will be")
     thresholds = zip(quantized.value.labels, result.value.class_thresholds, strict=False)
     never = [label for label, value in thresholds if value >= NEVER and label not in firmware.class_thresholds]
     causes = ["no threshold makes them as precise as firmware.wanted_precision"] if firmware.wanted_precision else []
@@ -114,7 +117,8 @@ def threshold_stage(line: Line) -> StageResult[AnomalyThreshold]:
         validation = expected_scores(quantized.value, features.value, split="validation", on_progress=advance)
         training = expected_scores(quantized.value, features.value, split="train")
         held_out, trained = (normal_scores(outputs, features.value, project.anomaly) for outputs in (validation, training))
-        return set_threshold(held_out, trained, project.anomaly, smoothing_patches=project.firmware.smoothing_patches)
+        by_sound = suspects_by_sound(features.value, project.anomaly.normal)
+        return set_threshold(held_out, trained, project.anomaly, smoothing_patches=project.firmware.smoothing_patches, by_sound=by_sound)
 
     result = reuse_or_make(
         line,

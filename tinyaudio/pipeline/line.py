@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from tinyaudio.core.board import PROJECT_BOARDS, load_board
 from tinyaudio.core.canonical import fingerprint
 from tinyaudio.core.code_version import code_version
-from tinyaudio.core.project import Project, load_project
+from tinyaudio.core.errors import BoardError
+from tinyaudio.core.project import PROJECT_FILE, Project, load_project
 from tinyaudio.core.store import RunStore, Stored
 
 T = TypeVar("T")
@@ -80,8 +82,16 @@ def open_line(directory: Path, progress: Progress) -> Line:
     ------
     ProjectError
         If there is no ``tinyaudio.toml`` there, or it is wrong.
+    BoardError
+        If its board does not exist, or breaks a rule.
     """
     project = load_project(directory)
+    try:
+        load_board(project.board, folder=directory / PROJECT_BOARDS)  # features are computed as on it: no stage ends well without
+    except BoardError as error:
+        if error.where != "--board":
+            raise
+        raise BoardError(f"project.board: {error.message}", hint=error.hint, where=str(directory / PROJECT_FILE)) from error
     return Line(project=project, store=RunStore(directory / "runs" / project.name), progress=progress)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -73,13 +75,9 @@ def read_model(
         If the file cannot be read, is no model, or uses what is not supported: names file, and tensor or operator.
     """
     tflite = model_bytes(path)
-    return ModelFile(
-        name=path.stem,
-        tflite=tflite,
-        sha256=sha256_bytes(tflite),
-        compiled=compile_model(tflite, name=path.stem, optimize=optimize, with_steps=with_steps, int8_ends=int8_ends, vendor=vendor),
-        optimize=optimize,
-    )
+    with _named(path):
+        compiled = compile_model(tflite, name=path.stem, optimize=optimize, with_steps=with_steps, int8_ends=int8_ends, vendor=vendor)
+    return ModelFile(name=path.stem, tflite=tflite, sha256=sha256_bytes(tflite), compiled=compiled, optimize=optimize)
 
 
 def parse_optimize(word: str | None) -> Optimize:
@@ -106,7 +104,8 @@ def read_interpreted(path: Path, board: Board) -> InterpretedFile:
         If the file cannot be read, is no model, or has an operator that TFLite Micro lacks.
     """
     tflite = model_bytes(path)
-    model = interpreted_model(tflite, name=path.stem, board=board)
+    with _named(path):
+        model = interpreted_model(tflite, name=path.stem, board=board)
     return InterpretedFile(name=path.stem, tflite=tflite, sha256=sha256_bytes(tflite), compiled=model)
 
 
@@ -116,6 +115,17 @@ def model_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot be read: {error.strerror or error}", hint="give the path of a .tflite file", where=str(path)) from error
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file an error is about that is about no operator or tensor: who reads bytes does not know whose they are."""
+    try:
+        yield
+    except ModelError as error:
+        if error.where != ".tflite":
+            raise
+        raise ModelError(error.message, hint=error.hint, where=str(path)) from error
 
 
 def check_runtime(runtime: str | None, board: Board, *, known: tuple[Runtime, ...]) -> Runtime:

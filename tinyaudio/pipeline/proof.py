@@ -22,7 +22,7 @@ from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_page_inputs
 from tinyaudio.pipeline.data import dataset_stage, features_stage, project_board
 from tinyaudio.pipeline.decided import clip_decisions
-from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line
+from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line, require_port
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, keep_arena, render_stage
 from tinyaudio.pipeline.foreign import parameters_of
 from tinyaudio.pipeline.judging import calibrate_stage, evaluate_stage, expected_stage
@@ -71,6 +71,7 @@ class Streamed:
 def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Run every stage for `board_id`; stages whose inputs did not change are reused."""
     choose_depth(project_board(line.project, board_id), depth=depth, port=port)  # what cannot end well should not train for minutes first
+    require_port(port)
     if line.project.is_anomaly:
         anomaly_evaluate_stage(line)
     else:
@@ -94,6 +95,7 @@ def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str 
     """
     board = project_board(line.project, board_id)
     chosen = choose_depth(board, depth=depth, port=port)
+    require_port(port)
     return write_proof(line, stream_clips(line, board, depth=chosen, port=port, request=request))
 
 

@@ -17,7 +17,8 @@ from tinyaudio.core.artifacts import BuildArtifact, Calibration
 from tinyaudio.core.board import Board
 from tinyaudio.core.decisions import calibration_fingerprint
 from tinyaudio.core.errors import DeviceError, InputError, StageError
-from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, threshold_warnings
+from tinyaudio.core.residual import STEPS_AN_OCTAVE
+from tinyaudio.learn.anomaly import expected_scores, normal_scores, set_threshold, suspects_by_sound, threshold_warnings
 from tinyaudio.learn.dataset import compute_features, read_site, site_reader
 from tinyaudio.learn.oracle import oracle_version
 from tinyaudio.pipeline.data import project_board, project_frontend
@@ -69,7 +70,8 @@ def site_threshold_stage(line: Line, recordings: Path) -> StageResult[AnomalyThr
     def make(advance: Advance) -> AnomalyThreshold:
         features = compute_features(dataset, site_reader(recordings, project), tables)
         scores = normal_scores(expected_scores(quantized.value, features, split="validation", on_progress=advance), features, project.anomaly)
-        return set_threshold(scores, None, project.anomaly, smoothing_patches=project.firmware.smoothing_patches, place=str(recordings))
+        by_sound, smoothing = suspects_by_sound(features, project.anomaly.normal), project.firmware.smoothing_patches
+        return set_threshold(scores, None, project.anomaly, smoothing_patches=smoothing, place=str(recordings), by_sound=by_sound)
 
     result = reuse_or_make(
         line,
@@ -88,6 +90,12 @@ def site_threshold_stage(line: Line, recordings: Path) -> StageResult[AnomalyThr
     )
     for sentence in threshold_warnings(result.value):
         line.progress.warning(sentence)
+    built_in = calibrate_stage(line).value.detection_threshold
+    if result.value.mean * STEPS_AN_OCTAVE >= built_in:
+        usual = (
+            f"the scores of the site are {result.value.mean * STEPS_AN_OCTAVE:.0f} on average, an alarm by the project's own threshold ({built_in})"
+        )
+        line.progress.warning(f"{usual}: another microphone, another machine, or a fault that all recordings have; listen before you store this")
     return result
 
 

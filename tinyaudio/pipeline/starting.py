@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.files import write_bytes_atomically, write_text_atomically, write_text_if_changed
 from tinyaudio.core.new_project import FinishedModel, new_project_files
@@ -123,6 +124,7 @@ def _read_labels(path: Path) -> tuple[str, ...]:
 def run_demo(directory: Path, *, board: str, task: str, progress: Progress, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
     """Go the whole way on the built-in synthetic set, kept in `directory`; stages that are there already are reused."""
     is_anomaly = _task(task) == "anomaly"
+    load_board(board)
     with progress.task("synthesizing the recordings") as advance:
         if is_anomaly:
             synthesize_machine_set(directory, MachineSet(), on_progress=advance)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyaudio.core.anomaly import AnomalyThreshold, DetectionFigures, PatchScores, smoothed_means
+from tinyaudio.core.anomaly import AnomalyThreshold, DetectionFigures, PatchScores, smoothed_means, suspicion
 from tinyaudio.core.artifacts import BuildArtifact, Float64Array, HilReport, Int16Array
 from tinyaudio.core.board import Board
 from tinyaudio.core.files import write_text_atomically
@@ -81,6 +81,7 @@ def alarm_facts(threshold: AnomalyThreshold) -> dict[str, Any]:
         "recommended_seconds": threshold.recommended_seconds,
         "expected_false_alarms_per_hour": threshold.alarms_per_hour,
         "suspects": [suspect.filename for suspect in threshold.suspects],
+        "int8_without_suspects": threshold.without_suspects,
     }
 
 
@@ -103,6 +104,7 @@ def render_anomaly_page(inputs: AnomalyPageInputs) -> str:
         "facts": anomaly_facts(inputs),
         "compared": sum(stage.elements for stage in inputs.hil.stages),
         "steps": STEPS_AN_OCTAVE,
+        "suspicion": suspicion,
         "over_time": score_over_time_figure(inputs.device, smoothed, level=level, normal=inputs.normal),
         "histograms": score_histogram_figure(inputs.device, smoothed, level=level, normal=inputs.normal),
         "examples": [_example(inputs, example) for example in inputs.examples],

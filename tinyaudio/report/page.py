@@ -46,6 +46,7 @@ def render_page(inputs: ReportInputs) -> str:
         "decided": _decided(inputs, facts["decided"]),
         "confusions": [confusion_figure(item, f"{_NAMES[name]}: {item.accuracy:.3f}") for name, item in inputs.evaluations.items()],
         "arena": None if inputs.arena is None else arena_uri(inputs.arena),
+        "sizes": _budget_rows(inputs) if inputs.build is not None else [],
         "budget": budget_figure(_budget_rows(inputs)) if inputs.build is not None else "",
         "memory": _memory_picture(inputs),
         "kernel_shares": [_kernel_share(distance) for distance in inputs.kernel_distances],

@@ -75,6 +75,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "shapes do not fit": (lambda: pair("ADD", (2, 3), (4,), (2, 3), constant=True), "ADD .*do not fit together"),
     "wrong sum": (lambda: pair("ADD", (2, 3), (3,), (3, 3), constant=True), r"ADD .*must have the shape \[2, 3\]"),
     "vast scales": (lambda: pair("SUB", (6,), (6,), (6,), scales=(1.0, 1.0, 1e-9), constant=True), "SUB .*scales differ too much"),
+    "infinite scales": (lambda: pair("SUB", (6,), (6,), (6,), scales=(3e38, 3e38, 1.0), constant=True), "SUB .*scales differ too much"),
     "mul factor": (lambda: pair("MUL", (6,), (6,), (6,), scales=(100.0, 100.0, 1e-3), constant=True), "MUL .*scale is too small"),
     "too many repeats": (
         lambda: pair("MUL", (2, 1, 2, 1, 2, 1), (1, 2, 1, 2, 1, 2), (2, 2, 2, 2, 2, 2), constant=True),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tinyaudio.deploy.compiler.graph import Graph
 from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
-from tinyaudio.deploy.compiler.ops.row_chain import Link, RowChain, batch_bytes, scratch_layout
+from tinyaudio.deploy.compiler.ops.row_chain import PREFIX, Link, RowChain, batch_bytes, row_kernel, scratch_layout
 
 # Instructions of a strip, as counted on a Cortex-M7: to load the weights of a channel, and to keep a value for the next strip.
 _CHANNEL = 40
@@ -47,9 +47,10 @@ def grown_chain(chain: RowChain, graph: Graph, *, limit_bytes: int) -> RowChain:
 
 def _choices(link: Link, graph: Graph) -> list[_Rows]:
     """Return the numbers of rows that make different numbers of strips, from one row on; a single one if the link has no choice."""
-    kernel = (replace(link, strip_bytes=0) if isinstance(link, DepthwiseConvolution) else link).lower(graph)[0]
+    least = replace(link, strip_bytes=0) if isinstance(link, DepthwiseConvolution) else link
+    kernel = row_kernel(least, least.lower(graph)[0], graph)
     row = batch_bytes(kernel, graph.tensor(link.outputs[0]))
-    if kernel.function != "depthwise_3x3":
+    if kernel.function != f"{PREFIX}depthwise_3x3":
         return [_Rows(scratch_bytes=kernel.scratch_bytes, batch_bytes=row, cost=0)]
     sizes = {name: value for name, value in kernel.shape if isinstance(value, int)}
     height, stride, plane_rows = sizes["OutputHeight"], sizes["StrideHeight"], kernel.scratch_bytes // 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeGuard
@@ -17,6 +18,7 @@ from tinyaudio.core.files import write_bytes_atomically
 ChannelPolicy = Literal["mix", "refuse"]
 
 _FULL_SCALE = 32_768.0
+_SAVE_AGAIN = "save it again as 16-bit WAV or FLAC, or leave it out"
 _Decoded = Int16Array | Float64Array  # [samples, channels]; floating point has full scale = 1.0
 
 
@@ -99,15 +101,41 @@ def _decode(path: Path) -> tuple[_Decoded, int]:
     """Return [samples, channels] and the rate; int16 if that is how the file stores them, else float64."""
     import soundfile
 
-    if not path.is_file():
-        raise AudioError("there is no such file", hint="mend the filename in the manifest, or put the file there", where=str(path))
+    _require_content(path)
     try:
         with soundfile.SoundFile(path) as sound:
             dtype: Literal["int16", "float64"] = "int16" if sound.subtype == "PCM_16" else "float64"
             return sound.read(dtype=dtype, always_2d=True), int(sound.samplerate)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
-        reason = str(error).replace(str(path), path.name)
-        raise AudioError(f"not readable as audio: {reason}", hint="save it again as 16-bit WAV or FLAC, or leave it out", where=str(path)) from error
+        reason = str(error).replace(str(path), path.name).removeprefix(f"Error opening {path.name!r}: ").rstrip(".")
+        raise AudioError(f"not readable as audio: {reason}", hint=_SAVE_AGAIN, where=str(path)) from error
+
+
+def _require_content(path: Path) -> None:
+    """Raise `AudioError` if `path` is no file, may not be read, or is empty: the library has one sentence for them all."""
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        reason = "a link to a file that is not there" if path.is_symlink() else "a folder" if path.is_dir() else ""
+        message = f"it is {reason}" if reason else f"there is no such file{_written_otherwise(path)}"
+        raise AudioError(message, hint="mend the filename in the manifest, or put the file there", where=str(path)) from error
+    except OSError as error:
+        raise AudioError(f"cannot be read: {error.strerror or error}", hint="check its rights and those of its folder", where=str(path)) from error
+    if is_empty:
+        raise AudioError("not readable as audio: the file is empty (0 bytes)", hint="record or copy it again, or leave it out", where=str(path))
+
+
+def _written_otherwise(path: Path) -> str:
+    """Return that a file is there whose name differs in what one hardly sees: accents coded otherwise (macOS), or the ending's case."""
+    for form in ("NFC", "NFD"):
+        name = unicodedata.normalize(form, path.name)
+        if name != path.name and path.with_name(name).exists():
+            return f", but one whose accents are coded otherwise ({form}): list it under that name"
+    for suffix in (path.suffix.lower(), path.suffix.upper()):
+        if suffix != path.suffix and path.with_suffix(suffix).exists():
+            return f"; did you mean {path.with_suffix(suffix).name!r}?"
+    return ""
 
 
 def _convert(samples: _Decoded, *, rate_hz: int, sample_rate_hz: int) -> tuple[Int16Array, int, int]:

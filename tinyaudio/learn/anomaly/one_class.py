@@ -13,7 +13,7 @@ from tinyaudio.core.one_class_fit import fit_octaves
 from tinyaudio.core.project import Project
 from tinyaudio.learn.anomaly.one_class_fit import fit_one_class
 from tinyaudio.learn.anomaly.one_class_tables import LEAST_SPREAD_STEPS, one_class_tables
-from tinyaudio.learn.quantize import embed_int8, one_class_model, quantize_embedding, representative_normal_patches
+from tinyaudio.learn.quantize import embed_int8, labelled_model, quantize_embedding, representative_normal_patches
 from tinyaudio.learn.training import ANOMALY_LABELS, Backbone, embed, embedding_network, normal_patches
 
 Progress = Callable[[int, int], None]
@@ -85,7 +85,7 @@ def quantize_one_class(trained: TrainedModel, features: FeatureSet, project: Pro
     tflite = quantize_embedding(trained, representative_normal_patches(features, project.anomaly, project.quantize), on_progress=on_progress)
     embeddings = embed_int8(tflite, normal_patches(features, "train", project.anomaly))
     fit = fit_one_class(embeddings.astype(np.float64), project.anomaly, least_spread=LEAST_SPREAD_STEPS, seed=project.train.seed)
-    return one_class_model(tflite, one_class_tables(fit), trained, features)
+    return labelled_model(tflite, trained, one_class=one_class_tables(fit))
 
 
 def float_octaves(trained: TrainedModel, log_mel: Float32Array) -> Float64Array:

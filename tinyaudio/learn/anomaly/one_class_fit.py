@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.errors import StageError, ToolError
 from tinyaudio.core.one_class_fit import DistanceFit, ForestFit, OneClassFit
+from tinyaudio.core.project import AnomalyTable
 
 Float64Array = NDArray[np.float64]
 

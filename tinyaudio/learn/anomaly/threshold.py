@@ -11,16 +11,18 @@ at the start of a clip that are not full yet count for mean and deviation, but n
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from tinyaudio.core.anomaly import AnomalyThreshold, Suspect, smoothed_means
-from tinyaudio.core.anomaly_section import AnomalyTable
+from tinyaudio.core.anomaly import AnomalyThreshold, Suspect, smoothed_means, suspicion
 from tinyaudio.core.artifacts import ExpectedOutputs, FeatureSet, Float64Array, Int64Array
 from tinyaudio.core.errors import StageError
+from tinyaudio.core.project import AnomalyTable
 from tinyaudio.core.residual import STEPS_AN_OCTAVE
+from tinyaudio.learn.anomaly.suspects import NormalScores, suspects_by_score
 
 _TAIL_SHARE = 0.1  # of the smoothed scores, that the fit is made to
 _LEAST_PEAKS = 20
@@ -28,19 +30,7 @@ _PEAK_QUANTILE = 0.7  # the fit is made to the peaks above it: the lower ones ar
 _SHAPES = (-0.1, 0.5)  # of the Pareto distribution: a lighter tail would end not far away, a heavier one is a handful of outliers
 _EXTRAPOLATION = 10.0  # a rate may be this much lower than one event in the sound that was heard
 _RELATIVE_ERROR = 0.5  # of the standard deviation: how well a sigma threshold should be known
-_SUSPECT_DEVIATIONS = 6.0
-_NORMAL_MAD = 1.4826  # standard deviation over median absolute deviation of a Gaussian
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NormalScores:
-    """Int8 scores of patches of normal clips."""
-
-    filenames: tuple[str, ...]
-    patch_offsets: Int64Array  # [clips + 1]
-    scores: Float64Array  # [patches], int8 steps
-    seconds: float  # of sound
-    hop_seconds: float  # between two patches
+_TOLD_SUSPECTS = 10
 
 
 def normal_scores(outputs: ExpectedOutputs, features: FeatureSet, table: AnomalyTable) -> NormalScores:
@@ -63,11 +53,17 @@ def normal_scores(outputs: ExpectedOutputs, features: FeatureSet, table: Anomaly
 
 
 def set_threshold(
-    calibration: NormalScores, training: NormalScores | None, table: AnomalyTable, *, smoothing_patches: int, place: str = "the validation split"
+    calibration: NormalScores,
+    training: NormalScores | None,
+    table: AnomalyTable,
+    *,
+    smoothing_patches: int,
+    place: str = "the validation split",
+    by_sound: Sequence[Suspect] = (),
 ) -> AnomalyThreshold:
     """Return the threshold by `calibration`, normal sound that was not trained on; `training` is only searched for suspects.
 
-    `place` is where that sound is, for messages.
+    `place` is where that sound is, for messages; `by_sound` are suspects of `suspects_by_sound`.
 
     Raises
     ------
@@ -82,20 +78,19 @@ def set_threshold(
             where="anomaly.minimum_seconds",
         )
     smoothed = smoothed_means(calibration.scores, calibration.patch_offsets, smoothing_patches=smoothing_patches)
-    mean, deviation = float(smoothed.mean()), float(smoothed.std())
     tail = fit_tail(calibration, smoothing_patches=smoothing_patches)
-    if table.threshold == "sigma":
-        wanted = mean + table.sigma * deviation
-    elif tail is not None:
-        wanted = tail.level(table.false_alarms_per_hour)
-    else:
+    wanted = _wanted(smoothed, tail, table)
+    if wanted is None:
         raise StageError(
             f"the normal scores have fewer than {_LEAST_PEAKS} peaks in their upper tenth, too few to fit a rate of false alarms to",
             hint=f'record more normal sound for {place}, or set anomaly.threshold = "sigma"',
             where="anomaly.threshold",
         )
     threshold = max(-128, math.ceil(wanted - 1e-9))
-    suspects = (*(_suspects(training) if training is not None else ()), *_suspects(calibration))
+    by_score = [
+        suspects_by_score(scores, smoothing_patches=smoothing_patches, sigma=table.sigma) for scores in (training, calibration) if scores is not None
+    ]
+    suspects = _each_once((*(suspect for found in by_score for suspect in found), *by_sound))
     if threshold > 127:
         strangest = f", {suspects[0].filename} above all" if suspects else ""
         raise StageError(
@@ -107,21 +102,48 @@ def set_threshold(
         method=table.threshold,
         smoothing_patches=smoothing_patches,
         threshold=threshold,
-        mean=mean / STEPS_AN_OCTAVE,
-        deviation=deviation / STEPS_AN_OCTAVE,
+        mean=float(smoothed.mean()) / STEPS_AN_OCTAVE,
+        deviation=float(smoothed.std()) / STEPS_AN_OCTAVE,
         seconds=calibration.seconds,
         recommended_seconds=recommended_seconds(table, smoothing_patches=smoothing_patches, hop_seconds=calibration.hop_seconds),
         alarms_per_hour=None if tail is None else tail.alarms_per_hour(float(threshold)),
         suspects=suspects,
+        without_suspects=_without(calibration, suspects, table, smoothing_patches=smoothing_patches),
     )
+
+
+def _wanted(smoothed: Float64Array, tail: Tail | None, table: AnomalyTable) -> float | None:
+    """Return where the threshold should be, int8 steps; None if there is too little in the tail to tell."""
+    if table.threshold == "sigma":
+        return float(smoothed.mean()) + table.sigma * float(smoothed.std())
+    return None if tail is None else tail.level(table.false_alarms_per_hour)
+
+
+def _each_once(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:
+    """Return the suspects, the strangest first; of several for one clip the strangest."""
+    found: dict[str, Suspect] = {}
+    for suspect in sorted(suspects, key=lambda suspect: -suspect.deviations):
+        found.setdefault(suspect.filename, suspect)
+    return tuple(found.values())
+
+
+def _without(calibration: NormalScores, suspects: Sequence[Suspect], table: AnomalyTable, *, smoothing_patches: int) -> int | None:
+    """Return what the threshold would be without the suspects among `calibration`; None if there are none, or too little is left."""
+    rest = calibration.without([suspect.filename for suspect in suspects])
+    if len(rest.filenames) in (0, len(calibration.filenames)):
+        return None
+    smoothed = smoothed_means(rest.scores, rest.patch_offsets, smoothing_patches=smoothing_patches)
+    wanted = _wanted(smoothed, fit_tail(rest, smoothing_patches=smoothing_patches), table)
+    return None if wanted is None else max(-128, math.ceil(wanted - 1e-9))
 
 
 def threshold_warnings(threshold: AnomalyThreshold) -> tuple[str, ...]:
     """Return what may be wrong with the sound that the threshold was set by, one sentence each."""
-    found = [
-        f"{suspect.filename} is called normal, but its score is {suspect.deviations:.0f} deviations above that of the others; listen to it"
-        for suspect in threshold.suspects
-    ]
+    found = [f"{suspect.filename} is called normal, but {suspicion(suspect)}; listen to it" for suspect in threshold.suspects[:_TOLD_SUSPECTS]]
+    if len(threshold.suspects) > _TOLD_SUSPECTS:
+        found.append(f"so are {len(threshold.suspects) - _TOLD_SUSPECTS} other clips; --json and the report name them all")
+    if threshold.without_suspects is not None and threshold.without_suspects != threshold.threshold:
+        found.append(f"without these clips the threshold would be {threshold.without_suspects} in place of {threshold.threshold}")
     if threshold.seconds < threshold.recommended_seconds:
         minutes = f"{threshold.seconds / 60:.1f} minutes of normal sound; an estimate of this kind wants {threshold.recommended_seconds / 60:.1f}"
         found.append(f"the threshold was set by {minutes}")
@@ -203,18 +225,3 @@ def cluster_peaks(smoothed: Float64Array, patch_offsets: Int64Array, *, level: f
             if len(cluster):
                 peaks.append(float(smoothed[start + cluster].max()))
     return np.array(peaks)
-
-
-def _suspects(found: NormalScores) -> tuple[Suspect, ...]:
-    """Return the clips whose mean score is far above that of their like, the strangest first."""
-    if len(found.filenames) < 3:
-        return ()
-    means = np.add.reduceat(found.scores, found.patch_offsets[:-1]) / np.diff(found.patch_offsets)
-    median = float(np.median(means))
-    spread = max(_NORMAL_MAD * float(np.median(np.abs(means - median))), 1.0)  # at least one int8 step
-    deviations = (means - median) / spread
-    return tuple(
-        Suspect(filename=found.filenames[index], score=float(means[index]) / STEPS_AN_OCTAVE, deviations=float(deviations[index]))
-        for index in np.argsort(-deviations, kind="stable")
-        if deviations[index] > _SUSPECT_DEVIATIONS
-    )

@@ -18,6 +18,7 @@ from tinyaudio.learn.dataset.features import (
     quantization_of,
     quantized_patches,
 )
+from tinyaudio.learn.dataset.importing import append_rows, find_recordings
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
 from tinyaudio.learn.dataset.site import read_site, site_reader
 from tinyaudio.learn.dataset.splits import assign_splits
@@ -28,6 +29,7 @@ __all__ = [
     "PatchSet",
     "Problem",
     "Row",
+    "append_rows",
     "assign_splits",
     "augment_features",
     "check_data",
@@ -36,6 +38,7 @@ __all__ = [
     "compute_features",
     "dequantized_log_mel",
     "faultless_dataset",
+    "find_recordings",
     "join_features",
     "load_dataset",
     "machines_by_file",

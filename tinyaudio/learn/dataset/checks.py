@@ -148,12 +148,11 @@ def _result(clips: list[tuple[Row, Clip]], used: list[tuple[Row, Split]], proble
 def inspect_clip(folder: Path, row: Row, split: Split, project: Project) -> tuple[Clip | None, list[Problem]]:
     """Read one file; return its clip, or None if it cannot be used, and its problems."""
     path = folder / row.filename
-    if not path.is_file():
-        return None, [_problem(row, "error", "missing", f"there is no such file in {folder}; mend the filename or put the file there")]
     try:
         audio = read_audio(path, sample_rate_hz=project.frontend.sample_rate_hz)
     except AudioError as error:
-        return None, [_problem(row, "error", "unreadable", f"{error.message}; {error.hint}")]
+        kind = "missing" if isinstance(error.__cause__, FileNotFoundError) else "unreadable"
+        return None, [_problem(row, "error", kind, f"{error.message}; {error.hint}")]
     problems = list(_sound_problems(row, audio, project))
     clip = Clip(
         filename=row.filename,

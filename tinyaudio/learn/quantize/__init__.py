@@ -5,32 +5,23 @@ The public face: `quantize`; `convert_to_int8`, `describe_model` and `make_strid
 
 from tinyaudio.learn.quantize.autoencoder import quantize_autoencoder, representative_normal_patches
 from tinyaudio.learn.quantize.bulk import BulkInterpreter
-from tinyaudio.learn.quantize.embedding import ONE_CLASS_KEY, embed_int8, one_class_model, quantize_embedding
-from tinyaudio.learn.quantize.graph import ModelDescription, describe_model, make_stride_padding_explicit, same_padding
-from tinyaudio.learn.quantize.int8 import (
-    FRONTEND_KEY,
-    LABELS_KEY,
-    convert_to_int8,
-    model_labels,
-    quantize,
-    refuse_unsupported,
-)
+from tinyaudio.learn.quantize.embedding import embed_int8, quantize_embedding
+from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_explicit
+from tinyaudio.learn.quantize.int8 import convert_to_int8, quantize, refuse_unsupported
+from tinyaudio.learn.quantize.labelled import FRONTEND_KEY, labelled_model, model_labels
 from tinyaudio.learn.quantize.layer_errors import layer_errors
 from tinyaudio.learn.quantize.representative import representative_patches, spread_over_classes, spread_over_sounds
 
 __all__ = [
     "BulkInterpreter",
     "FRONTEND_KEY",
-    "LABELS_KEY",
-    "ModelDescription",
-    "ONE_CLASS_KEY",
     "convert_to_int8",
     "describe_model",
     "embed_int8",
+    "labelled_model",
     "layer_errors",
     "make_stride_padding_explicit",
     "model_labels",
-    "one_class_model",
     "quantize",
     "quantize_autoencoder",
     "quantize_embedding",
@@ -39,5 +30,4 @@ __all__ = [
     "representative_patches",
     "spread_over_classes",
     "spread_over_sounds",
-    "same_padding",
 ]

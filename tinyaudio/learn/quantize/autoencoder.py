@@ -7,20 +7,17 @@ float model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.artifacts import FeatureSet, QuantizedModel, TrainedModel
-from tinyaudio.core.canonical import canonical_json, sha256_bytes
 from tinyaudio.core.errors import StageError
-from tinyaudio.core.project import QuantizeTable
-from tinyaudio.core.tflite_metadata import add_metadata
-from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_explicit
-from tinyaudio.learn.quantize.int8 import FRONTEND_KEY, LABELS_KEY, convert_to_int8
+from tinyaudio.core.project import AnomalyTable, QuantizeTable
+from tinyaudio.learn.quantize.graph import make_stride_padding_explicit
+from tinyaudio.learn.quantize.int8 import convert_to_int8
+from tinyaudio.learn.quantize.labelled import labelled_model
 from tinyaudio.learn.training import load_keras_model, normal_patches
 
 Progress = Callable[[int, int], None]
@@ -57,24 +54,7 @@ def quantize_autoencoder(
         raise StageError("the model was trained on other features", hint="train again with `tinyaudio train`", where="quantize")
     patches = representative_normal_patches(features, table, quantize_table)
     plain = convert_to_int8(load_keras_model(trained.keras), patches, on_progress=on_progress)
-    metadata = canonical_json({"spec": features.spec, "kernel": features.kernel, "fingerprint": features.frontend_fingerprint}).encode()
-    labels = json.dumps(list(trained.labels)).encode()
-    tflite = add_metadata(make_stride_padding_explicit(plain), {FRONTEND_KEY: metadata, LABELS_KEY: labels})
-    description = describe_model(tflite)
-    return QuantizedModel(
-        tflite=tflite,
-        sha256=sha256_bytes(tflite),
-        labels=trained.labels,
-        spec=trained.spec,
-        kernel=trained.kernel,
-        frontend_fingerprint=trained.frontend_fingerprint,
-        input_scale=description.input_scale,
-        input_zero_point=description.input_zero_point,
-        output_scale=description.output_scale,
-        output_zero_point=description.output_zero_point,
-        ops=description.ops,
-        is_autoencoder=True,
-    )
+    return labelled_model(make_stride_padding_explicit(plain), trained, is_autoencoder=True)
 
 
 def representative_normal_patches(features: FeatureSet, table: AnomalyTable, quantize_table: QuantizeTable) -> npt.NDArray[np.float32]:

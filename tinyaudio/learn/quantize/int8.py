@@ -1,10 +1,9 @@
-"""Full-integer INT8 with representative audio, and the front end's fingerprint and the labels inside the file."""
+"""Full-integer INT8 with representative audio."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -13,19 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyaudio.core.artifacts import FeatureSet, QuantizedModel, TrainedModel
-from tinyaudio.core.canonical import canonical_json, sha256_bytes
 from tinyaudio.core.errors import ModelError, StageError
 from tinyaudio.core.project import QuantizeTable
-from tinyaudio.core.tflite_metadata import add_metadata, read_metadata
-from tinyaudio.learn.quantize.graph import describe_model, make_stride_padding_explicit
+from tinyaudio.learn.quantize.chatter import without_chatter
+from tinyaudio.learn.quantize.graph import make_stride_padding_explicit
+from tinyaudio.learn.quantize.labelled import labelled_model
 from tinyaudio.learn.quantize.representative import representative_patches
 from tinyaudio.learn.training import import_tensorflow, load_keras_model
 
 Progress = Callable[[int, int], None]
-
-#: Keys of the metadata in the ``.tflite``.
-FRONTEND_KEY = "tinyaudio.frontend"
-LABELS_KEY = "tinyaudio.labels"
 
 
 def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, *, on_progress: Progress | None = None) -> QuantizedModel:
@@ -56,29 +51,7 @@ def quantize(trained: TrainedModel, features: FeatureSet, table: QuantizeTable, 
         raise StageError("the model was trained on other features or labels", hint="train again with `tinyaudio train`", where="quantize")
     patches = representative_patches(features, table)
     plain = convert_to_int8(load_keras_model(trained.keras), patches, on_progress=on_progress)
-    tflite = add_metadata(
-        make_stride_padding_explicit(plain), {FRONTEND_KEY: _frontend_metadata(features), LABELS_KEY: canonical_json(list(trained.labels)).encode()}
-    )
-    description = describe_model(tflite)
-    return QuantizedModel(
-        tflite=tflite,
-        sha256=sha256_bytes(tflite),
-        labels=trained.labels,
-        spec=trained.spec,
-        kernel=trained.kernel,
-        frontend_fingerprint=trained.frontend_fingerprint,
-        input_scale=description.input_scale,
-        input_zero_point=description.input_zero_point,
-        output_scale=description.output_scale,
-        output_zero_point=description.output_zero_point,
-        ops=description.ops,
-    )
-
-
-def model_labels(tflite: bytes) -> tuple[str, ...] | None:
-    """Return the labels that a ``.tflite`` of tinyaudio carries, or None if it carries none."""
-    data = read_metadata(tflite, LABELS_KEY)
-    return None if data is None else tuple(json.loads(data))
+    return labelled_model(make_stride_padding_explicit(plain), trained)
 
 
 def refuse_unsupported(ops: tuple[str, ...], supported: Collection[str]) -> None:
@@ -105,6 +78,7 @@ def convert_to_int8(model: Any, patches: npt.NDArray[np.float32], *, on_progress
             yield [patch[np.newaxis]]
             if on_progress is not None:
                 on_progress(done, len(patches))
+        behind_progress.enter_context(without_chatter())  # only the quantizer is to come, which draws nothing
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -112,10 +86,6 @@ def convert_to_int8(model: Any, patches: npt.NDArray[np.float32], *, on_progress
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # Keras prints the signatures, TensorFlow warns of its own calls
-        warnings.simplefilter("ignore")
+    with contextlib.ExitStack() as behind_progress, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow warns of its own calls; Keras prints the signatures
         return bytes(converter.convert())
-
-
-def _frontend_metadata(features: FeatureSet) -> bytes:
-    return canonical_json({"spec": features.spec, "kernel": features.kernel, "fingerprint": features.frontend_fingerprint}).encode()

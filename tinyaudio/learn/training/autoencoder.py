@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyaudio.core.anomaly_section import AnomalyTable
 from tinyaudio.core.artifacts import FeatureSet, Float64Array, Split, TrainedModel
 from tinyaudio.core.errors import ModelError, StageError
-from tinyaudio.core.project import TrainTable
+from tinyaudio.core.project import AnomalyTable, TrainTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.frontend import patches
 from tinyaudio.learn.dataset import clip_features, dequantized_log_mel

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyaudio.core.errors import StageError, TinyaudioError, ToolError
-from tinyaudio.core.project import ModelTable, TrainTable
-from tinyaudio.core.tune_section import TuneTable
+from tinyaudio.core.project import ModelTable, TrainTable, TuneTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,8 +52,9 @@ def read_sub(view: OperatorView) -> Sum:
     """Read and check a SUB; its factors are of single precision."""
     first, second, output = read_operands(view)
     first_scale, second_scale, output_scale = (np.float32(tensor.scale) for tensor in (first, second, output))
-    twice = np.float32(2) * max(first_scale, second_scale)
-    factors = (float(first_scale / twice), float(second_scale / twice), float(twice / (np.float32(1 << _LEFT_SHIFT) * output_scale)))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # scales of a damaged file; `_sum` refuses infinity, 0 and NaN
+        twice = np.float32(2) * max(first_scale, second_scale)
+        factors = (float(first_scale / twice), float(second_scale / twice), float(twice / (np.float32(1 << _LEFT_SHIFT) * output_scale)))
     options = view.options(tflite.SubOptions, tflite.BuiltinOptions.SubOptions)
     return _sum(view, options, factors, sign=-1)
 

@@ -14,7 +14,7 @@ from tinyaudio.deploy.compiler.window import Window
 PREFIX = "rows_of_"  # of the kernels' names: functions of firmware/lib/tinyaudio_nn that return a maker of rows
 
 #: Kernels that can make their output row by row.
-_KERNELS = ("pointwise", "depthwise_3x3")
+_KERNELS = ("pointwise", "depthwise_3x3", "depthwise_conv_2d", "conv_rows", "conv_2d")
 
 Link = Convolution | DepthwiseConvolution
 
@@ -32,10 +32,10 @@ class RowChain(Operation):
 
     def lower(self, graph: Graph) -> tuple[Kernel, ...]:
         """Return a maker of rows for each operator; the last one fills the output."""
-        return self.assembled(graph, [link.lower(graph)[0] for link in self.links])
+        return self.assembled(graph, [row_kernel(link, link.lower(graph)[0], graph) for link in self.links])
 
     def assembled(self, graph: Graph, whole: Sequence[Kernel]) -> tuple[Kernel, ...]:
-        """Return the makers of rows from `whole`, the kernels that compute whole images, one a link."""
+        """Return the makers of rows from `whole`, what `row_kernel` gives for each link."""
         outputs = [graph.tensor(link.outputs[0]) for link in self.links]
         places, scratch_bytes = scratch_layout(
             [(kernel.scratch_bytes, batch_bytes(kernel, output)) for kernel, output in zip(whole, outputs, strict=True)]
@@ -44,7 +44,7 @@ class RowChain(Operation):
         kernels: list[Kernel] = []
         for part, link in enumerate(self.links):
             name = f"rows_{link.index}"
-            maker = _maker(whole[part], outputs[part], source=source, offset_bytes=places[part][0])
+            maker = _placed(whole[part], source=source, offset_bytes=places[part][0])
             kernels.append(replace(maker, result=name, part=part))
             source = MadeRows(maker=name, offset_bytes=places[part][1])
         last = replace(
@@ -102,16 +102,26 @@ def lead_bytes(windows: Sequence[Window], image: Tensor, output: Tensor) -> int:
     return most
 
 
-def _maker(kernel: Kernel, output: Tensor, *, source: Argument, offset_bytes: int) -> Kernel:
-    arguments = tuple(
-        replace(argument, offset_bytes=offset_bytes) if isinstance(argument, Scratch) else argument for argument in kernel.arguments[2:]
-    )
-    shape = kernel.shape
+def row_kernel(link: Link, kernel: Kernel, graph: Graph) -> Kernel:
+    """Return the kernel that makes the rows of `link`, whose whole image `kernel` computes; its input still missing."""
+    image, output = graph.tensor(link.inputs[0]), graph.tensor(link.outputs[0])
+    shape, arguments, scratch_bytes = kernel.shape, kernel.arguments[2:], kernel.scratch_bytes
     if kernel.function == "pointwise":
         pixels = tuple((name, output.shape[2] if name == "Pixels" else value) for name, value in shape)
         shape = (("ImageRows", output.shape[1]), *pixels)
+    elif kernel.function == "conv_2d":  # reads the rows under its window more than once
+        arguments = (*arguments, Scratch(offset_bytes=aligned(scratch_bytes)))
+        scratch_bytes = aligned(scratch_bytes) + link.window.height.reach * _row_bytes(image)
     function = f"{PREFIX}{kernel.function}"
-    return replace(kernel, function=function, arguments=(source, *arguments), shape=shape, scratch_bytes=0, in_place=(), lead_bytes=0)
+    return replace(kernel, function=function, arguments=arguments, shape=shape, scratch_bytes=scratch_bytes, in_place=(), lead_bytes=0)
+
+
+def _placed(kernel: Kernel, *, source: Argument, offset_bytes: int) -> Kernel:
+    arguments = (
+        replace(argument, offset_bytes=argument.offset_bytes + offset_bytes) if isinstance(argument, Scratch) else argument
+        for argument in kernel.arguments
+    )
+    return replace(kernel, arguments=(source, *arguments), scratch_bytes=0)
 
 
 def _stored(image: Tensor) -> StoredRows:

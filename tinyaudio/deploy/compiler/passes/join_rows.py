@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tinyaudio.deploy.compiler.graph import Graph, Operation
 from tinyaudio.deploy.compiler.memory import aligned, plan_memory
 from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
-from tinyaudio.deploy.compiler.ops.row_chain import Link, can_be_link, chain
+from tinyaudio.deploy.compiler.ops.row_chain import Link, can_be_link, chain, row_kernel
 from tinyaudio.deploy.compiler.schedule import Step, buffer_name, buffers_of, logits_index, schedule
 
 _MOST_LINKS = 12
@@ -36,7 +36,7 @@ def join_rows(graph: Graph) -> Graph:
     for limit in limits[:_MOST_PLANS]:
         if limit >= best_bytes:
             break
-        joined = _joined(tight, _choice(sections, len(graph.operations), limit))
+        joined = with_chains(tight, [(one.first, one.end) for one in _choice(sections, len(graph.operations), limit)])
         joined_bytes = arena_bytes(joined)
         if joined_bytes < best_bytes:
             best, best_bytes = joined, joined_bytes
@@ -59,7 +59,7 @@ def _sections(graph: Graph) -> list[Section]:
     steps = schedule(graph)
     buffers = {buffer.name: buffer for buffer in buffers_of(graph, steps)}
     sections = []
-    for first, end in _runs(graph, steps):
+    for first, end in runs(graph, steps):
         step = steps[first] if end == first + 1 else _chain_step(graph, steps[first:end])
         hidden = [operation.outputs[0] for operation in graph.operations[first : end - 1]]
         unseen = {buffer_name(graph, index) for index in hidden}
@@ -82,16 +82,17 @@ def _sections(graph: Graph) -> list[Section]:
 
 
 def _chain_step(graph: Graph, steps: tuple[Step, ...]) -> Step:
-    operation = chain([step.operation for step in steps if isinstance(step.operation, Link)])
-    return Step(operation=operation, kernels=operation.assembled(graph, [step.kernels[0] for step in steps]))
+    links = [(step.operation, step.kernels[0]) for step in steps if isinstance(step.operation, Link)]
+    operation = chain([link for link, _ in links])
+    return Step(operation=operation, kernels=operation.assembled(graph, [row_kernel(link, kernel, graph) for link, kernel in links]))
 
 
 def _links(graph: Graph, first: int, end: int) -> tuple[Link, ...]:
     return tuple(operation for operation in graph.operations[first:end] if isinstance(operation, Link))
 
 
-def _runs(graph: Graph, steps: tuple[Step, ...]) -> Iterator[tuple[int, int]]:
-    """Yield (first, end) of each run."""
+def runs(graph: Graph, steps: tuple[Step, ...]) -> Iterator[tuple[int, int]]:
+    """Yield (first, end) of each operator alone and of each run of operators that can be joined; `steps` are those of the graph."""
     operations = graph.operations
     kept = {graph.storage(index) for index in (*graph.inputs, *graph.outputs, logits_index(graph), *graph.state_tensors)}
     kept |= {index for pair in graph.aliases for index in pair}
@@ -131,9 +132,7 @@ def _choice(sections: list[Section], operations: int, limit: int) -> list[Sectio
     return whole[1]
 
 
-def _joined(graph: Graph, sections: list[Section]) -> Graph:
-    operations = tuple(
-        graph.operations[section.first] if section.end == section.first + 1 else chain(_links(graph, section.first, section.end))
-        for section in sections
-    )
+def with_chains(graph: Graph, bounds: Sequence[tuple[int, int]]) -> Graph:
+    """Return the graph with the operators of each (first, end) as one; `bounds` cover all operators."""
+    operations = tuple(graph.operations[first] if end == first + 1 else chain(_links(graph, first, end)) for first, end in bounds)
     return replace(graph, operations=operations)

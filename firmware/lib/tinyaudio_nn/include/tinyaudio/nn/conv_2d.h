@@ -5,6 +5,7 @@
 
 #include "tinyaudio/nn/columns.h"
 #include "tinyaudio/nn/requantize.h"
+#include "tinyaudio/nn/rows.h"
 
 namespace tinyaudio {
 namespace nn {
@@ -79,8 +80,8 @@ inline void gather_border(const int8_t* row, int32_t left, int32_t depth, int16_
 }
 
 // Write the inputs under the kernel of one output pixel into its places of a block of columns.
-template <typename Shape, int32_t kPixels>
-inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_x, int16_t* column) {
+template <typename Shape, int32_t kPixels, typename Input>
+inline void gather_column(Input& input, int32_t output_y, int32_t output_x, int16_t* column) {
     using Column = ConvColumn<Shape>;
     const int32_t top = output_y * Shape::kStrideHeight - Shape::kPaddingTop;
     const int32_t left = output_x * Shape::kStrideWidth - Shape::kPaddingLeft;
@@ -93,7 +94,7 @@ inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_
             gather_values<Shape, kPixels>(nullptr, Column::kRowValues, depth, column);
             continue;
         }
-        const int8_t* const row = input + y * Shape::kInputWidth * Column::kChannels;
+        const int8_t* const row = input.row(y);
         if (whole_rows) {
             gather_values<Shape, kPixels>(row + left * Column::kChannels, Column::kRowValues, depth, column);
             continue;
@@ -107,8 +108,8 @@ inline void gather_column(const int8_t* input, int32_t output_y, int32_t output_
 }
 
 // Outputs first_pixel, first_pixel + 1 ... of the run that starts in row `output_y`: the row, or all rows if they lie densely.
-template <typename Shape, int32_t kPixels>
-void conv_2d_block(const int8_t* input, int32_t output_y, int32_t first_pixel, int8_t* output, const int32_t* stream,
+template <typename Shape, int32_t kPixels, typename Input>
+void conv_2d_block(Input& input, int32_t output_y, int32_t first_pixel, int8_t* output, const int32_t* stream,
                    int16_t* columns) {
     int32_t y = output_y + first_pixel / Shape::kOutputWidth;
     int32_t x = first_pixel % Shape::kOutputWidth;
@@ -122,6 +123,41 @@ void conv_2d_block(const int8_t* input, int32_t output_y, int32_t first_pixel, i
     multiply_columns<Shape, kPixels, Shape::kOutputColumnStep>(columns, stream, output + first_pixel * Shape::kOutputColumnStep);
 }
 
+// The output, a row at a time. `Input`: see rows.h.
+template <typename Shape, typename Input>
+class Conv2dMaker {
+public:
+    static constexpr int32_t kRows = Shape::kOutputHeight;
+    static constexpr int32_t kRowBytes = Shape::kOutputWidth * Shape::kOutputChannels;
+    static constexpr int32_t kBatchRows = 1;
+
+    Conv2dMaker(Input input, const int32_t* stream, void* columns) : input_(input), stream_(stream), columns_(static_cast<int16_t*>(columns)) {}
+
+    void make(int8_t* target) {
+        for_each_block<Shape, Shape::kOutputWidth>([&](int32_t pixel, auto pixels) {
+            conv_2d_block<Shape, decltype(pixels)::kValue>(input_, y_, pixel, target, stream_, columns_);
+        });
+        ++y_;
+    }
+
+private:
+    Input input_;
+    const int32_t* const stream_;
+    int16_t* const columns_;
+    int32_t y_ = 0;
+};
+
+// How many neighbouring rows of the input lie under the kernel of conv_2d, those that it leaves out included.
+template <typename Shape>
+constexpr int32_t kWindowRows = (Shape::kKernelHeight - 1) * Shape::kDilationHeight + 1;
+
+// conv_2d as a maker of rows; the outputs lie densely. `window`: int8[kWindowRows<Shape> * kInputWidth * kInputChannels].
+template <typename Shape, typename Source>
+auto rows_of_conv_2d(Source source, const int32_t* stream, void* columns, int8_t* window) {
+    using Rows = WindowRows<Source, kWindowRows<Shape>, Shape::kInputWidth * Shape::kInputChannels>;
+    return Conv2dMaker<Shape, Rows>(Rows(source, window), stream, columns);
+}
+
 // Shape: sizes, strides, dilations, paddings, kInputZeroPoint, kOutputColumnStep and kOutputRowStep (from one output to
 // its neighbour, in values), and multiply_columns'.
 // The depth is (kernel_y, kernel_x, channel). `stream`: see columns.h. `columns`: int16[min(pixels, kBlockPixels) * kDepth].
@@ -131,10 +167,11 @@ void conv_2d(const int8_t* input, int8_t* output, const int32_t* stream, void* c
     constexpr int32_t kRunRows = kDense ? Shape::kOutputHeight : 1;
     constexpr int32_t kRunPixels = kRunRows * Shape::kOutputWidth;
     int16_t* const block = static_cast<int16_t*>(columns);
+    const WholeImage<Shape::kInputWidth * Shape::kInputChannels> image = {input};
     for (int32_t y = 0; y < Shape::kOutputHeight; y += kRunRows) {
         int8_t* const run = output + y * Shape::kOutputRowStep;
         for_each_block<Shape, kRunPixels>([&](int32_t pixel, auto pixels) {
-            conv_2d_block<Shape, decltype(pixels)::kValue>(input, y, pixel, run, stream, block);
+            conv_2d_block<Shape, decltype(pixels)::kValue>(image, y, pixel, run, stream, block);
         });
     }
 }

@@ -8,6 +8,7 @@
 #include "tinyaudio/nn/avx2_rows.h"
 #include "tinyaudio/nn/columns.h"
 #include "tinyaudio/nn/padded_rows.h"
+#include "tinyaudio/nn/rows.h"
 
 namespace tinyaudio {
 namespace nn {
@@ -25,8 +26,8 @@ struct ConvRows {
 };
 
 // Padded row `row` (0 is the topmost padding row) into its place of the ring.
-template <typename Shape>
-inline void load_ring_row(const int8_t* input, int32_t row, int16_t* ring) {
+template <typename Shape, typename Input>
+inline void load_ring_row(Input& input, int32_t row, int16_t* ring) {
     using Rows = ConvRows<Shape>;
     const int32_t y = row - Shape::kPaddingTop;
     const bool inside = y >= 0 && y < Shape::kInputHeight;
@@ -36,7 +37,7 @@ inline void load_ring_row(const int8_t* input, int32_t row, int16_t* ring) {
         Rows::kRowValues,
         Shape::kInputZeroPoint,
     };
-    const int8_t* const source = inside ? input + y * Shape::kInputWidth * Shape::kInputChannels : input;
+    const int8_t* const source = inside ? input.row(y) : nullptr;
     load_row_of_pairs(source, ring + row % Rows::kRows * Rows::kRowValues, parts);
 }
 
@@ -118,24 +119,52 @@ inline void conv_rows_row(const int16_t* const* rows, const int32_t* stream, int
     }
 }
 
+// The output, a row at a time. `Input`: see rows.h.
+template <typename Shape, typename Input>
+class ConvRowsMaker {
+public:
+    static constexpr int32_t kRows = Shape::kOutputHeight;
+    static constexpr int32_t kRowBytes = Shape::kOutputWidth * Shape::kOutputChannels;
+    static constexpr int32_t kBatchRows = 1;
+
+    ConvRowsMaker(Input input, const int32_t* stream, void* ring) : input_(input), stream_(stream), ring_(static_cast<int16_t*>(ring)) {}
+
+    void make(int8_t* target) {
+        using Ring = ConvRows<Shape>;
+        for (loaded_ = loaded_ < first_row_ ? first_row_ : loaded_; loaded_ < first_row_ + Ring::kRows; ++loaded_) {
+            load_ring_row<Shape>(input_, loaded_, ring_);
+        }
+        const int16_t* rows[Shape::kKernelHeight];
+        for (int32_t row = 0; row < Shape::kKernelHeight; ++row) {
+            rows[row] = ring_ + (first_row_ + row) % Ring::kRows * Ring::kRowValues;
+        }
+        conv_rows_row<Shape>(rows, stream_, target);
+        first_row_ += Shape::kStrideHeight;
+    }
+
+private:
+    Input input_;
+    const int32_t* const stream_;
+    int16_t* const ring_;
+    int32_t first_row_ = 0;  // padded row
+    int32_t loaded_ = 0;  // padded rows below this index are in the ring, or no longer needed
+};
+
+// conv_rows as a maker of rows; the outputs lie densely.
+template <typename Shape, typename Source>
+ConvRowsMaker<Shape, NumberedRows<Source>> rows_of_conv_rows(Source source, const int32_t* stream, void* ring) {
+    return ConvRowsMaker<Shape, NumberedRows<Source>>(NumberedRows<Source>(source), stream, ring);
+}
+
 // Shape: as conv_2d's, with at least two outputs in a row, no dilation, a multiple of four input and an even number of
 // output channels, and kWide. `stream`: as conv_2d's. `ring`: int16[kKernelHeight * ConvRows<Shape>::kRowValues], 4-byte aligned.
 template <typename Shape>
 void conv_rows(const int8_t* input, int8_t* output, const int32_t* stream, void* ring) {
-    using Rows = ConvRows<Shape>;
     static_assert(Shape::kInputChannels % 4 == 0 && Shape::kOutputChannels % 2 == 0 && Shape::kOutputWidth >= 2, "see above");
-    int16_t* const loaded_rows = static_cast<int16_t*>(ring);
-    int32_t loaded = 0;  // padded rows below this index are in the ring, or no longer needed
+    using Image = WholeImage<Shape::kInputWidth * Shape::kInputChannels>;
+    ConvRowsMaker<Shape, Image> maker(Image{input}, stream, ring);
     for (int32_t y = 0; y < Shape::kOutputHeight; ++y) {
-        const int32_t first_row = y * Shape::kStrideHeight;
-        for (loaded = loaded < first_row ? first_row : loaded; loaded < first_row + Rows::kRows; ++loaded) {
-            load_ring_row<Shape>(input, loaded, loaded_rows);
-        }
-        const int16_t* rows[Shape::kKernelHeight];
-        for (int32_t row = 0; row < Shape::kKernelHeight; ++row) {
-            rows[row] = loaded_rows + (first_row + row) % Rows::kRows * Rows::kRowValues;
-        }
-        conv_rows_row<Shape>(rows, stream, output + y * Shape::kOutputRowStep);
+        maker.make(output + y * Shape::kOutputRowStep);
     }
 }
 

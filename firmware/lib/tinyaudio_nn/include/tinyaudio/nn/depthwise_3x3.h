@@ -172,16 +172,12 @@ inline void load_strip_row(const int8_t* row, int16_t* target) {
     pad_columns<Shape>(kBehind, kColumns, target);
 }
 
-// The last rows of a full strip are the first ones of the next. By words: a small C library's memmove goes by bytes.
+// The last rows of a full strip are the first ones of the next.
 template <typename Shape>
 inline void keep_shared_rows(int16_t* strip) {
     using Strip = DepthwiseStrip<Shape>;
     for (int32_t channel = 0; channel < Shape::kInputChannels; ++channel) {
-        const int16_t* const source = strip + Shape::kStripRows * Shape::kStrideHeight * Strip::kColumns;
-#pragma GCC unroll 4
-        for (int32_t index = 0; index < Strip::kSharedRows * Strip::kColumns; index += 2) {
-            store_word(strip + index, load_word(source + index));
-        }
+        move_words_down<Strip::kSharedRows * Strip::kColumns / 2>(strip + Shape::kStripRows * Shape::kStrideHeight * Strip::kColumns, strip);
         strip += Strip::kPlane;
     }
 }
@@ -213,16 +209,16 @@ inline void depthwise_strip(Input& input, int32_t y, int32_t rows, int8_t* outpu
     }
 }
 
-// Rows of output from rows of input, as many at a time as the strip holds.
-template <typename Shape, typename Source>
+// The output, as many rows at a time as the strip holds. `Input`: see rows.h.
+template <typename Shape, typename Input>
 class DepthwiseMaker {
 public:
     static constexpr int32_t kRows = Shape::kOutputHeight;
     static constexpr int32_t kRowBytes = Shape::kOutputWidth * Shape::kOutputChannels;
     static constexpr int32_t kBatchRows = Shape::kStripRows;
 
-    DepthwiseMaker(Source source, const int32_t* stream, void* strip)
-        : input_(source), stream_(stream), planes_(static_cast<int16_t*>(strip)) {}
+    DepthwiseMaker(Input input, const int32_t* stream, void* strip)
+        : input_(input), stream_(stream), planes_(static_cast<int16_t*>(strip)) {}
 
     void make(int8_t* target) {
         const int32_t left = kRows - y_;
@@ -231,7 +227,7 @@ public:
     }
 
 private:
-    NumberedRows<Source> input_;
+    Input input_;
     const int32_t* const stream_;
     int16_t* const planes_;
     int32_t y_ = 0;
@@ -239,8 +235,8 @@ private:
 
 // depthwise_3x3 as a maker of rows.
 template <typename Shape, typename Source>
-DepthwiseMaker<Shape, Source> rows_of_depthwise_3x3(Source source, const int32_t* stream, void* strip) {
-    return DepthwiseMaker<Shape, Source>(source, stream, strip);
+DepthwiseMaker<Shape, NumberedRows<Source>> rows_of_depthwise_3x3(Source source, const int32_t* stream, void* strip) {
+    return DepthwiseMaker<Shape, NumberedRows<Source>>(NumberedRows<Source>(source), stream, strip);
 }
 
 // Shape: sizes, kOutputChannels (as many as inputs, or any number for one input), strides, paddings, kStripRows (rows of
@@ -248,13 +244,8 @@ DepthwiseMaker<Shape, Source> rows_of_depthwise_3x3(Source source, const int32_t
 // `strip`: int16[kInputChannels * DepthwiseStrip<Shape>::kPlane], 4-byte aligned.
 template <typename Shape>
 void depthwise_3x3(const int8_t* input, int8_t* output, const int32_t* stream, void* strip) {
-    const WholeImage<Shape::kInputWidth * Shape::kInputChannels> image = {input};
-    for (int32_t y = 0; y < Shape::kOutputHeight; y += Shape::kStripRows) {
-        const int32_t left = Shape::kOutputHeight - y;
-        const int32_t rows = left < Shape::kStripRows ? left : Shape::kStripRows;
-        depthwise_strip<Shape>(image, y, rows, output, stream, static_cast<int16_t*>(strip));
-        output += rows * Shape::kOutputWidth * Shape::kOutputChannels;
-    }
+    using Image = WholeImage<Shape::kInputWidth * Shape::kInputChannels>;
+    make_rows(DepthwiseMaker<Shape, Image>(Image{input}, stream, strip), output);
 }
 
 }  // namespace nn

@@ -10,6 +10,7 @@
 #include "tinyaudio/nn/dsp.h"
 #include "tinyaudio/nn/padded_rows.h"
 #include "tinyaudio/nn/requantize.h"
+#include "tinyaudio/nn/rows.h"
 
 namespace tinyaudio {
 namespace nn {
@@ -56,8 +57,8 @@ inline const int8_t* weights_of_channel(const int8_t* weights, int32_t channel) 
 }
 
 // Put padded row `row` (0 is the topmost padding row) into the ring.
-template <typename Shape>
-inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) {
+template <typename Shape, typename Input>
+inline void load_depthwise_row(Input& input, int32_t row, int16_t* ring) {
     using Rows = DepthwiseRows<Shape>;
     int16_t* const target = ring + row % Rows::kRows * Rows::kRowElements;
     const int32_t y = row - Shape::kPaddingTop;
@@ -68,7 +69,7 @@ inline void load_depthwise_row(const int8_t* input, int32_t row, int16_t* ring) 
         Rows::kRowElements,
         Shape::kInputZeroPoint,
     };
-    const int8_t* const source = inside ? input + y * Shape::kInputWidth * Shape::kInputChannels : input;
+    const int8_t* const source = inside ? input.row(y) : nullptr;
     if constexpr (Rows::kByPair) {
         load_row_of_pairs(source, target, parts);
     } else {
@@ -189,38 +190,67 @@ inline void depthwise_row_by_pair(const int16_t* ring, int32_t first_row, int8_t
     }
 }
 
+// The output, a row at a time. `Input`: see rows.h.
+template <typename Shape, typename Input>
+class DepthwiseRowMaker {
+public:
+    static constexpr int32_t kRows = Shape::kOutputHeight;
+    static constexpr int32_t kRowBytes = Shape::kOutputWidth * DepthwiseRows<Shape>::kOutputChannels;
+    static constexpr int32_t kBatchRows = 1;
+
+    DepthwiseRowMaker(Input input, const ChannelWeights& weights, void* ring)
+        : input_(input), weights_(weights), ring_(static_cast<int16_t*>(ring)) {
+#if TINYAUDIO_NN_AVX2
+        if constexpr (Rows::kByEight) {
+            unpack_weights<Shape>(weights, unpacked_);
+        }
+#endif
+    }
+
+    void make(int8_t* target) {
+        for (loaded_ = loaded_ < first_row_ ? first_row_ : loaded_; loaded_ < first_row_ + Rows::kRows; ++loaded_) {
+            load_depthwise_row<Shape>(input_, loaded_, ring_);
+        }
+#if TINYAUDIO_NN_AVX2
+        if constexpr (Rows::kByEight) {
+            depthwise_row_by_eight<Shape>(ring_, first_row_, target, weights_, unpacked_);
+        } else
+#endif
+            if constexpr (Rows::kByPair) {
+            depthwise_row_by_pair<Shape>(ring_, first_row_, target, weights_);
+        } else {
+            depthwise_row_plain<Shape>(ring_, first_row_, target, weights_);
+        }
+        first_row_ += Shape::kStrideHeight;
+    }
+
+private:
+    using Rows = DepthwiseRows<Shape>;
+
+    Input input_;
+    const ChannelWeights weights_;
+    int16_t* const ring_;
+    int32_t first_row_ = 0;  // padded row
+    int32_t loaded_ = 0;  // padded rows below this index are in the ring, or no longer needed
+#if TINYAUDIO_NN_AVX2
+    EightChannelWeights<Shape, Rows> unpacked_ = {};
+#endif
+};
+
+// depthwise_conv_2d as a maker of rows.
+template <typename Shape, typename Source>
+DepthwiseRowMaker<Shape, NumberedRows<Source>> rows_of_depthwise_conv_2d(Source source, const ChannelWeights& weights, void* ring) {
+    return DepthwiseRowMaker<Shape, NumberedRows<Source>>(NumberedRows<Source>(source), weights, ring);
+}
+
 // Shape: sizes, strides, dilations, paddings, kChannelMultiplier, kInputZeroPoint, and Requantizer's.
 // Weights, for each pair of output channels (a, b) and of kernel positions (0, 1): a0 a1 b0 b1; padding holds zeros.
 // With a multiple of four channels and no multiplier, the pairs are (0, 2), (1, 3), (4, 6), (5, 7) ... Each row of a kernel 3 positions wide is padded to 4.
 // `ring`: int16[DepthwiseRows<Shape>::kRows * kRowElements].
 template <typename Shape>
 void depthwise_conv_2d(const int8_t* input, int8_t* output, const ChannelWeights& weights, void* ring) {
-    using Rows = DepthwiseRows<Shape>;
-    int16_t* const rows = static_cast<int16_t*>(ring);
-#if TINYAUDIO_NN_AVX2
-    EightChannelWeights<Shape, Rows> unpacked = {};
-    if constexpr (Rows::kByEight) {
-        unpack_weights<Shape>(weights, unpacked);
-    }
-#endif
-    int32_t loaded = 0;  // padded rows below this index are in the ring, or no longer needed
-    for (int32_t y = 0; y < Shape::kOutputHeight; ++y) {
-        const int32_t first_row = y * Shape::kStrideHeight;
-        for (loaded = loaded < first_row ? first_row : loaded; loaded < first_row + Rows::kRows; ++loaded) {
-            load_depthwise_row<Shape>(input, loaded, rows);
-        }
-#if TINYAUDIO_NN_AVX2
-        if constexpr (Rows::kByEight) {
-            depthwise_row_by_eight<Shape>(rows, first_row, output, weights, unpacked);
-        } else
-#endif
-            if constexpr (Rows::kByPair) {
-            depthwise_row_by_pair<Shape>(rows, first_row, output, weights);
-        } else {
-            depthwise_row_plain<Shape>(rows, first_row, output, weights);
-        }
-        output += Shape::kOutputWidth * Shape::kInputChannels * Shape::kChannelMultiplier;
-    }
+    using Image = WholeImage<Shape::kInputWidth * Shape::kInputChannels>;
+    make_rows(DepthwiseRowMaker<Shape, Image>(Image{input}, weights, ring), output);
 }
 
 }  // namespace nn

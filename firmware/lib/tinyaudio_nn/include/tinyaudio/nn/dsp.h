@@ -26,6 +26,29 @@ inline uint32_t load_word(const void* source) {
 
 inline void store_word(void* target, uint32_t word) { memcpy(target, &word, sizeof(word)); }
 
+// kWords words from `source` to a place below it, which they may overlap. Both are aligned to one: then LDM and STM move
+// four at a time, where a small C library's memmove goes by bytes.
+template <int32_t kWords>
+inline void move_words_down(const void* source, void* target) {
+    const uint8_t* from = static_cast<const uint8_t*>(source);
+    uint8_t* to = static_cast<uint8_t*>(target);
+    struct Words {
+        uint32_t words[4];
+    };
+#pragma GCC unroll 2
+    for (int32_t index = 0; index < kWords / 4; ++index) {
+        Words four;
+        memcpy(&four, __builtin_assume_aligned(from, 4), sizeof(four));
+        memcpy(__builtin_assume_aligned(to, 4), &four, sizeof(four));
+        from += sizeof(four);
+        to += sizeof(four);
+    }
+#pragma GCC unroll 3
+    for (int32_t index = 0; index < kWords % 4; ++index) {
+        store_word(to + 4 * index, load_word(from + 4 * index));
+    }
+}
+
 // Two neighbouring words; `target` is aligned to one.
 inline void store_two_words(void* target, uint32_t first, uint32_t second) {
 #if defined(__ARM_FEATURE_DSP) && TINYAUDIO_NN_DSP

@@ -33,7 +33,7 @@ void pointwise(const int8_t* input, int8_t* output, const int32_t* stream, void*
     });
 }
 
-// Rows of output from rows of input, one at a time: kPixels are those of a row, kImageRows as many as there are.
+// The output, a row at a time: kPixels are those of a row, kImageRows as many as there are.
 template <typename Shape, typename Source>
 class PointwiseMaker {
 public:

@@ -2,11 +2,12 @@
 // them is never in memory as a whole.
 //
 // A maker has kRows (of its image), kRowBytes, kBatchRows, and make(target), which puts the next kBatchRows rows there, or
-// what is left of them. A source gives one row after another: next(), valid until the next one. A kernel asks for rows by
-// their number, each number at most once and in rising order: row(y).
+// what is left of them. A source gives one row after another: next(), valid until the next one. The input of a kernel gives
+// rows by their number: row(y), in rising order; how many of them stay valid, see below.
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
 namespace tinyaudio {
 namespace nn {
@@ -62,7 +63,7 @@ BufferedRows<Maker> buffered(Maker& maker, int8_t* buffer) {
     return BufferedRows<Maker>(maker, buffer);
 }
 
-// Rows of a source by their numbers; those that nobody asks for are passed over.
+// Rows of a source by their numbers, each of which is asked for once at most; those that nobody asks for are passed over.
 template <typename Source>
 class NumberedRows {
 public:
@@ -78,6 +79,25 @@ public:
 
 private:
     Source source_;
+    int32_t next_ = 0;
+};
+
+// Rows of a source by their numbers, of which the last kWindow stay valid. `ring`: int8[kWindow * kRowBytes].
+template <typename Source, int32_t kWindow, int32_t kRowBytes>
+class WindowRows {
+public:
+    WindowRows(Source source, int8_t* ring) : source_(source), ring_(ring) {}
+
+    const int8_t* row(int32_t y) {
+        for (; next_ <= y; ++next_) {
+            memcpy(ring_ + next_ % kWindow * kRowBytes, source_.next(), kRowBytes);
+        }
+        return ring_ + y % kWindow * kRowBytes;
+    }
+
+private:
+    Source source_;
+    int8_t* const ring_;
     int32_t next_ = 0;
 };
 

@@ -1,10 +1,12 @@
-"""``[anomaly]`` of a project: what is normal, the model, and when its score is an alarm."""
+"""``[anomaly]``: what is normal, the model, and when its score is an alarm."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
+
+from tinyaudio.core.project.section import Section, as_tuples
 
 AnomalyKind = Literal["conv_ae", "dense_ae", "mahalanobis", "centroids", "one_class_svm", "isolation_forest"]
 
@@ -12,17 +14,10 @@ AnomalyKind = Literal["conv_ae", "dense_ae", "mahalanobis", "centroids", "one_cl
 ONE_CLASS_KINDS = ("mahalanobis", "centroids", "one_class_svm", "isolation_forest")
 
 
-def _as_tuple(value: Any) -> Any:
-    """TOML has arrays where the table has tuples."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-class AnomalyTable(BaseModel):
+class AnomalyTable(Section):
     """``[anomaly]``: only looked at where ``project.task`` is "anomaly"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    normal: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = ("normal",)  # labels of sound as it should be
+    normal: Annotated[tuple[str, ...], BeforeValidator(as_tuples), Field(min_length=1)] = ("normal",)  # labels of sound as it should be
     machine_column: str = Field(default="machine", min_length=1)  # of the manifest; may be missing
     architecture: AnomalyKind = "conv_ae"
     stages: int = Field(default=3, ge=2, le=4)  # conv_ae: each halves both sides of the patch

@@ -1,35 +1,28 @@
-"""``[tune]`` of a project: what a search may change, and what it must keep to."""
+"""``[tune]``: what a search may change, and what it must keep to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-Architecture = Literal["mobilenet_v1", "mobilenet_v2", "ds_cnn", "tcn"]
+from tinyaudio.core.project.model import Architecture
+from tinyaudio.core.project.section import Section, as_tuples, listed_twice
 
-
-def _as_tuple(value: Any) -> Any:
-    """TOML has arrays where the table has tuples."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-_Whole = Annotated[tuple[int, int], BeforeValidator(_as_tuple)]
+_Whole = Annotated[tuple[int, int], BeforeValidator(as_tuples)]
 _Range = Annotated[tuple[float, float], BeforeValidator(lambda value: tuple(map(float, value)) if isinstance(value, list) else value)]
 
 #: Key -> what its two ends may be; blocks, width and dropout as in [model], the others as in [train].
 _LIMITS = {"width_multiplier": (0.05, 1.0), "blocks": (1, 13), "dropout": (0.0, 0.9), "learning_rate": (1e-6, 1.0), "mixup": (0.0, 10.0)}
 
 
-class TuneTable(BaseModel):
+class TuneTable(Section):
     """``[tune]``: ranges are [lowest, highest]; what is not named here is as in [model] and [train]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     trials: int = Field(default=30, ge=1, le=10_000)  # in all, over all runs
     seed: int = Field(default=1, ge=0, lt=2**32)
-    architectures: Annotated[tuple[Architecture, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = ("mobilenet_v1", "mobilenet_v2", "ds_cnn")
+    architectures: Annotated[tuple[Architecture, ...], BeforeValidator(as_tuples), Field(min_length=1)] = ("mobilenet_v1", "mobilenet_v2", "ds_cnn")
     width_multiplier: _Range = (0.1, 0.5)
     blocks: _Whole = (3, 13)
     dropout: _Range = (0.0, 0.4)
@@ -41,13 +34,11 @@ class TuneTable(BaseModel):
 
 
 def tune_problems(table: TuneTable) -> Iterator[str]:
-    """Yield every range that is upside down or leaves what the setting may be."""
+    """Yield every range that is upside down or leaves what the setting may be, and architectures listed twice."""
     for name, (lowest, highest) in _LIMITS.items():
         low, high = getattr(table, name)
         if low > high:
             yield f"{name}: [{low}, {high}] begins above its end"
         elif low < lowest or high > highest:
             yield f"{name}: [{low}, {high}] leaves {lowest} to {highest}"
-    repeated = sorted({name for name in table.architectures if table.architectures.count(name) > 1})
-    if repeated:
-        yield f"architectures: {', '.join(map(repr, repeated))} is listed twice"
+    yield from listed_twice("architectures", table.architectures)
