@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,9 +12,12 @@ import tflite
 
 import tinyaudio.deploy.compiler.compile as compiler
 from tests.deploy.compiler.model_builder import ModelBuilder
-from tinyaudio.deploy.compiler.graph import Graph
-from tinyaudio.deploy.compiler.passes.join_rows import runs, with_chains
-from tinyaudio.deploy.compiler.schedule import schedule
+from tinyaudio.deploy.compiler.chain_strips import grown_chain
+from tinyaudio.deploy.compiler.graph import Graph, Operation
+from tinyaudio.deploy.compiler.memory import MemoryPlan, plan_memory
+from tinyaudio.deploy.compiler.ops.row_chain import RowChain
+from tinyaudio.deploy.compiler.passes.join_rows import runs, with_chains, without_strips
+from tinyaudio.deploy.compiler.schedule import Step, buffers_of, schedule
 
 _ACTIVATIONS = (tflite.ActivationFunctionType.NONE, tflite.ActivationFunctionType.RELU, tflite.ActivationFunctionType.RELU6)
 _SCALE = 0.05
@@ -104,9 +108,22 @@ def join_all(graph: Graph) -> Graph:
     return with_chains(graph, bounds)
 
 
-def with_everything_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `compile_model(..., optimize="ram")` join whatever it can."""
-    monkeypatch.setattr(compiler, "join_rows", join_all)
+def with_everything_joined(monkeypatch: pytest.MonkeyPatch, *, spare_bytes: int) -> None:
+    """Let `compile_model(..., optimize="ram")` join whatever it can; each chain may have so much scratch more than it needs."""
+
+    def grow(graph: Graph) -> tuple[Graph, tuple[Step, ...], MemoryPlan]:
+        graph = replace(graph, operations=tuple(_grown(one, graph, spare_bytes) for one in graph.operations))
+        steps = schedule(graph)
+        return graph, steps, plan_memory(buffers_of(graph, steps))
+
+    monkeypatch.setattr(compiler, "join_rows", lambda graph: join_all(without_strips(graph)))
+    monkeypatch.setattr(compiler, "grow_strips", grow)
+
+
+def _grown(operation: Operation, graph: Graph, spare_bytes: int) -> Operation:
+    if not isinstance(operation, RowChain):
+        return operation
+    return grown_chain(operation, graph, limit_bytes=operation.lower(graph)[-1].scratch_bytes + spare_bytes)
 
 
 #: name -> the function that builds the model.

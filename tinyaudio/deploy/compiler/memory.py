@@ -56,6 +56,7 @@ _STRATEGIES: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
     lambda buffer: (-buffer.bytes * (buffer.last - buffer.first + 1), buffer.first),
     lambda buffer: (buffer.first, -buffer.bytes),
     lambda buffer: (-(buffer.last - buffer.first), -buffer.bytes, buffer.first),
+    lambda buffer: (buffer.first == buffer.last, -buffer.last, -buffer.bytes),  # outputs before the inputs over which they may lie
 )
 
 
