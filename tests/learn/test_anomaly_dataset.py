@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinyaudio.core.project import SplitTable
+from tests.learn.conftest import write_sound
+from tinyaudio.core.project import SplitTable, load_project
 from tinyaudio.dsp.audio import write_wav
 from tinyaudio.learn.dataset import Row, check_data
 from tinyaudio.learn.dataset.anomaly import assign_anomaly_splits
 
-ANOMALY = '[anomaly]\nnormal = ["normal", "idle"]\n'
+ANOMALY = '[anomaly]\nnormal = ["normal", "idle"]\nminimum_seconds = 1.0\n'
 HEADER = "filename,label,group,split\n"
 GOOD = HEADER + "".join(
     f"good_{index}.wav,{label},g{index},{split}\n"
@@ -22,12 +23,11 @@ GOOD = HEADER + "".join(
 )
 
 
-def check(make_project: Any, manifest: str) -> Any:
-    project = make_project(manifest, ANOMALY)
+def check(make_project: Any, manifest: str, anomaly: str = ANOMALY) -> Any:
+    project = make_project(manifest, anomaly)
+    write_sound(project.directory / "good_2.wav", seed=2, samples=16_000)  # of the validation split, as long as minimum_seconds
     toml = project.directory / "tinyaudio.toml"
     toml.write_text(toml.read_text(encoding="utf-8").replace('name = "x"', 'name = "x"\ntask = "anomaly"'), encoding="utf-8")
-    from tinyaudio.core.project import load_project
-
     return check_data(load_project(project.directory))
 
 
@@ -52,6 +52,13 @@ def test_one_clip_only_is_refused(make_project: Any) -> None:
     result = check(make_project, HEADER + "good_0.wav,normal,g0,train\n")
     assert ("error", "few_clips") in kinds(result)
     assert "1 normal clips of 1 groups" in result.errors[0].message
+
+
+def test_too_little_sound_to_set_a_threshold_by_is_told_before_the_training(make_project: Any) -> None:
+    result = check(make_project, GOOD, ANOMALY.replace("1.0", "30.0"))
+    assert kinds(result) == [("warning", "little_sound")]
+    assert "1.0 s of normal sound in the validation split, 30 s are needed" in result.problems[0].message
+    assert "record 29.0 s more" in result.problems[0].message
 
 
 def test_no_normal_clip_names_the_labels_there_are(make_project: Any) -> None:

@@ -28,6 +28,7 @@ from tinyaudio.pipeline import (
     quantize_stage,
     render_stage,
     run_line,
+    sensitivity_facts,
 )
 from tinyaudio.pipeline.data import features_stage
 from tinyaudio.pipeline.judging import expected_stage, threshold_stage
@@ -90,7 +91,9 @@ def test_every_score_of_the_device_is_that_of_the_twin(pump: Path) -> None:
     assert set(facts["alarms"]) == {"bearing", "normal", "tone"}
     page = Path(facts["report"]).read_text()
     assert "What was trained is what runs" in page
-    assert page.count("<audio") == 2
+    assert page.count("<audio") == 4
+    assert "strangest of the normal clips" in page
+    assert "least strange of the faulty clips" in page
 
 
 def test_a_device_that_scores_otherwise_is_found(pump: Path) -> None:
@@ -174,3 +177,5 @@ def test_live_sound_is_scored_as_the_twin_scores_it(pump: Path) -> None:
 def test_what_needs_classes_says_so(pump: Path) -> None:
     with pytest.raises(InputError, match="needs classes"):
         evaluate_stage(line_of(pump))
+    with pytest.raises(InputError, match="an anomaly detector has none"):
+        sensitivity_facts(line_of(pump))

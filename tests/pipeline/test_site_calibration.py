@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -13,10 +14,29 @@ import pytest
 from tests.cli.test_commands import the_json, tinyaudio
 from tests.pipeline.small_project import Silent
 from tests.pipeline.test_from_autoencoder import SMALL_MACHINE, make_autoencoder
+from tinyaudio.bench.device import Device
+from tinyaudio.core.board import load_board
+from tinyaudio.core.decisions import NEVER
 from tinyaudio.core.errors import InputError, StageError
 from tinyaudio.dsp.audio import read_pcm, synthesize_machine_set, write_wav
-from tinyaudio.pipeline import LiveRequest, ModelSource, calibrate_stage, live_stage, new_project, open_line, site_threshold_stage
+from tinyaudio.pipeline import (
+    LiveRequest,
+    ModelSource,
+    StoreRequest,
+    build_stage,
+    calibrate_stage,
+    live_stage,
+    new_project,
+    open_line,
+    site_calibration,
+    site_facts,
+    site_threshold_stage,
+    store_calibration,
+)
+from tinyaudio.pipeline.device_line import open_virtual_line, settings_file
+from tinyaudio.pipeline.firmware import board_directory
 from tinyaudio.pipeline.line import Line
+from tinyaudio.wire.messages import CalibrationSource, CalibrationState, Detection, Hello, Log
 
 RATE_HZ = 16_000
 
@@ -62,6 +82,54 @@ def test_the_threshold_is_the_sites_own_and_is_kept_on_the_device(made: Path) ->
     live = live_stage(line_of(made)[0], LiveRequest(board_id="native", microphone=sound), on_detection=lambda _: None)
     assert live.passed
     assert live.facts["detection_threshold"] == built_in
+
+
+@pytest.mark.parametrize("board_id", ["stm32h7", "mps2_an500"])
+def test_an_emulated_chip_keeps_it_over_a_reset(made: Path, board_id: str) -> None:
+    """In flash on one, in RAM that its emulator does not outlive on the other; `store_calibration` resets the device and reads it back."""
+    line, _ = line_of(made)
+    threshold = site_threshold_stage(line, made / "site").value
+    request = StoreRequest(board_id=board_id)
+    told = store_calibration(line, site_calibration(line, threshold), request)
+    assert told["state"] == "stored"
+    assert told["calibration_fingerprint"] == site_facts(line, threshold)["calibration_fingerprint"]
+    assert told["is_kept"] == (board_id == "stm32h7")
+    assert store_calibration(line, None, request)["state"] == "built_in"
+
+
+def test_an_emulated_chip_keeps_it_over_a_power_loss_and_says_when_it_is_damaged(made: Path) -> None:
+    line, _ = line_of(made)
+    never = dataclasses.replace(calibrate_stage(line).value, detection_threshold=NEVER)
+    told = store_calibration(line, never, StoreRequest(board_id="stm32h7"))
+    kept = settings_file(load_board("stm32h7"), board_directory(line, "stm32h7"))
+    assert kept is not None
+    hello, alarms, log = switched_on(line, made, kept)
+    assert (hello.calibration_state, alarms, log) == (CalibrationState.STORED, [], [])
+    assert hello.recording_calibration_fingerprint.hex() == told["calibration_fingerprint"]
+
+    content = bytearray(kept.read_bytes())
+    content[content.rindex(bytes.fromhex(told["calibration_fingerprint"]))] ^= 1
+    kept.write_bytes(content)
+    hello, alarms, log = switched_on(line, made, kept)
+    assert hello.calibration_state is CalibrationState.CORRUPT
+    assert hello.recording_calibration_fingerprint == hello.calibration_fingerprint
+    assert alarms != []  # by what was compiled in: a tenth of the level is strange
+    assert log == ["the stored detection threshold is damaged: the one compiled in holds"]
+
+
+def switched_on(line: Line, made: Path, kept: Path) -> tuple[Hello, list[Detection], list[str]]:
+    """Start the chip with what its flash holds; return who it is, the alarms that it gives for some sound, and what it warns of."""
+    log: list[Log] = []
+    pcm = read_pcm(next((made / "site").rglob("*.wav")), sample_rate_hz=RATE_HZ)[:8_000]
+    with (
+        open_virtual_line(
+            load_board("stm32h7"), Path(build_stage(line, "stm32h7").elf), work_dir=board_directory(line, "stm32h7"), settings=kept
+        ) as device_line,
+        Device(device_line.transport, name="stm32h7", clock=device_line.clock, on_log=log.append) as device,
+    ):
+        hello = device.connect()
+        alarms = device.stream_clip(0, pcm, decide_by=CalibrationSource.STORED).detections
+    return hello, list(alarms), [entry.text for entry in log if entry.level.name == "WARNING"]
 
 
 def test_without_write_nothing_is_built(made: Path) -> None:

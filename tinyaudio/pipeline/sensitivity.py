@@ -21,8 +21,13 @@ def sensitivity_stage(line: Line) -> StageResult[RepresentativeReport]:
     Raises
     ------
     InputError
-        If the project's model came finished.
+        If the project's model came finished, or detects anomalies: what is compared are accuracies and verdicts.
     """
+    if line.project.is_anomaly:
+        hint = "docs/anomaly_quantization.md tells what its choice does to an autoencoder; `tinyaudio evaluate` what INT8 loses here"
+        raise InputError(
+            "the sensitivity to representative audio is measured by classes, and an anomaly detector has none", hint=hint, where="--sensitivity"
+        )
     if line.project.model_path is not None:
         raise InputError("a finished model is quantized already", hint="take file out of [model] to train one", where="model.file")
     features, trained = features_stage(line), train_stage(line)

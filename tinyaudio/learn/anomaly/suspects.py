@@ -25,12 +25,12 @@ from tinyaudio.core.artifacts import FeatureSet, Float64Array, Int64Array
 from tinyaudio.core.residual import STEPS_AN_OCTAVE
 from tinyaudio.learn.dataset import dequantized_log_mel, patch_features
 
-_BY_SCORE = 0.01  # chance that scores of a set without a fault, Gaussian, name any clip
-_BY_SOUND = 0.001  # the same of distances, whose upper tail is longer than a Gaussian's: measured, one set in fifty
+BY_SCORE = 0.01  # chance that scores of a set without a fault, Gaussian, name any clip
+BY_SOUND = 0.001  # the same of distances, whose upper tail is longer than a Gaussian's: measured, one set in fifty
 _LEAST_DEVIATION = 0.5  # int8 steps: what is nearer than that is all the same
 _ALARM_DEVIATIONS = 5.0  # at least, whatever the project's threshold
 _LEAST_CLIPS = 3
-_LEAST_CLIPS_BY_SOUND = 20  # fewer do not tell how normal sound varies in all bands
+LEAST_CLIPS_BY_SOUND = 20  # fewer do not tell how normal sound varies in all bands
 _FOLDS = 5
 _LEAST_VARIATION = 1e-3  # nepers, of a band
 
@@ -79,7 +79,7 @@ def suspects_by_score(found: NormalScores, *, smoothing_patches: int, sigma: flo
     if len(found.filenames) < _LEAST_CLIPS:
         return ()
     means = found.clip_means
-    strange = outliers(means, chance=_BY_SCORE)
+    strange = outliers(means, chance=BY_SCORE)
     deviations = _deviations(means, strange)
     suspects = [_suspect(found, index, float(deviations[index]), reason="score") for index in strange]
     peaks = _peak_deviations(found, strange, smoothing_patches=smoothing_patches)
@@ -108,10 +108,10 @@ def suspects_by_sound(features: FeatureSet, normal: Sequence[str]) -> tuple[Susp
                 names.append(clip.filename)
                 groups.append(clip.group)
                 vectors.append(over_time[patch_set.patch_offsets[index] : patch_set.patch_offsets[index + 1]])
-    if len(names) < _LEAST_CLIPS_BY_SOUND or len(set(groups)) < _FOLDS:
+    if len(names) < LEAST_CLIPS_BY_SOUND or len(set(groups)) < _FOLDS:
         return ()
     distances = held_out_distances(vectors, groups)
-    strange = outliers(distances, chance=_BY_SOUND)
+    strange = outliers(distances, chance=BY_SOUND)
     deviations = _deviations(distances, strange)
     suspects = [
         Suspect(filename=names[index], score=float(distances[index]) / STEPS_AN_OCTAVE, deviations=float(deviations[index]), reason="sound")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from tinyaudio.core.artifacts import SPLITS, Split
+from tinyaudio.core.artifacts import SPLITS, Clip, Split
 from tinyaudio.core.project import Project, SplitTable
 from tinyaudio.learn.dataset.manifest import Problem, Row
 from tinyaudio.learn.dataset.splits import assign_splits
@@ -74,6 +74,16 @@ def anomaly_problems(rows: Sequence[Row], splits: Sequence[Split | None], projec
     if not any(row.label not in normal for row, _ in kept):
         message = "no clip is faulty: the model can be trained and its threshold set, but nobody will know what it finds"
         yield _general("warning", message, kind="label_never_occurs")
+
+
+def little_sound(clips: Iterable[Clip], project: Project) -> Iterator[Problem]:
+    """Yield that there is too little normal sound to set a threshold by, which is better known before the training than behind it."""
+    chosen = [clip for clip in clips if clip.split == "validation" and clip.label in project.anomaly.normal]
+    seconds, needed = sum(clip.samples for clip in chosen) / project.frontend.sample_rate_hz, project.anomaly.minimum_seconds
+    if chosen and seconds < needed:
+        there_is = f"{seconds:.1f} s of normal sound in the validation split, {needed:g} s are needed to set a threshold"
+        missing = f"record {needed - seconds:.1f} s more, or lower anomaly.minimum_seconds"
+        yield _general("warning", f"{there_is}; {missing}", kind="little_sound")
 
 
 def _split_of_rest(row: Row, table: SplitTable) -> Split | None:

@@ -14,7 +14,7 @@ from tinyaudio.core.canonical import sha256_bytes
 from tinyaudio.core.errors import AudioError, ManifestError
 from tinyaudio.core.project import Project
 from tinyaudio.dsp.audio import Audio, read_audio
-from tinyaudio.learn.dataset.anomaly import anomaly_problems, assign_anomaly_splits, is_misplaced, without_training
+from tinyaudio.learn.dataset.anomaly import anomaly_problems, assign_anomaly_splits, is_misplaced, little_sound, without_training
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
 from tinyaudio.learn.dataset.several_labels import several_label_problems
 from tinyaudio.learn.dataset.splits import assign_splits, test_splits
@@ -87,6 +87,7 @@ def check_data(project: Project, *, on_progress: Progress | None = None) -> Data
     problems += _groups_in_two_splits(used)
     if project.is_anomaly:
         problems += anomaly_problems(rows, splits, project)
+        problems += little_sound((clip for _, clip in clips), project)
     else:
         problems += _class_problems(used, project)
     problems += _unused_splits(rows, splits, project)
