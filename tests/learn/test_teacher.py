@@ -90,6 +90,16 @@ def test_labels_and_teacher_share_the_targets(teaching: SoftTargets) -> None:
     assert (weights[~source.is_labelled] == 1.0).all()
 
 
+def test_a_teacher_is_not_asked_about_silence(teaching: SoftTargets) -> None:
+    source = training_patches(teaching.features, silence="uniform", unlabelled=teaching.unlabelled)
+    quiet = dataclasses.replace(source, is_heard=np.arange(len(source.starts)) % 2 == 0)
+    own = training_targets(quiet)
+    targets = taught(own, quiet, teaching, share=0.7)
+    np.testing.assert_array_equal(targets[1::2], own[1::2])
+    assert (targets[1::2] == own[1::2, :1]).all()  # all classes alike
+    assert np.abs(targets[::2] - own[::2]).max() > 0.0
+
+
 def test_a_student_learns_from_it(small_project: Project, teaching: SoftTargets) -> None:
     table = small_project.train.model_copy(update={"epochs": 2, "batch_size": 64, "distillation": TABLE})
     student = train(teaching.features, small_project.model, table, teaching=teaching)

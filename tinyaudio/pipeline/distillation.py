@@ -67,6 +67,7 @@ def taught_stage(line: Line, features: StageResult[Any], tables: FrontendTables)
             table,
             unlabelled=len(sounds),
             splits=splits,
+            silence=train.silence,
             seed=train.seed,
             on_progress=advance,
         )
@@ -80,6 +81,7 @@ def taught_stage(line: Line, features: StageResult[Any], tables: FrontendTables)
             "backbone": backbone.sha256,
             "distillation": table.model_dump(),
             "splits": splits,
+            "silence": train.silence,
             "seed": train.seed,
             "sounds": [sha256_bytes(path.read_bytes()) for path in paths],
         },

@@ -58,12 +58,20 @@ def fit_classifier(model: Any, patches: Float32Array, targets: Float32Array, wei
 
     embed = keras.Model(model.input, model.get_layer(EMBEDDING_LAYER).output)
     embeddings = np.concatenate([embed.predict_on_batch(patches[start : start + _BATCH]) for start in range(0, len(patches), _BATCH)])
-    mean, spread = embeddings.mean(axis=0), np.maximum(embeddings.std(axis=0), _SPREAD_FLOOR)
     is_exclusive = type(model.layers[-1]).__name__ == "Softmax"
+    loss, kernel, bias = classifier_of(embeddings, targets, weights, l2=l2, is_exclusive=is_exclusive)
+    model.get_layer(LOGITS_LAYER).set_weights([kernel, bias])
+    return loss
+
+
+def classifier_of(
+    embeddings: Float32Array, targets: Float32Array, weights: Float32Array, *, l2: float, is_exclusive: bool
+) -> tuple[float, Float64Array, Float64Array]:
+    """Return (loss, kernel [channels, classes], bias [classes]) of the classifier that `fit_classifier` sets, for embeddings as they are."""
+    mean, spread = embeddings.mean(axis=0), np.maximum(embeddings.std(axis=0), _SPREAD_FLOOR)
     loss, kernel, bias = logistic_regression((embeddings - mean) / spread, targets, weights, l2=l2, is_exclusive=is_exclusive)
     kernel = kernel / spread[:, np.newaxis]
-    model.get_layer(LOGITS_LAYER).set_weights([kernel, bias - mean @ kernel])
-    return loss
+    return loss, kernel, bias - mean @ kernel
 
 
 def logistic_regression(

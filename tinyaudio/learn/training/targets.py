@@ -52,6 +52,8 @@ def balanced_labels(truth: BoolArray) -> Float32Array:
 def taught(targets: Float32Array, source: TrainingPatches, teaching: SoftTargets, *, share: float) -> Float32Array:
     """Return targets with a teacher: it has a `share` in what is said of labelled patches, and all of the others.
 
+    Where next to nothing is heard, the targets stay: what a teacher makes of silence is no knowledge, and weighs much in a mean over patches.
+
     Parameters
     ----------
     targets
@@ -64,4 +66,5 @@ def taught(targets: Float32Array, source: TrainingPatches, teaching: SoftTargets
         0 to 1.
     """
     scores = teaching.scores[teaching.patch_offsets[source.clip_indices] + source.patch_indices]
-    return np.asarray(np.where(source.is_labelled[:, np.newaxis], (1.0 - share) * targets + share * scores, scores), np.float32)
+    told = np.where(source.is_labelled[:, np.newaxis], (1.0 - share) * targets + share * scores, scores)
+    return np.asarray(np.where(source.is_heard[:, np.newaxis], told, targets), np.float32)

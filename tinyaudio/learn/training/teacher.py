@@ -23,7 +23,7 @@ from tinyaudio.core.project import AugmentationTable, DistillationTable, ModelTa
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.teaching import SoftTargets
 from tinyaudio.learn.dataset import clip_features, dequantized_log_mel
-from tinyaudio.learn.training.augmentation import cut_patches, training_patches, validation_patches
+from tinyaudio.learn.training.augmentation import Silence, cut_patches, training_patches, validation_patches
 from tinyaudio.learn.training.backbone import Backbone, transfer_weights
 from tinyaudio.learn.training.networks import build_network
 from tinyaudio.learn.training.phases import fit_classifier
@@ -45,6 +45,7 @@ def ask_teacher(
     *,
     unlabelled: int = 0,
     splits: Sequence[Split] = ("train",),
+    silence: Silence = "drop",
     seed: int = 1,
     on_progress: Progress | None = None,
 ) -> SoftTargets:
@@ -64,6 +65,8 @@ def ask_teacher(
         How many clips have no label.
     splits
         What may be trained on.
+    silence
+        ``train.silence``: what the teacher learns of patches in which next to nothing is heard.
     seed
         Of TensorFlow; nothing is drawn.
     on_progress
@@ -77,7 +80,7 @@ def ask_teacher(
     make_deterministic(seed)
     network = _network(heard.spec, backbone, table, classes=len(features.dataset.labels), is_exclusive=not features.dataset.is_multi_label)
     labelled = first_clips(heard, len(heard.dataset.clips) - unlabelled)
-    source = training_patches(labelled, splits=splits)
+    source = training_patches(labelled, silence=silence, splits=splits)
     weights = np.ones(len(source.starts), np.float32)
     patches = cut_patches(source, np.arange(len(source.starts)), _UNCHANGED, np.random.default_rng(0))
     fit_classifier(network, patches, training_targets(source), weights, l2=table.classifier_l2)
