@@ -106,7 +106,7 @@ class Rig:
         """Return what setting 1 holds where `threshold` is stored."""
         model = self.golden.model
         calibration = replace(CALIBRATION, detection_threshold=threshold)
-        of_firmware = {"model_sha256": model.sha256, "frontend_fingerprint": self.tables.fingerprint}
+        of_firmware: dict[str, Any] = {"model_sha256": model.sha256, "frontend_fingerprint": self.tables.fingerprint}
         return encode_calibration(calibration, label_count=len(model.labels), **of_firmware)[CALIBRATION_KEY]
 
     @property

@@ -69,7 +69,7 @@ HELLO = Hello(
 class HopComputer:
     """Says of each hop its CRC-32, as the C++ test device does."""
 
-    def begin(self, request: ClipBegin, *, detection_threshold: int | None = None) -> list[Message]:
+    def begin(self, request: ClipBegin, *, thresholds: tuple[int, ...] | None = None) -> list[Message]:
         self.request = request
         self.pcm = np.empty(0, np.int16)
         self.frames = 0

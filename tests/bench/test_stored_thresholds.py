@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.test_device_live import CALIBRATION, LONG_PCM, SHA256, TABLES, fake, open_device, prove
+from tests.bench.test_device_live import CALIBRATION, LONG_PCM, SHA256, fake, open_device, prove
+from tests.bench.test_fake_device import TABLES
 from tinyaudio.bench.device import (
     CALIBRATION_KEY,
     PLACES,
@@ -26,7 +28,7 @@ from tinyaudio.core.decisions import calibration_fingerprint
 from tinyaudio.core.errors import DeviceError, InputError
 from tinyaudio.wire.messages import CalibrationSource, CalibrationState, SettingsKeys
 
-OF_FIRMWARE = {"model_sha256": SHA256, "frontend_fingerprint": TABLES.fingerprint}
+OF_FIRMWARE: dict[str, Any] = {"model_sha256": SHA256, "frontend_fingerprint": TABLES.fingerprint}
 OLD, NEW = ((-128, -128, 128), (128, 3, -128))
 
 
@@ -109,7 +111,12 @@ def writes_of(change: Callable[[Device], None], settings: dict[int, bytes]) -> l
     device = open_device(fake(settings=dict(settings)))
     written: list[tuple[int, bytes]] = []
     write = device.write_setting
-    device.write_setting = lambda key, value, **_: (written.append((key, value)), write(key, value))[1]  # type: ignore[method-assign, assignment]
+
+    def recorded(key: int, value: bytes, **options: Any) -> None:
+        written.append((key, value))
+        write(key, value, **options)
+
+    device.write_setting = recorded  # type: ignore[method-assign]
     change(device)
     return written
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,7 +223,7 @@ def test_settings_survive_a_restart(program: Path, tmp_path: Path) -> None:
 def test_a_stored_threshold_survives_a_restart_and_a_damaged_one_is_told(program: Path, tmp_path: Path) -> None:
     flash, model = tmp_path / "flash", CASE.model
     calibration = dataclasses.replace(CALIBRATION, detection_threshold=128)
-    of_firmware = {"model_sha256": model.sha256, "frontend_fingerprint": CASE.project.frontend_fingerprint}
+    of_firmware: dict[str, Any] = {"model_sha256": model.sha256, "frontend_fingerprint": CASE.project.frontend_fingerprint}
     value = encode_calibration(calibration, label_count=len(model.labels), **of_firmware)[CALIBRATION_KEY]
     with uart(program, FAKE_FLASH=str(flash)) as line, Device(line) as device:
         assert device.connect().calibration_state is CalibrationState.BUILT_IN

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.learn.test_anomaly import drawn
+from tinyaudio.core.artifacts import Float64Array
 from tinyaudio.core.project import AnomalyTable
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.dsp.audio import synthesize_machine_clip
@@ -62,9 +63,10 @@ def test_a_fault_that_was_learned_with_the_others_is_heard() -> None:
     """Every clip against clips of other folds: one fault of each kind, 12 dB below the hum, among 36 normal clips."""
     tables, faults = design_frontend(SPEC, kernel="portable_q31"), ("bearing", "cavitation", "tone")
 
-    def vectors(label: str, session: int) -> np.ndarray:
+    def vectors(label: str, session: int) -> Float64Array:
         pcm = synthesize_machine_clip(label, seed=1, session=session, take=0, samples=32_000, fault_db=-12.0)
-        return patches(compute_feature_rows(tables, pcm), SPEC).astype(np.float64).mean(axis=1) / 2.0**tables.log_fraction_bits
+        features: Float64Array = patches(compute_feature_rows(tables, pcm), SPEC).astype(np.float64).mean(axis=1) / 2.0**tables.log_fraction_bits
+        return features
 
     clips = [vectors("normal", session) for session in range(36)]
     groups = [f"session {index}" for index in range(36)]

@@ -127,6 +127,7 @@ def _grown(operation: Operation, graph: Graph, spare_bytes: int) -> Operation:
 
 
 #: name -> the function that builds the model.
-ROW_CHAINS: dict[str, Callable[[], bytes]] = {f"chain_{seed}": partial(random_chain, seed) for seed in range(20)} | {
+ROW_CHAINS: dict[str, Callable[[], bytes]] = {
+    **{f"chain_{seed}": partial(random_chain, seed) for seed in range(20)},
     "separable": partial(separable, (24, 16, 1), (4, 8, 8, 12)),
 }

@@ -46,7 +46,7 @@ def test_no_more_is_joined_than_makes_the_arena_smaller() -> None:
 
 
 def test_ram_and_size_compute_the_same() -> None:
-    size, ram = (compile_model(WIDE, name="wide", optimize=optimize) for optimize in ("size", "ram"))  # type: ignore[arg-type]
+    size, ram = (compile_model(WIDE, name="wide", optimize=optimize) for optimize in ("size", "ram"))
     assert ram.arena_bytes < 0.6 * size.arena_bytes
     assert (ram.macs, ram.weights_bytes) == (size.macs, size.weights_bytes)
     work = [sum(part.byte_macs + part.wide_macs + part.plain_macs for op in one.ops for part in op.work) for one in (size, ram)]
