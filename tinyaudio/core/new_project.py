@@ -173,8 +173,9 @@ _README = """\
 An audio event classifier for a microcontroller, made with tinyaudio.
 
 1. Put recordings (WAV or FLAC) into this folder and list them in `{manifest}`, one row a clip: `filename,label,group,split`.
-   `tinyaudio data import FOLDER` does that if FOLDER has a folder for each label. Clips that come from one source (a recording, a device, a place) get the same
-   `group`, so that no source is both trained on and tested. The column `split` (train, validation, test) may be left out.
+   `tinyaudio data import FOLDER` does that if FOLDER has a folder for each label. Clips that come from one source (a recording,
+   a device, a place) get the same `group`, so that no source is both trained on and tested. The column `split` (train,
+   validation, test) may be left out.
 2. `tinyaudio data check` names every fault of the data by its row.
 3. `tinyaudio run` trains, quantizes, builds the firmware, runs it on an emulated board and compares every
    stage with what was trained. The report is one HTML file under `runs/`.
