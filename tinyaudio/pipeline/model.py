@@ -16,7 +16,7 @@ from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import InputError, ModelError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.deploy.build import build_project, model_code_bytes
-from tinyaudio.deploy.compiler import CompiledModel, read_graph
+from tinyaudio.deploy.compiler import CompiledModel, VendorName, read_graph
 from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, vendor_library, write_project
 from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_differences
 from tinyaudio.learn.oracle import ReferenceModel
@@ -222,22 +222,25 @@ def _shape_text(shape: tuple[int, ...]) -> str:
 def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile, Board, Runtime]:
     board = load_board(request.board_id, folder=request.boards)
     runtime = check_runtime(request.runtime, board, known=COMPILER)
-    return read_model(request.path, optimize=parse_optimize(request.optimize), with_steps=with_steps), board, runtime
+    vendor = _vendor(request, board, runtime)
+    return read_model(request.path, optimize=parse_optimize(request.optimize), with_steps=with_steps, vendor=vendor), board, runtime
+
+
+def _vendor(request: ModelRequest, board: Board, runtime: Runtime) -> VendorName | None:
+    """Return whose kernels a compiled model is to call; None: ours."""
+    if request.kernels not in (None, *_KERNELS):
+        raise InputError(f"there are no kernels {request.kernels!r} for a model alone", hint=f"kernels: {', '.join(_KERNELS)}", where="--kernels")
+    return vendor_library(board, runtime) if request.kernels == "vendor" else None
 
 
 def _open_to_run(request: ModelRequest, board: Board, runtime: Runtime) -> ModelFile | InterpretedFile:
-    optimize = parse_optimize(request.optimize)
-    if request.kernels not in (None, *_KERNELS):
-        raise InputError(f"there are no kernels {request.kernels!r} for a model alone", hint=f"kernels: {', '.join(_KERNELS)}", where="--kernels")
+    optimize, vendor = parse_optimize(request.optimize), _vendor(request, board, runtime)
     if runtime == "tflm":
         if optimize == "speed":
             raise InputError("TFLite Micro takes the weights as they are in the file", hint="use --runtime aot", where="--optimize")
-        if request.kernels == "vendor":
-            vendor_library(board, runtime)
         interpreted = read_interpreted(request.path, board)
         plan_model(board, interpreted.compiled)
         return interpreted
-    vendor = vendor_library(board, runtime) if request.kernels == "vendor" else None
     file = read_model(request.path, optimize=optimize, with_steps=True, vendor=vendor)
     require_budget(_estimate(board, file), board, file.name)
     return file
