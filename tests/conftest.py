@@ -12,12 +12,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-# TensorFlow reads these when it is imported first, which may be in any test: `learn.training` sets the first one as well, but then too late.
+# As `learn.training` sets them, but in time: TensorFlow reads them when it is imported first, which may be by any test.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-_IN_NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-
-settings.register_profile("repeatable", derandomize=True, database=None, **_IN_NO_HURRY)
-settings.register_profile("search", derandomize=False, **_IN_NO_HURRY)
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", derandomize=False, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
