@@ -18,6 +18,7 @@ from typing import IO, Self
 from tinyaudio.core.errors import ToolError
 
 _TAIL_LINES = 40
+_LAST_WORDS_SECONDS = 5.0  # for what an ended program wrote last to be read; a program that it left behind may hold the pipe open
 _LINE_LIMIT_BYTES = 65_536  # a line longer than this is cut in pieces, so that a babbling program cannot fill the memory
 
 
@@ -151,7 +152,7 @@ class ToolProcess:
     def stderr_tail(self) -> str:
         """Return the last lines of standard error; all that it wrote of them, once it has ended."""
         if self.poll() is not None:
-            self._reader.join(timeout=1.0)
+            self._reader.join(timeout=_LAST_WORDS_SECONDS)
         return "\n".join(self._tail)
 
     def cause_of_death(self) -> str:
@@ -174,7 +175,7 @@ class ToolProcess:
             if self.wait(grace_seconds) is None:
                 self._process.kill()
         code = self._process.wait()
-        self._reader.join(timeout=1.0)
+        self._reader.join(timeout=_LAST_WORDS_SECONDS)
         return code
 
     def __enter__(self) -> Self:
