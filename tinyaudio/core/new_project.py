@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -247,7 +248,8 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
     ProjectError
         If nothing usable remains of `name`, or `manifest` cannot stand in a TOML string.
     """
-    clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-")[:64]
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()  # Tür: Tur
+    clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).lstrip("_.-")[:64]
     if not clean_name:
         raise ProjectError(f"{name!r} is no name for a project", hint="use letters, digits, '_', '-' and '.'", where="project.name")
     if any(character in manifest for character in '"\\\n\r'):
