@@ -31,6 +31,9 @@ from tinyaudio.wire.messages import Log
 
 CALIBRATION = Calibration(smoothing_patches=3, detection_threshold=64)
 
+#: An emulator that dies is noticed at once; one that is silent for so long hangs, however busy this computer is.
+SILENCE_SECONDS = 60.0
+
 #: Kind of emulator -> what a board on it has beside its firmware.
 _VIRTUAL_CAPABILITIES = {
     "process": frozenset({"firmware", "microphone", "settings", "gaps", "lines_without_peripherals"}),
@@ -202,7 +205,7 @@ class Rig:
 
             def open_device(on_log: Callable[[Log], None]) -> Device:
                 clock = {} if line.clock is None else {"clock": line.clock}
-                return device(wrap(line.transport), name=self.board.id, on_log=on_log, poll_seconds=0.1, **clock)
+                return device(wrap(line.transport), name=self.board.id, on_log=on_log, poll_seconds=0.1, silence_seconds=SILENCE_SECONDS, **clock)
 
             return run_hil(open_device, golden_clips(golden, signals), expected=expected, depth=self.depth, link=line.description)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hil_tests.rigs import CALIBRATION, Line, Rig
+from hil_tests.rigs import CALIBRATION, SILENCE_SECONDS, Line, Rig
 from tests.golden_fixture import SPEC, golden_vectors
 from tinyaudio.bench.device import CALIBRATION_KEY, ClipRun, Device, LiveRun
 from tinyaudio.bench.hil import LiveExpectation, LiveReport, Predict, run_live
@@ -34,7 +34,7 @@ def heard(seconds: float) -> Int16Array:
 
 def open_device(rig: Rig, line: Line, on_log: Callable[[Log], None] | None = None) -> Device:
     clock: dict[str, Any] = {} if line.clock is None else {"clock": line.clock}
-    return Device(line.transport, name=rig.board.id, on_log=on_log, poll_seconds=0.1, **clock)
+    return Device(line.transport, name=rig.board.id, on_log=on_log, poll_seconds=0.1, silence_seconds=SILENCE_SECONDS, **clock)
 
 
 def streamed_answers(rig: Rig, parts: list[Int16Array]) -> dict[bytes, tuple[NDArray[np.int8], NDArray[np.int8]]]:
@@ -169,9 +169,10 @@ def test_a_host_that_is_too_slow_costs_samples_and_nothing_else(rig: Rig) -> Non
     with rig.open_line(microphone=pcm) as line:
         host = StallingHost(line.transport)
         report = run_live(
-            lambda on_log: Device(host, name=rig.board.id, on_log=on_log, poll_seconds=0.1),
+            lambda on_log: Device(host, name=rig.board.id, on_log=on_log, poll_seconds=0.1, silence_seconds=SILENCE_SECONDS),
             pcm,
             expected=live_expectation(rig, Oracle(golden_vectors().model.tflite).run),
+            timeout_seconds=3_600.0,
         )
     assert host.stalls >= 2
     assert report.is_exact, report.mismatches

@@ -8,16 +8,17 @@ Drawn examples are the same in each run, and none is too slow for a busy compute
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-# TensorFlow reads these when it is imported first, which may be in any test: `learn.training` sets the first one as well, but then too late.
+# As `learn.training` sets them, but in time: TensorFlow reads them when it is imported first, which may be by any test.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-_IN_NO_HURRY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+# What the terminal or a CI service says of itself would colour and break lines; typer reads it when it is imported.
+for _name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "TERMINAL_WIDTH"):
+    os.environ.pop(_name, None)
 
-settings.register_profile("repeatable", derandomize=True, database=None, **_IN_NO_HURRY)
-settings.register_profile("search", derandomize=False, **_IN_NO_HURRY)
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", derandomize=False, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

@@ -76,10 +76,11 @@ def test_a_server_that_ends_hangs_or_is_another_one_is_told(
 
 
 def test_nobody_at_the_port_is_told(serve: Callable[[bytes | None], int]) -> None:
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        port = int(listener.getsockname()[1])
-    with pytest.raises(TclClosedError, match=f"does not answer on port {port}"):
-        TclClient(port)
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))  # and nobody listens: it refuses, while no other program can be given the port
+        port = int(taken.getsockname()[1])
+        with pytest.raises(TclClosedError, match=f"does not answer on port {port}"):
+            TclClient(port)
 
 
 def test_each_rung_is_a_process_of_its_own_on_loopback_for_one_probe() -> None:

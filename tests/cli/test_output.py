@@ -101,3 +101,8 @@ def test_a_model_that_only_guesses_is_not_praised(capsys: pytest.CaptureFixture[
     }
     say_proof(voice(), SimpleNamespace(facts=facts, passed=True))
     assert ("no better than naming one label always (75.0%)" in capsys.readouterr().err) == is_warned
+
+
+def test_what_is_no_number_is_null_since_json_has_no_word_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True, quiet=True, verbose=False).result({"auc": float("nan"), "list": [{"loss": float("-inf")}, 1.5, "nan"], "pair": (1, 2)})
+    assert capsys.readouterr().out == '{"auc": null, "list": [{"loss": null}, 1.5, "nan"], "pair": [1, 2]}\n'

@@ -199,6 +199,11 @@ def test_a_new_project_can_point_at_an_existing_manifest(tmp_path: Path) -> None
     assert parse_project(files["tinyaudio.toml"], directory=tmp_path).data.manifest == "../data/clips.csv"
 
 
+@pytest.mark.parametrize(("folder", "name"), [("Tür & Säge", "Tur_Sage"), ("straße", "strasse"), ("ä", "a"), ("a b", "a_b")])
+def test_a_project_in_a_folder_with_accents_keeps_its_letters(tmp_path: Path, folder: str, name: str) -> None:
+    assert parse_project(new_project_files("events", folder)["tinyaudio.toml"], directory=tmp_path).name == name
+
+
 @pytest.mark.parametrize(("name", "manifest"), [("///", ""), ("x", 'a".csv')])
 def test_names_that_cannot_be_written_are_refused(name: str, manifest: str) -> None:
     with pytest.raises(ProjectError):

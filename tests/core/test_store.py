@@ -41,6 +41,17 @@ def test_a_value_comes_back_equal_and_read_only(tmp_path: Path) -> None:
         loaded.value.log_mel[0, 0] = 1
 
 
+def test_git_is_told_to_leave_a_run_alone_once(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs" / "x")
+    store.save("features", _features(), {}, seconds=0)
+    ignore = tmp_path / "runs" / "x" / ".gitignore"
+    assert ignore.read_text() == "*\n"
+    ignore.write_text("# mine\n")
+    store.save("features", _features(), {}, seconds=0)
+    assert ignore.read_text() == "# mine\n"
+    assert not (tmp_path / ".gitignore").exists()
+
+
 def test_other_inputs_find_nothing(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     store.save("features", _features(), {"dataset": "abc"}, seconds=0)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import select
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -79,6 +81,29 @@ def test_a_timeout_ends_the_program_and_what_it_started(tmp_path: Path) -> None:
 
 
 # --- start_tool
+
+
+_RUN = "run_tool(command, timeout_seconds=300, on_line=lambda line: print(line, flush=True))"
+_START = "start_tool(command)\nprint('up', flush=True)\nsys.stdin.read()"
+
+
+@pytest.mark.parametrize(("call", "program"), [(_RUN, "sh -c 'exec sleep 300'; :"), (_START, "exec sleep 300")])
+def test_a_killed_parent_leaves_nothing_behind(tmp_path: Path, call: str, program: str) -> None:
+    """All that was started holds one end of a FIFO: the other one ends when nothing of it lives."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    command = ["sh", "-c", f"exec 3> {fifo}; echo up; {program}"]
+    lines = f"import sys\nfrom tinyaudio.core.tools import run_tool, start_tool\ncommand = {command!r}\nrunning = {call}"
+    with (
+        subprocess.Popen([sys.executable, "-c", lines], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent,
+        fifo.open("rb") as alive,
+    ):
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"up\n"
+        parent.kill()
+        readable, _, _ = select.select([alive], [], [], 30.0)
+        assert readable, "it lives on"
+        assert alive.read() == b""
 
 
 def test_pipes_carry_bytes_both_ways() -> None:

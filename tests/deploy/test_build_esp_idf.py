@@ -52,6 +52,13 @@ def silent_host() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the environment: it would answer for the hosts."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def refused(directory: Path, project: FirmwareProject, *, offline: bool) -> ToolError:
     with pytest.raises(ToolError) as caught:
         build_project(directory, BOARD, project=project, offline=offline)
@@ -84,6 +91,7 @@ def test_offline_never_tries(project: FirmwareProject, tmp_path: Path, cache: Pa
     assert "--offline forbids it" in refused(tmp_path / "project", project, offline=True).message
 
 
+@pytest.mark.usefixtures("no_proxy")
 def test_a_host_that_never_answers_is_given_up_in_time(silent_host: str) -> None:
     refusal = registry_refusal(seconds=0.4, addresses=[silent_host])
     assert "timed out" in refusal or "no answer within 0.4 s" in refusal
@@ -105,10 +113,11 @@ def test_what_nothing_bounds_is_given_up_in_time_too(monkeypatch: pytest.MonkeyP
         over.set()
 
 
+@pytest.mark.usefixtures("no_proxy")
 def test_a_host_that_refuses_is_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert "refused" in registry_refusal(seconds=60.0, addresses=[f"http://127.0.0.1:{port}"])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens: it refuses, while no other program can be given the port
+        assert "refused" in registry_refusal(seconds=60.0, addresses=[f"http://127.0.0.1:{taken.getsockname()[1]}"])
 
 
 def fetch(core_dir: Path, directory: Path, **versions: str) -> None:

@@ -72,13 +72,13 @@ def test_offline_without_a_tree_never_tries(board_id: str, tmp_path: Path, monke
 
 @pytest.mark.parametrize("board_id", BOARDS)
 def test_without_a_network_the_error_says_where_it_comes_from_and_what_works(board_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        refusing = f"http://127.0.0.1:{server.getsockname()[1]}"  # nobody listens there from here on
-    for name in ("https_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, refusing)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    error = refusal(board_id, tmp_path, offline=False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens: it refuses, while no other program can be given the port
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{taken.getsockname()[1]}")
+        error = refusal(board_id, tmp_path, offline=False)
     assert "not to be fetched (github.com" in error.message
     for said in ("github.com", ROOT_VARIABLE, "--runtime aot", f"tinyaudio render --board {board_id} --runtime tflm"):
         assert said in error.hint

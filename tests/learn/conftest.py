@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,15 @@ PLAN = SyntheticSet(
     labels=("alarm", "engine", "knocking"), seed=3, train_recordings=10, validation_recordings=3, test_recordings=3, takes=2, clip_samples=12_000
 )
 ProjectMaker = Callable[..., Project]
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """Let an untrained network's weights be the same whatever drew numbers before it in this process."""
+    if "tensorflow" in sys.modules:
+        import keras
+
+        keras.utils.set_random_seed(1)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from tinyaudio.bench.hil import run_hil
 from tinyaudio.cli.app import app
 from tinyaudio.core.artifacts import HilReport
-from tinyaudio.pipeline import proof
 
 FAULT = "fault at pc=0x08001234 lr=0x08005679"
 
@@ -22,7 +21,7 @@ def test_the_command_shows_it_and_ends_with_3(finished: Path, monkeypatch: pytes
     def after_a_fault(*arguments: Any, **options: Any) -> HilReport:
         return dataclasses.replace(run_hil(*arguments, **options), log=("warning: the supply is low", f"error: {FAULT}"))
 
-    monkeypatch.setattr(proof, "run_hil", after_a_fault)
+    monkeypatch.setattr("tinyaudio.pipeline.proof.run_hil", after_a_fault)
     result = CliRunner().invoke(app, ["hil", "--board", "native", "--depth", "fake", "--project", str(finished), "--json"])
     assert result.exit_code == 3, result.stderr
     facts = json.loads(result.stdout)

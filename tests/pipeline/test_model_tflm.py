@@ -16,7 +16,7 @@ from tests.golden_fixture import MODEL_FILE
 from tests.pipeline.test_model import KEYS, Silent, request
 from tinyaudio.cli.app import app
 from tinyaudio.core.board import load_board
-from tinyaudio.core.errors import ModelError, NotYetSupportedError, ToolError
+from tinyaudio.core.errors import InputError, ModelError, NotYetSupportedError, ToolError
 from tinyaudio.pipeline import compare_runtimes, compile_to_folder, inspect_model, verify_model
 from tinyaudio.pipeline.model_file import RUNTIMES, check_runtime
 
@@ -51,6 +51,18 @@ def test_what_runs_nothing_is_of_the_compiler(tmp_path: Path) -> None:
         compile_to_folder(request(runtime="tflm"), tmp_path)
     assert inspect_model(request(board_id="esp32s3")).facts["runtime"] == "aot"
     assert check_runtime(None, load_board("esp32s3"), known=RUNTIMES) == "tflm"
+
+
+def test_the_vendor_s_kernels_are_a_choice_of_the_compiler_alone(tmp_path: Path) -> None:
+    facts = inspect_model(request(board_id="mps2_an500", kernels="vendor")).facts
+    assert (facts["vendor"], facts["predicted_instructions"]) == ("cmsis_nn", None)
+    theirs = compile_to_folder(request(board_id="mps2_an500", kernels="vendor"), tmp_path / "theirs")
+    assert "lib/tinyaudio_cmsis_nn/src/cmsis_nn.cc" in theirs.facts["files"]
+    assert not any("cmsis_nn" in path for path in compile_to_folder(request(), tmp_path / "ours").facts["files"])
+    with pytest.raises(InputError, match="TFLite Micro computes with its fastest kernels anyway"):
+        verify_model(request(kernels="vendor", runtime="tflm"), Silent())
+    with pytest.raises(InputError, match="no kernels 'fast' for a model alone"):
+        inspect_model(request(kernels="fast"))
 
 
 def test_an_operator_that_tflite_micro_lacks_is_named(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _UNITS = ("instructions", "cycles", "nanoseconds")
 _COMPARED = ("mismatches", *(f"{unit}_per_inference" for unit in _UNITS), "instructions_per_mac", "arena_bytes", "code_bytes", "weights_bytes")
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A full-integer INT8 .tflite.", dir_okay=False)]
-CompilerOption = Annotated[str | None, typer.Option("--runtime", help="aot (the model compiler): the only one that tells before it runs.")]
+CompilerOption = Annotated[str | None, typer.Option("--runtime", help="aot (the model compiler), the only one that tells before it runs.")]
 RuntimeOption = Annotated[str | None, typer.Option("--runtime", help="aot (the model compiler) or tflm (TFLite Micro). Default: the board's own.")]
 ModelKernelsOption = Annotated[
     str | None, typer.Option("--kernels", help="Of the model compiler: optimized (default), ours; or vendor: CMSIS-NN where it serves.")
@@ -41,6 +41,7 @@ def inspect(
     board: RequiredBoardOption = "mps2_an500",
     project: BoardFilesOption = _HERE,
     runtime: CompilerOption = None,
+    kernels: ModelKernelsOption = None,
     optimize: OptimizeOption = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the arena over time: a .svg or .png file.", dir_okay=False)] = None,
     json: JsonOption = False,
@@ -58,9 +59,8 @@ def inspect(
         from tinyaudio.core.board import PROJECT_BOARDS
         from tinyaudio.pipeline import ModelRequest, inspect_model
 
-        outcome = inspect_model(
-            ModelRequest(path=file, board_id=board, boards=project / PROJECT_BOARDS, runtime=runtime, optimize=optimize), picture=picture
-        )
+        request = ModelRequest(path=file, board_id=board, boards=project / PROJECT_BOARDS, runtime=runtime, kernels=kernels, optimize=optimize)
+        outcome = inspect_model(request, picture=picture)
         _say_operators(output, outcome.facts)
         _say_sizes(output, outcome.facts)
         verdict = "It fits the board, by the estimates." if outcome.passed else "It does not fit: " + "; ".join(outcome.facts["budget"]["problems"])
@@ -75,13 +75,14 @@ def compile_(
     board: RequiredBoardOption = "mps2_an500",
     project: BoardFilesOption = _HERE,
     runtime: CompilerOption = None,
+    kernels: ModelKernelsOption = None,
     optimize: OptimizeOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the C++.", file_okay=False)] = Path("compiled_model"),
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write the model as C++, with the kernels it needs: a folder that compiles by itself.
+    """Write the model as C++, with the kernels it needs: a folder that compiles by itself (with --kernels vendor, beside the vendor's sources).
 
     Example: tinyaudio model compile kws.tflite --out kws_cpp
     """
@@ -89,7 +90,8 @@ def compile_(
         from tinyaudio.core.board import PROJECT_BOARDS
         from tinyaudio.pipeline import ModelRequest, compile_to_folder
 
-        outcome = compile_to_folder(ModelRequest(path=file, board_id=board, boards=project / PROJECT_BOARDS, runtime=runtime, optimize=optimize), out)
+        request = ModelRequest(path=file, board_id=board, boards=project / PROJECT_BOARDS, runtime=runtime, kernels=kernels, optimize=optimize)
+        outcome = compile_to_folder(request, out)
         output.result(outcome.facts, text=f"{out / 'generated' / 'model.h'} declares input(), invoke(), output(), logits() and reset().")
 
 
@@ -161,8 +163,8 @@ def bench(
     """Verify a model and measure it on the board, operator by operator.
 
     With --runtime tflm the model is measured twice, on TFLite Micro and compiled, and both are shown side by side. In the JSON,
-    "aot" then holds the figures of the compiled one. With --kernels vendor it is compiled twice, with the vendor's kernels and with
-    ours, and each operator shows both; "own" then holds the figures of ours.
+    "aot" then holds the figures of the compiled one, which is what --kernels and --optimize are about. With --kernels vendor alone it
+    is compiled twice, with the vendor's kernels and with ours, and each operator shows both; "own" then holds the figures of ours.
 
     Example: tinyaudio model bench kws.tflite --board mps2_an500
     """

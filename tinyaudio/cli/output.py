@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import shlex
@@ -136,7 +137,7 @@ class Output:
     def result(self, values: Mapping[str, Any], *, text: str = "") -> None:
         """End with the result: the JSON object, or `text` for a person."""
         if self.as_json:
-            print(json.dumps(values), flush=True)
+            print(json.dumps(_finite(values), allow_nan=False), flush=True)
         elif text:
             print(text, flush=True)
 
@@ -166,6 +167,17 @@ def speaking(*, as_json: bool, quiet: bool = False, verbose: bool = False) -> It
 def command_for(command: str, project: Path) -> str:
     """Return ``tinyaudio COMMAND`` for a project, as one can paste it into a shell."""
     return shlex.join(["tinyaudio", *command.split(), *([] if project == Path() else ["--project", str(project)])])
+
+
+def _finite(value: Any) -> Any:
+    """Return `value` with None for what is no number: JSON has no word for it, and strict readers refuse Python's."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def _is_figure(cell: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -173,9 +174,9 @@ _README = """\
 An audio event classifier for a microcontroller, made with tinyaudio.
 
 1. Put recordings (WAV or FLAC) into this folder and list them in `{manifest}`, one row a clip: `filename,label,group,split`.
-   `tinyaudio data import FOLDER` does that if FOLDER has a folder for each label. Clips that come from one source
-   (a recording, a device, a place) get the same `group`, so that no source is both trained on and tested.
-   The column `split` (train, validation, test) may be left out.
+   `tinyaudio data import FOLDER` does that if FOLDER has a folder for each label. Clips that come from one source (a recording,
+   a device, a place) get the same `group`, so that no source is both trained on and tested. The column `split` (train,
+   validation, test) may be left out.
 2. `tinyaudio data check` names every fault of the data by its row.
 3. `tinyaudio run` trains, quantizes, builds the firmware, runs it on an emulated board and compares every
    stage with what was trained. The report is one HTML file under `runs/`.
@@ -247,7 +248,8 @@ def new_project_files(task: Task, name: str, *, manifest: str = "", model: Finis
     ProjectError
         If nothing usable remains of `name`, or `manifest` cannot stand in a TOML string.
     """
-    clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_.-")[:64]
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()  # Tür: Tur
+    clean_name = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).lstrip("_.-")[:64]
     if not clean_name:
         raise ProjectError(f"{name!r} is no name for a project", hint="use letters, digits, '_', '-' and '.'", where="project.name")
     if any(character in manifest for character in '"\\\n\r'):

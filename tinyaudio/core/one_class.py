@@ -52,7 +52,6 @@ MOST_CHANNELS = 2_048
 MOST_COMPONENTS = 64
 #: So many points have 16-bit shares of at least one step.
 MOST_POINTS = 1_024
-MOST_TREES = 256
 #: A greater distance saturates the value in any case, so it may be clipped before the 16-bit multiplier: 2^44 * 2^16 fits.
 GREATEST_DISTANCE = 2**44 - 1
 SHIFTS = (1, 27)  # of a value

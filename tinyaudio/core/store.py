@@ -24,6 +24,7 @@ from tinyaudio.core.files import write_bytes_atomically, write_text_atomically
 
 T = TypeVar("T")
 _FORMAT = 1
+_IGNORE = ".gitignore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class RunStore:
             "seconds": round(seconds, 3),
             "value": plain,
         }
+        if not (self.directory / _IGNORE).exists():
+            write_text_atomically(self.directory / _IGNORE, "*\n")  # what a run makes can be made again: no project needs to tell git so
         write_text_atomically(self._path(stage), json.dumps(record, indent=1, sort_keys=True) + "\n")
         return stored
 

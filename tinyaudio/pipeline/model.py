@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tinyaudio.bench.device import Device
-from tinyaudio.bench.hil import ModelCase, ModelRunReport, run_model
+from tinyaudio.bench.hil import ModelCase, run_model
 from tinyaudio.core.artifacts import BuildArtifact, FirmwareProject, Runtime
 from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import InputError, ModelError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.deploy.build import build_project, model_code_bytes
-from tinyaudio.deploy.compiler import CompiledModel, read_graph
+from tinyaudio.deploy.compiler import CompiledModel, VendorName, read_graph
 from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, vendor_library, write_project
-from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_differences
+from tinyaudio.deploy.tflm import TflmModel
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline.device_line import open_virtual_line, require_emulator
 from tinyaudio.pipeline.line import Advance, Progress
-from tinyaudio.pipeline.model_cost import cost_table, instances_of
+from tinyaudio.pipeline.model_cost import cost_table
+from tinyaudio.pipeline.model_facts import ModelRun, budget_facts, facts_of_file, facts_of_run, known_differences_of, measured_operation
 from tinyaudio.pipeline.model_file import (
     COMPILER,
     RUNTIMES,
@@ -71,15 +71,6 @@ class ModelOutcome:
     passed: bool  # the model fits the board, and nothing differs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """What a board made of the cases, and the image it ran."""
-
-    report: ModelRunReport
-    build: BuildArtifact
-    model_code_bytes: int | None  # of the image, what does not only talk to the host; None: no linker tells
-
-
 def inspect_model(request: ModelRequest, *, picture: Path | None = None) -> ModelOutcome:
     """Return all that can be said of a model without building anything; draw its arena over time to `picture`.
 
@@ -94,7 +85,7 @@ def inspect_model(request: ModelRequest, *, picture: Path | None = None) -> Mode
     estimate = _estimate(board, file)
     if picture is not None:
         write_arena_picture(arena_timeline(file.tflite, file.compiled, title=file.name), picture)
-    facts = _facts(file, board, runtime) | {"budget": _budget_facts(estimate), "fits": not estimate.problems}
+    facts = facts_of_file(file, board, runtime) | {"budget": budget_facts(estimate), "fits": not estimate.problems}
     return ModelOutcome(facts=facts, compiled=file.compiled, passed=not estimate.problems)
 
 
@@ -113,7 +104,7 @@ def compile_to_folder(request: ModelRequest, directory: Path) -> ModelOutcome:
     sources = model_source_files(file.compiled)
     for path, text in sources.items():
         write_text_if_changed(directory / path, text)
-    facts = _facts(file, board, runtime) | {"directory": str(directory), "files": sorted(sources)}
+    facts = facts_of_file(file, board, runtime) | {"directory": str(directory), "files": sorted(sources)}
     return ModelOutcome(facts=facts, compiled=file.compiled, passed=True)
 
 
@@ -151,9 +142,10 @@ def verify_model(request: ModelRequest, progress: Progress, *, per_operator: boo
         with progress.task("running the reference interpreter") as advance:
             cases = _cases(file, inputs, measured=_MEASURED_INPUTS if per_operator else 0, advance=advance)
         run = _run_on_board(file, board, cases, project=project, build=build, work_dir=work_dir, progress=progress)
-    facts = _facts(file, board, runtime) | _run_facts(file, run) | {"known_differences": _known_differences(file)}
+    facts = facts_of_file(file, board, runtime) | facts_of_run(file, run) | {"known_differences": known_differences_of(file)}
     if per_operator:
-        facts["ops"] = [_measured(operation, cost, run.report.unit) for operation, cost in zip(facts["ops"], run.report.per_step, strict=True)]
+        steps = zip(facts["ops"], run.report.per_step, strict=True)
+        facts["ops"] = [measured_operation(operation, cost, run.report.unit) for operation, cost in steps]
     passed = facts["mismatches"] == 0 and run.build.budget_ok
     return ModelOutcome(facts=facts, compiled=file.compiled, passed=passed)
 
@@ -222,22 +214,27 @@ def _shape_text(shape: tuple[int, ...]) -> str:
 def _open(request: ModelRequest, *, with_steps: bool = True) -> tuple[ModelFile, Board, Runtime]:
     board = load_board(request.board_id, folder=request.boards)
     runtime = check_runtime(request.runtime, board, known=COMPILER)
-    return read_model(request.path, optimize=parse_optimize(request.optimize), with_steps=with_steps), board, runtime
+    vendor = _vendor(request, board, runtime)
+    return read_model(request.path, optimize=parse_optimize(request.optimize), with_steps=with_steps, vendor=vendor), board, runtime
+
+
+def _vendor(request: ModelRequest, board: Board, runtime: Runtime) -> VendorName | None:
+    """Return whose kernels a compiled model is to call; None: ours."""
+    if request.kernels not in (None, *_KERNELS):
+        raise InputError(f"there are no kernels {request.kernels!r} for a model alone", hint=f"kernels: {', '.join(_KERNELS)}", where="--kernels")
+    return vendor_library(board, runtime) if request.kernels == "vendor" else None
 
 
 def _open_to_run(request: ModelRequest, board: Board, runtime: Runtime) -> ModelFile | InterpretedFile:
-    optimize = parse_optimize(request.optimize)
-    if request.kernels not in (None, *_KERNELS):
-        raise InputError(f"there are no kernels {request.kernels!r} for a model alone", hint=f"kernels: {', '.join(_KERNELS)}", where="--kernels")
+    optimize, vendor = parse_optimize(request.optimize), _vendor(request, board, runtime)
     if runtime == "tflm":
         if optimize != "size":
-            raise InputError(f"TFLite Micro cannot optimize for {optimize}", hint="use --runtime aot", where="--optimize")
-        if request.kernels == "vendor":
-            vendor_library(board, runtime)
+            raise InputError(
+                "TFLite Micro takes the weights as they are in the file and plans its arena itself", hint="use --runtime aot", where="--optimize"
+            )
         interpreted = read_interpreted(request.path, board)
         plan_model(board, interpreted.compiled)
         return interpreted
-    vendor = vendor_library(board, runtime) if request.kernels == "vendor" else None
     file = read_model(request.path, optimize=optimize, with_steps=True, vendor=vendor)
     require_budget(_estimate(board, file), board, file.name)
     return file
@@ -295,7 +292,7 @@ def _run_on_board(
     build: BuildArtifact,
     work_dir: Path,
     progress: Progress,
-) -> _Run:
+) -> ModelRun:
     log: list[str] = []
     with (
         open_virtual_line(board, Path(build.elf), work_dir=work_dir) as line,
@@ -312,96 +309,4 @@ def _run_on_board(
             log=log,
             on_inference=lambda done: advance(done, len(cases)),
         )
-    return _Run(report=report, build=build, model_code_bytes=model_code_bytes(build))
-
-
-def _facts(file: ModelFile | InterpretedFile, board: Board, runtime: Runtime) -> dict[str, Any]:
-    """Return what is known of a model without running it; what only a run tells is None. Only the compiler's kernels are predicted."""
-    compiled = file.compiled
-    costs = cost_table() if isinstance(compiled, CompiledModel) and compiled.vendor is None else None
-    operations = []
-    for operation in compiled.ops:
-        row = asdict(operation)
-        row["input_shape"], row["output_shape"] = list(operation.input_shape), list(operation.output_shape)
-        operations.append({**row, "predicted_instructions": costs.instructions(operation) if costs is not None else None})
-    return {
-        "model": file.name,
-        "model_sha256": file.sha256,
-        "board": board.id,
-        "runtime": runtime,
-        "optimize": file.optimize if isinstance(file, ModelFile) else None,
-        "vendor": compiled.vendor if isinstance(compiled, CompiledModel) else None,
-        "inputs": 0,
-        "mismatches": None,
-        "max_abs_diff": None,
-        "instructions_per_inference": None,
-        "predicted_instructions": sum(operation["predicted_instructions"] for operation in operations) if costs is not None else None,
-        "macs": compiled.macs,
-        "arena_bytes": compiled.arena_bytes if isinstance(compiled, CompiledModel) else None,
-        "state_bytes": compiled.state_bytes,
-        "code_bytes": None,
-        "model_code_bytes": None,
-        "kernel_instances": instances_of(compiled) if isinstance(compiled, CompiledModel) else None,
-        "predicted_code_bytes": costs.code_bytes(compiled) if isinstance(compiled, CompiledModel) and costs is not None else None,
-        "weights_bytes": compiled.weights_bytes,
-        "tflite_bytes": len(file.tflite),
-        "input": _tensor_facts(compiled.input_),
-        "output": _tensor_facts(compiled.output_),
-        "logits": _tensor_facts(compiled.logits),
-        "fullest": [asdict(use) for use in compiled.fullest],
-        "ops": operations,
-    }
-
-
-def _known_differences(file: ModelFile | InterpretedFile) -> list[str]:
-    """Return why TFLite Micro may differ from the reference interpreter; of what the compiler makes nothing is known to."""
-    if not isinstance(file, InterpretedFile):
-        return []
-    folder = os.environ.get(ROOT_VARIABLE)
-    root = find_tree(Path(folder), file.compiled.kernel_library).root if folder else None
-    return list(known_differences(root, file.compiled.kinds))
-
-
-def _tensor_facts(tensor: Any) -> dict[str, Any]:
-    return {**asdict(tensor), "shape": list(tensor.shape)}
-
-
-def _budget_facts(estimate: BudgetEstimate) -> dict[str, Any]:
-    return {"lines": [asdict(line) for line in estimate.lines], "problems": list(estimate.problems)}
-
-
-def _run_facts(file: ModelFile | InterpretedFile, run: _Run) -> dict[str, Any]:
-    compiled, report, build = file.compiled, run.report, run.build
-    has_logits = compiled.logits.index != compiled.output_.index
-    mismatches = report.output_mismatches + (report.logits_mismatches if has_logits else 0)
-    per_inference: dict[str, float] = {f"{report.unit}_per_inference": report.per_inference}
-    if report.unit == "instructions" and compiled.macs:
-        per_inference["instructions_per_mac"] = round(report.per_inference / compiled.macs, 3)
-    return {
-        "inputs": report.inputs,
-        "mismatches": mismatches,
-        "output_mismatches": report.output_mismatches,
-        "logits_mismatches": report.logits_mismatches,
-        "max_abs_diff": report.max_abs_diff,
-        "distinct_outputs": report.distinct_outputs,
-        "first_mismatches": [asdict(mismatch) for mismatch in report.first_mismatches],
-        **per_inference,
-        "arena_bytes": report.arena_used_bytes,
-        "model_kernels": report.model_kernels or f"tinyaudio {build.runtime}",
-        "code_bytes": build.flash_bytes - compiled.weights_bytes,
-        "model_code_bytes": run.model_code_bytes,
-        "flash_bytes": build.flash_bytes,
-        "ram_bytes": build.ram_bytes,
-        "budget_ok": build.budget_ok,
-        "budget_problems": list(build.budget_problems),
-        "placement": None if build.placement is None else [asdict(item) for item in build.placement.items],
-        "toolchain": build.toolchain,
-        "log": list(report.log),
-    }
-
-
-def _measured(operation: dict[str, Any], cost: int, unit: str) -> dict[str, Any]:
-    row = {**operation, unit: cost}
-    if unit == "instructions" and operation["macs"]:
-        row["instructions_per_mac"] = round(cost / operation["macs"], 3)
-    return row
+    return ModelRun(report=report, build=build, model_code_bytes=model_code_bytes(build))

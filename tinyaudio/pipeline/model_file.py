@@ -140,9 +140,13 @@ def check_runtime(runtime: str | None, board: Board, *, known: tuple[Runtime, ..
         return board.default_runtime if board.default_runtime in known else "aot"
     chosen = next((item for item in known if item == runtime), None)
     if chosen is None:
-        what = "for a model alone" if runtime not in RUNTIMES else "here: what a model is compiled to, the compiler tells"
-        hint = f"runtimes: {', '.join(known)}" + ("; `verify` and `bench` run a model on TFLite Micro as well" if runtime in RUNTIMES else "")
-        raise NotYetSupportedError(f"there is no runtime {runtime!r} {what}", hint=hint, where="--runtime")
+        if runtime in RUNTIMES:
+            raise NotYetSupportedError(
+                f"runtime {runtime!r} here has nothing to tell: it takes the file as it is and plans its memory on the board",
+                hint="leave --runtime out to see what the model compiler makes of it; `model verify` and `model bench` run it on TFLite Micro",
+                where="--runtime",
+            )
+        raise NotYetSupportedError(f"there is no runtime {runtime!r} for a model alone", hint=f"runtimes: {', '.join(known)}", where="--runtime")
     return chosen
 
 

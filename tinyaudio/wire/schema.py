@@ -6,7 +6,7 @@ import re
 import struct
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,18 +201,21 @@ def _reject_bad_fields(protocol: ProtocolDefinition) -> Iterator[str]:
     enums = {enum.name: enum for enum in protocol.enums}
     for message in protocol.messages:
         for field in message.fields:
-            where = f"{message.name}.{field.name}"
-            if field.type != "string" and field.type not in SCALARS:
-                yield f"{where} has the type {field.type!r}; it must be one of {', '.join(SCALARS)} or string"
-            if field.length and field.max_length:
-                yield f"{where} has both length and max_length"
-            if field.type == "string" and not field.max_length:
-                yield f"{where} is a string without max_length"
-            if not 0 <= field.length <= 65_535 or not 0 <= field.max_length <= 65_535:
-                yield f"{where} is longer than 65535 or shorter than 0"
-            for name, is_flags in ((field.enum, False), (field.flags, True)):
-                if name and (name not in enums or enums[name].is_flags is not is_flags or enums[name].type != field.type):
-                    yield f"{where} refers to {name}, which is not there, of another kind, or of another type"
+            yield from (f"{message.name}.{field.name} {problem}" for problem in _field_problems(field, enums))
+
+
+def _field_problems(field: FieldDefinition, enums: Mapping[str, Enumeration]) -> Iterator[str]:
+    if field.type != "string" and field.type not in SCALARS:
+        yield f"has the type {field.type!r}; it must be one of {', '.join(SCALARS)} or string"
+    if field.length and field.max_length:
+        yield "has both length and max_length"
+    if field.type == "string" and not field.max_length:
+        yield "is a string without max_length"
+    if not 0 <= field.length <= 65_535 or not 0 <= field.max_length <= 65_535:
+        yield "is longer than 65535 or shorter than 0"
+    for name, is_flags in ((field.enum, False), (field.flags, True)):
+        if name and (name not in enums or enums[name].is_flags is not is_flags or enums[name].type != field.type):
+            yield f"refers to {name}, which is not there, of another kind, or of another type"
 
 
 def _reject_bad_enumerations(protocol: ProtocolDefinition) -> Iterator[str]:

@@ -6,7 +6,6 @@ what is supported today; larger ones were tried by hand, see docs/guide/models.m
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -153,7 +152,6 @@ def _convert_to_int8(model: Any, *, ends: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def zoo() -> dict[str, bytes]:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return {name: _convert_to_int8(_with_random_weights(build()), ends=ends) for name, (build, ends) in ZOO.items()}
 
 

@@ -15,7 +15,10 @@ _FAULTS = "faults at every start"  # as firmware/lib/tinyaudio_app/src/applicati
 _READ_BYTES = 65_536
 _ARENA_HINT = "the model needs more memory than its image has for it: a smaller model, or a board with more memory; tinyaudio boards list"
 _FAULTS_HINT = "the function at that pc in firmware.elf is what to mend (addr2line -f -e firmware.elf PC); a reset lets it try again"
-_SILENCE_HINT = "is the right firmware on it, and is this its port? run `tinyaudio build` and flash again"
+_SILENCE_HINT = (
+    "is the right firmware on it, and is this its port? run `tinyaudio build` and flash again; an emulated board is silent so long "
+    "where the computer has too much else to do: run the command again"
+)
 
 
 class Collector(Protocol):

@@ -22,6 +22,7 @@ from tinyaudio.core.tools import Tool, find_tool, start_tool
 _START_SECONDS = 10.0
 _LOOK_SECONDS = 0.02  # how often the log is looked at until the server listens
 _INIT_SECONDS = 30.0
+_LAST_WORDS_SECONDS = 10.0  # for a process that closed the connection to be gone, so that its last words are there
 _COMMAND_SECONDS = 60.0  # a sector of 128 KiB takes up to 4 s to erase
 _MASS_ERASE_SECONDS = 180.0
 _WRITE_BYTES = 32_768  # with one command; so often is the progress told
@@ -152,7 +153,7 @@ class _OpenocdConnection:
             self._on_detail(f"openocd: {command}: {error}")
             raise RungError(_one_line(str(error))) from error
         except TclClosedError as error:
-            self._process.wait(1.0)  # so that its last words are there
+            self._process.wait(_LAST_WORDS_SECONDS)
             raise RungError(self._process.cause_of_death() or f"openocd {error}") from error
         self._on_detail(f"openocd: {command}: {_one_line(text)}")
         return text

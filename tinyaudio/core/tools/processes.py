@@ -18,6 +18,7 @@ from typing import IO, Self
 from tinyaudio.core.errors import ToolError
 
 _TAIL_LINES = 40
+_LAST_WORDS_SECONDS = 5.0  # for what an ended program wrote last to be read; a program that it left behind may hold the pipe open
 _LINE_LIMIT_BYTES = 65_536  # a line longer than this is cut in pieces, so that a babbling program cannot fill the memory
 
 
@@ -53,7 +54,7 @@ def run_tool(
     env
         The whole environment of the program; this process's one if not given.
     timeout_seconds
-        After this time the program, and whatever it started, is ended.
+        After this time the program, and whatever it started, is ended; as it is when this process is killed.
     on_line
         Called with every line of standard output and standard error, without its line end, as it arrives.
         Calls do not overlap, though they come from other threads.
@@ -72,6 +73,7 @@ def run_tool(
     name = Path(command[0]).name
     started = time.monotonic()
     process = _open(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, own_session=True)
+    guard = _Guard(process.pid, whole_session=True)
     lock = threading.Lock()
     lines: dict[str, list[str]] = {"stdout": [], "stderr": []}
 
@@ -88,6 +90,7 @@ def run_tool(
     except subprocess.TimeoutExpired:
         raise ToolError(f"did not end within {timeout_seconds:g} s{_quoted(lines['stderr'])}", hint=hint or "run it again", where=name) from None
     finally:
+        guard.dismiss()
         _end_session(process)
         for reader in readers:
             reader.join()
@@ -126,6 +129,7 @@ class ToolProcess:
         self.stdin: IO[bytes] | None = process.stdin
         self.stdout: IO[bytes] | None = process.stdout
         self._process = process
+        self._guard = _Guard(process.pid, whole_session=False)
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._reader = _reader(self._keep, process.stderr)
 
@@ -136,19 +140,19 @@ class ToolProcess:
 
     def poll(self) -> int | None:
         """Return the return code (the negative signal number if a signal ended it), or ``None`` while it runs."""
-        return self._process.poll()
+        return self._noted(self._process.poll())
 
     def wait(self, timeout_seconds: float) -> int | None:
         """Wait for the end; return the return code, or ``None`` if it still runs after `timeout_seconds`."""
         try:
-            return self._process.wait(timeout=timeout_seconds)
+            return self._noted(self._process.wait(timeout=timeout_seconds))
         except subprocess.TimeoutExpired:
             return None
 
     def stderr_tail(self) -> str:
         """Return the last lines of standard error; all that it wrote of them, once it has ended."""
         if self.poll() is not None:
-            self._reader.join(timeout=1.0)
+            self._reader.join(timeout=_LAST_WORDS_SECONDS)
         return "\n".join(self._tail)
 
     def cause_of_death(self) -> str:
@@ -165,12 +169,13 @@ class ToolProcess:
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+        self._guard.dismiss()
         if self.poll() is None:
             self._process.terminate()
             if self.wait(grace_seconds) is None:
                 self._process.kill()
         code = self._process.wait()
-        self._reader.join(timeout=1.0)
+        self._reader.join(timeout=_LAST_WORDS_SECONDS)
         return code
 
     def __enter__(self) -> Self:
@@ -178,6 +183,11 @@ class ToolProcess:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.terminate()
+
+    def _noted(self, code: int | None) -> int | None:
+        if code is not None:  # another program may have its number from now on
+            self._guard.dismiss()
+        return code
 
     def _keep(self, stream: IO[bytes]) -> None:
         with stream:
@@ -192,7 +202,7 @@ def start_tool(
     pipes: bool = False,
     name: str = "",
 ) -> ToolProcess:
-    """Start a program that runs beside this one; end it with `ToolProcess.terminate` or a ``with`` block.
+    """Start a program that runs beside this one; end it with `ToolProcess.terminate` or a ``with`` block. It ends with this process.
 
     Parameters
     ----------
@@ -237,6 +247,38 @@ def _open(
     except OSError as error:
         reason = error.strerror or str(error)
         raise ToolError(f"cannot be started: {reason}", hint="`tinyaudio doctor` says how to get it", where=Path(command[0]).name) from error
+
+
+class _Guard:
+    """Ends a program when this process is no more, however it ended: even killed it cannot leave compilers behind.
+
+    A shell waits at a pipe whose other end only this process holds, and which therefore ends with it.
+
+    Parameters
+    ----------
+    pid
+        Of the program; with `whole_session` of the leader of a session, all of which is ended.
+    """
+
+    def __init__(self, pid: int, *, whole_session: bool) -> None:
+        reader, self._writer = os.pipe()
+        try:
+            self._shell = subprocess.Popen(
+                ["/bin/sh", "-c", 'read -r _; kill -9 "$0"', f"-{pid}" if whole_session else str(pid)],
+                stdin=reader,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            os.close(reader)
+
+    def dismiss(self) -> None:
+        """The program has ended, or is about to be; twice is allowed."""
+        if self._shell.returncode is None:
+            self._shell.kill()
+            self._shell.wait()
+            os.close(self._writer)
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:

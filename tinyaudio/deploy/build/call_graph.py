@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 INDIRECT = "__indirect_call"  # GCC's name for what a call through a pointer reaches
 
@@ -69,13 +70,15 @@ def address_taken_symbols(objects: Iterable[Path]) -> frozenset[str]:
         with path.open("rb") as stream:
             file = ELFFile(stream)
             table = file.get_section_by_name(".symtab")
-            for section in file.iter_sections():
-                if section["sh_type"] not in ("SHT_REL", "SHT_RELA") or section.name.startswith((".rel.debug", ".rel.ARM", ".rel.vectors")):
-                    continue
-                for relocation in section.iter_relocations():
-                    if relocation["r_info_type"] in _TAKES_ADDRESS:
-                        symbols.add(_function_symbol(table.get_symbol(relocation["r_info_sym"]), file))
+            symbols.update(_function_symbol(table.get_symbol(relocation["r_info_sym"]), file) for relocation in _stored_addresses(file))
     return frozenset(symbols - {""})
+
+
+def _stored_addresses(file: Any) -> Iterator[Any]:
+    """Yield the relocations of an object file that store an address, but for those of debug information and of the vectors."""
+    for section in file.iter_sections():
+        if section["sh_type"] in ("SHT_REL", "SHT_RELA") and not section.name.startswith((".rel.debug", ".rel.ARM", ".rel.vectors")):
+            yield from (relocation for relocation in section.iter_relocations() if relocation["r_info_type"] in _TAKES_ADDRESS)
 
 
 def cycles(graph: Mapping[str, frozenset[str]]) -> tuple[frozenset[str], ...]:

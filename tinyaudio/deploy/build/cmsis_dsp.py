@@ -38,9 +38,6 @@ CMSIS_DSP_RFFT_Q31_SOURCES = (
     "Source/TransformFunctions/arm_rfft_q31.c",
 )
 
-#: For the sources above only. CMSIS-DSP shifts negative numbers to the left, which C leaves undefined and GCC defines.
-CMSIS_DSP_FLAGS = ("-w", "-fwrapv", "-fno-sanitize=shift")
-
 _OFFLINE_HINT = (
     "connect to a package index once, or set TINYAUDIO_CMSIS_DSP_ROOT to a folder with CMSIS-DSP's Include/, PrivateInclude/ and Source/ "
     f"(they are in cmsisdsp-{CMSIS_DSP_VERSION}.tar.gz)"

@@ -100,9 +100,13 @@ def render_model_project(inputs: ModelRenderInputs) -> FirmwareProject:
 
 
 def model_source_files(compiled: CompiledModel) -> dict[str, str]:
-    """Return the generated C++ of a model with the kernels it needs, by path: sources that compile by themselves."""
+    """Return the generated C++ of a model with the kernels it needs, by path: sources that compile by themselves.
+
+    Of a vendor's kernels only the calls are ours: its own sources are to be had beside them.
+    """
     firmware = resource_root("firmware") / "lib"
-    libraries = {path: text for name in _MODEL_LIBRARIES for path, text in files_below(f"lib/{name}", firmware / name).items()}
+    names = _MODEL_LIBRARIES if compiled.vendor is None else (*_MODEL_LIBRARIES, f"tinyaudio_{compiled.vendor}")
+    libraries = {path: text for name in names for path, text in files_below(f"lib/{name}", firmware / name).items()}
     return {**compiled.files, **libraries}
 
 
