@@ -146,7 +146,8 @@ def compile_model(
     widened = widen_weights(simple, optimize=optimize)
     if not widened.operations:
         raise ModelError("no operator computes anything", hint="the model's output is its input", where=f"model {name!r}")
-    graph, steps, plan = grow_strips(join_rows(widened) if optimize == "ram" else widened)
+    planned = grow_strips(join_rows(widened), smallest=True) if optimize == "ram" else grow_strips(widened)
+    graph, steps, plan = planned.graph, planned.steps, planned.plan
     ops = tuple(_operation_summary(step, graph, vendor_refusal=refusals.get(step.operation.index, "")) for step in steps)
     return CompiledModel(
         name=name,
