@@ -16,7 +16,7 @@ from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import InputError, ModelError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.deploy.build import build_project, model_code_bytes
-from tinyaudio.deploy.compiler import CompiledModel, read_graph
+from tinyaudio.deploy.compiler import CompiledModel, OperationSummary, read_graph
 from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, vendor_library, write_project
 from tinyaudio.deploy.tflm import ROOT_VARIABLE, TflmModel, find_tree, known_differences
 from tinyaudio.learn.oracle import ReferenceModel
@@ -209,9 +209,13 @@ def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> Are
     return ArenaTimeline(
         title=title,
         arena_bytes=compiled.arena_bytes,
-        steps=tuple(f"{operation.index} {operation.kind}" for operation in compiled.ops),
+        steps=tuple(_step_label(operation) for operation in compiled.ops),
         buffers=tuple(buffers),
     )
+
+
+def _step_label(operation: OperationSummary) -> str:
+    return f"{operation.parts[0]} to {operation.parts[-1]}, row by row" if operation.parts else f"{operation.index} {operation.kind}"
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
@@ -231,7 +235,9 @@ def _open_to_run(request: ModelRequest, board: Board, runtime: Runtime) -> Model
         raise InputError(f"there are no kernels {request.kernels!r} for a model alone", hint=f"kernels: {', '.join(_KERNELS)}", where="--kernels")
     if runtime == "tflm":
         if optimize != "size":
-            raise InputError(f"TFLite Micro cannot optimize for {optimize}", hint="use --runtime aot", where="--optimize")
+            raise InputError(
+                "TFLite Micro takes the weights as they are in the file and plans its arena itself", hint="use --runtime aot", where="--optimize"
+            )
         if request.kernels == "vendor":
             vendor_library(board, runtime)
         interpreted = read_interpreted(request.path, board)
