@@ -28,6 +28,7 @@ PAGE = ROOT / "docs" / "performance.md"
 COSTS = ROOT / "tinyaudio" / "pipeline" / "model_costs.toml"
 TITLE = "## Models"
 SPEED_TITLE = "## The same models with `--optimize speed`"
+RAM_TITLE = "## The same models with `--optimize ram`"
 TFLM_TITLE = "## The same models on TFLite Micro"
 BOARD = "mps2_an500"
 
@@ -46,6 +47,7 @@ class Reference:
     at_most_arena_bytes: int | None = None
     at_most_code_bytes: int | None = None
     at_most_instructions_for_speed: int | None = None  # with `--optimize speed`
+    at_most_arena_bytes_for_ram: int | None = None  # with `--optimize ram`
 
 
 MODELS = (
@@ -60,6 +62,7 @@ MODELS = (
         at_most_arena_bytes=42_000,
         at_most_code_bytes=36_000,
         at_most_instructions_for_speed=4_700_000,
+        at_most_arena_bytes_for_ram=15_000,
     ),
     Reference(
         path="bench/conv_ae_96x64.tflite",
@@ -89,6 +92,7 @@ MODELS = (
         instructions=59_608_482,
         arena_bytes=161_776,
         code_bytes=109_796,
+        at_most_arena_bytes_for_ram=60_000,
     ),
     Reference(
         path="tflite_micro/micro_speech_quantized.tflite",
@@ -116,6 +120,7 @@ class Figures:
     reference: Reference
     facts: dict[str, Any]  # of `tinyaudio model bench`, optimized for size
     fast: dict[str, Any]  # the same, optimized for speed
+    small: dict[str, Any]  # the same, optimized for RAM
     tflm: dict[str, Any] | None = None  # the same of TFLite Micro; None: there is no tree
     vendor: dict[str, Any] | None = None  # the same of the compiler with CMSIS-NN's kernels; None: there is no tree
 
@@ -130,10 +135,12 @@ class Figures:
             "arena_bytes": reference.at_most_arena_bytes or reference.arena_bytes,
             "code_bytes": reference.at_most_code_bytes or reference.code_bytes,
         }
+        for_ram = {"mismatches": 0, "arena_bytes": min(self.facts["arena_bytes"], reference.at_most_arena_bytes_for_ram or reference.arena_bytes)}
         for_speed = {**limits, "instructions_per_inference": reference.at_most_instructions_for_speed or most}
         return (
             *(f"{name} {self.facts[name]:,} of at most {limit:,}" for name, limit in limits.items() if self.facts[name] > limit),
             *(f"{name} {self.fast[name]:,} of at most {limit:,} (speed)" for name, limit in for_speed.items() if self.fast[name] > limit),
+            *(f"{name} {self.small[name]:,} of at most {limit:,} (ram)" for name, limit in for_ram.items() if self.small[name] > limit),
             *((f"{self.vendor['mismatches']} mismatches with CMSIS-NN",) if self.vendor is not None and self.vendor["mismatches"] else ()),
         )
 
@@ -144,13 +151,14 @@ def data_folder() -> Path:
 
 
 def measure(reference: Reference, *, inputs: int, board: str) -> Figures:
-    """Measure one model for size, for speed, and on TFLite Micro and with CMSIS-NN where there is a tree of it."""
+    """Measure one model for size, for speed, for RAM, and on TFLite Micro and with CMSIS-NN where there is a tree of it."""
     facts = _bench(reference, "--runtime", "tflm" if has_tree() else "aot", inputs=inputs, board=board)
     fast = _bench(reference, "--runtime", "aot", "--optimize", "speed", inputs=inputs, board=board)
+    small = _bench(reference, "--runtime", "aot", "--optimize", "ram", inputs=inputs, board=board)
     if has_tree():
         vendor = _bench(reference, "--runtime", "aot", "--kernels", "vendor", inputs=inputs, board=board)
-        return Figures(reference=reference, facts=facts["aot"], fast=fast, tflm=facts, vendor=vendor)
-    return Figures(reference=reference, facts=facts, fast=fast)
+        return Figures(reference=reference, facts=facts["aot"], fast=fast, small=small, tflm=facts, vendor=vendor)
+    return Figures(reference=reference, facts=facts, fast=fast, small=small)
 
 
 def _bench(reference: Reference, *options: str, inputs: int, board: str) -> dict[str, Any]:
@@ -201,20 +209,36 @@ def section(figures: Sequence[Figures]) -> str:
 
 def speed_section(figures: Sequence[Figures]) -> str:
     """Return the section of docs/performance.md about the models that are to be quick at the price of flash."""
+    told = "`speed`: weights in words that the kernels\nmultiply without unpacking them. Inputs, board and what is compared as above."
     names = ("instructions_per_inference", "weights_bytes", "code_bytes", "arena_bytes")
+    return _beside_size(SPEED_TITLE, told, names, [(item.facts, item.fast) for item in figures])
+
+
+def ram_section(figures: Sequence[Figures]) -> str:
+    """Return the section of docs/performance.md about the models that are to need little RAM at the price of some speed."""
+    told = (
+        "`ram`: convolutions pass\nrows on to one another where that makes the arena smaller, and depthwise ones make no more rows at a time "
+        "than the smallest arena\nholds. Inputs, board and what is compared as above."
+    )
+    names = ("arena_bytes", "instructions_per_inference", "code_bytes")
+    return _beside_size(RAM_TITLE, told, names, [(item.facts, item.small) for item in figures])
+
+
+def _beside_size(title: str, told: str, names: Sequence[str], figures: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:
+    """Return a section with the figures `names` of each model, for size and for something else; `told` says for what."""
     rows = []
-    for item in figures:
-        pairs = " | ".join(f"{item.facts[name]:,} | **{item.fast[name]:,}**" for name in names)
-        rows.append(f"| {item.fast['model']} | {item.fast['inputs']} | {item.fast['mismatches']} | {pairs} |")
+    for facts, other in figures:
+        pairs = " | ".join(f"{facts[name]:,} | **{other[name]:,}**" for name in names)
+        rows.append(f"| {other['model']} | {other['inputs']} | {other['mismatches']} | {pairs} |")
+    heads = " | | ".join(name.partition("_")[0] for name in names)
     return "\n".join(
         (
-            SPEED_TITLE,
+            title,
             "",
-            "Written by `./scripts/bench models`; not by hand. Left `size`, the default, right in bold `speed`: weights in words that the kernels",
-            "multiply without unpacking them. Inputs, board and what is compared as above.",
+            f"Written by `./scripts/bench models`; not by hand. Left `size`, the default, right in bold {told}",
             "",
-            "| model | inputs | mismatches | instructions | | weights | | code | | arena | |",
-            "|---|---|---|---|---|---|---|---|---|---|---|",
+            f"| model | inputs | mismatches | {heads} | |",
+            "|---" * (3 + 2 * len(names)) + "|",
             *rows,
             "",
         )
@@ -286,7 +310,8 @@ def main() -> int:
         print(
             f"{facts['model']:24} {facts['mismatches']:3} mismatches {facts['instructions_per_inference']:>12,} instructions "
             f"arena {facts['arena_bytes']:>8,} code {facts['code_bytes']:>7,} "
-            f"for speed {item.fast['instructions_per_inference']:>12,} {'BROKEN: ' if item.broken else ''}{'; '.join(item.broken)}",
+            f"for speed {item.fast['instructions_per_inference']:>12,} for ram {item.small['arena_bytes']:>8,} "
+            f"{'BROKEN: ' if item.broken else ''}{'; '.join(item.broken)}",
             file=sys.stderr,
             flush=True,
         )
@@ -299,10 +324,12 @@ def main() -> int:
     if arguments.fit:
         write_text_atomically(COSTS, fitted_costs([facts for item in figures for facts in (item.facts, item.fast)]))
     if arguments.json:
-        more = [{"broken": item.broken, "speed": item.fast, "tflm": item.tflm, "vendor": item.vendor} for item in figures]
+        more = [{"broken": item.broken, "speed": item.fast, "ram": item.small, "tflm": item.tflm, "vendor": item.vendor} for item in figures]
         print(json.dumps({"models": [{**item.facts, **other} for item, other in zip(figures, more, strict=True)]}))
     elif not arguments.model:
-        page = with_section(with_section(PAGE.read_text(encoding="utf-8"), section(figures)), speed_section(figures))
+        page = PAGE.read_text(encoding="utf-8")
+        for text in (section(figures), speed_section(figures), ram_section(figures)):
+            page = with_section(page, text)
         if has_tree():
             measured = [item.vendor for item in figures if item.vendor is not None]
             page = with_section(with_section(page, tflm_section(figures)), vendor_section(measured))

@@ -27,7 +27,8 @@ from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, model_inputs, verify_model
 from tinyaudio.pipeline.line import Advance
-from tinyaudio.pipeline.model_file import estimate_budget
+from tinyaudio.pipeline.model import arena_timeline
+from tinyaudio.pipeline.model_file import estimate_budget, read_model
 
 KEYS = {
     "model",
@@ -272,5 +273,25 @@ def test_weights_are_packed_for_size_or_for_speed() -> None:
     assert facts[None]["weights_bytes"] == facts["size"]["weights_bytes"] < facts["speed"]["weights_bytes"]
     with pytest.raises(InputError, match="cannot optimize for 'both'"):
         inspect_model(request(optimize="both"))
-    with pytest.raises(InputError, match="takes the weights as they are"):
-        verify_model(request(board_id="mps2_an500", runtime="tflm", optimize="speed"), Silent())
+    for word in ("speed", "ram"):
+        with pytest.raises(InputError, match="takes the weights as they are"):
+            verify_model(request(board_id="mps2_an500", runtime="tflm", optimize=word), Silent())
+
+
+def test_operators_that_pass_rows_on_are_one_row_that_names_them_all() -> None:
+    usual, small = (inspect_model(request(optimize=word)).facts for word in ("size", "ram"))
+    assert small["optimize"] == "ram" and small["arena_bytes"] < usual["arena_bytes"]
+    joined = [operation for operation in small["ops"] if operation["parts"]]
+    assert joined and all(len(operation["parts"]) == operation["kind"].count(" + ") + 1 for operation in joined)
+    places = [index for operation in small["ops"] for index in operation["parts"] or [operation["index"]]]
+    assert places == [operation["index"] for operation in usual["ops"]]
+    assert sum(operation["macs"] for operation in small["ops"]) == sum(operation["macs"] for operation in usual["ops"])
+    predicted = [sum(operation["predicted_instructions"] for operation in facts["ops"]) for facts in (usual, small)]
+    assert predicted[0] * 0.95 < predicted[1] < predicted[0] * 1.1
+
+
+def test_the_picture_of_the_arena_names_joined_operators_shortly() -> None:
+    file = read_model(MODEL_FILE, optimize="ram")
+    timeline = arena_timeline(file.tflite, file.compiled, title="small")
+    assert any(re.fullmatch(r"\d+ to \d+, row by row", step) for step in timeline.steps)
+    assert max(map(len, timeline.steps)) < 30

@@ -250,7 +250,7 @@ def _say_kernels(output: Output, facts: dict[str, Any]) -> None:
         refusal = operation["vendor_refusal"]
         whose = f"ours: {refusal}" if refusal else "the vendor's"
         figures = (f"{operation[unit]:,}", f"{ours[unit]:,}" if ours else "", ratio)
-        rows.append((str(operation["index"]), operation["kind"], *figures, whose))
+        rows.append((*_operator_names(operation), *figures, whose))
     total = f"{unit}_per_inference"
     both = (facts[total], facts["own"][total])
     rows.append(("", "all", f"{both[0]:,}", f"{both[1]:,}", f"{both[0] / both[1]:.2f}", ""))
@@ -266,8 +266,7 @@ def _say_operators(output: Output, facts: dict[str, Any]) -> None:
     columns = ("", "operator", "output", "MACs", "weights", unit.replace("_", " "), "share", "a MAC")
     rows = [
         (
-            str(operation["index"]),
-            operation["kind"],
+            *_operator_names(operation),
             "x".join(map(str, operation["output_shape"])),
             f"{operation['macs']:,}",
             f"{operation['weights_bytes']:,}",
@@ -278,6 +277,13 @@ def _say_operators(output: Output, facts: dict[str, Any]) -> None:
         for operation in facts["ops"]
     ]
     output.table(f"{facts['model']} on {facts['board']} ({facts['runtime']})", columns, rows)
+
+
+def _operator_names(operation: dict[str, Any]) -> tuple[str, str]:
+    """Return position and kind of an operator; of several that were joined the positions of first and last, and all kinds."""
+    parts = operation.get("parts")
+    place = f"{parts[0]}-{parts[-1]}" if parts else str(operation["index"])
+    return place, operation["kind"].replace(" + ", "\n+ ")
 
 
 def _say_sizes(output: Output, facts: dict[str, Any]) -> None:

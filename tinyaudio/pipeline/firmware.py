@@ -126,7 +126,9 @@ def render_stage(
         )
     runtime = request.runtime or board.default_runtime
     if runtime == "tflm" and request.optimize != "size":
-        raise InputError(f"TFLite Micro cannot optimize for {request.optimize}", hint="use --runtime aot", where="--optimize")
+        raise InputError(
+            "TFLite Micro takes the weights as they are in the file and plans its arena itself", hint="use --runtime aot", where="--optimize"
+        )
     if request.kernels == "vendor":
         vendor_library(board, runtime)
     choice = RuntimeChoice(

@@ -15,7 +15,7 @@ from tinyaudio.core.board import Board, load_board
 from tinyaudio.core.errors import InputError, ModelError
 from tinyaudio.core.files import write_text_if_changed
 from tinyaudio.deploy.build import build_project, model_code_bytes
-from tinyaudio.deploy.compiler import CompiledModel, VendorName, read_graph
+from tinyaudio.deploy.compiler import CompiledModel, OperationSummary, VendorName, read_graph
 from tinyaudio.deploy.render import ModelRenderInputs, model_source_files, plan_model, render_model_project, vendor_library, write_project
 from tinyaudio.deploy.tflm import TflmModel
 from tinyaudio.learn.oracle import ReferenceModel
@@ -201,9 +201,13 @@ def arena_timeline(tflite: bytes, compiled: CompiledModel, *, title: str) -> Are
     return ArenaTimeline(
         title=title,
         arena_bytes=compiled.arena_bytes,
-        steps=tuple(f"{operation.index} {operation.kind}" for operation in compiled.ops),
+        steps=tuple(_step_label(operation) for operation in compiled.ops),
         buffers=tuple(buffers),
     )
+
+
+def _step_label(operation: OperationSummary) -> str:
+    return f"{operation.parts[0]} to {operation.parts[-1]}, row by row" if operation.parts else f"{operation.index} {operation.kind}"
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

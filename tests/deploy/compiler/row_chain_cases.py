@@ -14,10 +14,11 @@ import tinyaudio.deploy.compiler.compile as compiler
 from tests.deploy.compiler.model_builder import ModelBuilder
 from tinyaudio.deploy.compiler.chain_strips import grown_chain
 from tinyaudio.deploy.compiler.graph import Graph, Operation
-from tinyaudio.deploy.compiler.memory import MemoryPlan, plan_memory
+from tinyaudio.deploy.compiler.memory import plan_memory
 from tinyaudio.deploy.compiler.ops.row_chain import RowChain
+from tinyaudio.deploy.compiler.passes.grow_strips import Planned
 from tinyaudio.deploy.compiler.passes.join_rows import runs, with_chains, without_strips
-from tinyaudio.deploy.compiler.schedule import Step, buffers_of, schedule
+from tinyaudio.deploy.compiler.schedule import buffers_of, schedule
 
 _ACTIVATIONS = (tflite.ActivationFunctionType.NONE, tflite.ActivationFunctionType.RELU, tflite.ActivationFunctionType.RELU6)
 _SCALE = 0.05
@@ -111,10 +112,11 @@ def join_all(graph: Graph) -> Graph:
 def with_everything_joined(monkeypatch: pytest.MonkeyPatch, *, spare_bytes: int) -> None:
     """Let `compile_model(..., optimize="ram")` join whatever it can; each chain may have so much scratch more than it needs."""
 
-    def grow(graph: Graph) -> tuple[Graph, tuple[Step, ...], MemoryPlan]:
+    def grow(graph: Graph, *, smallest: bool) -> Planned:
+        assert smallest
         graph = replace(graph, operations=tuple(_grown(one, graph, spare_bytes) for one in graph.operations))
         steps = schedule(graph)
-        return graph, steps, plan_memory(buffers_of(graph, steps))
+        return Planned(graph=graph, steps=steps, plan=plan_memory(buffers_of(graph, steps)))
 
     monkeypatch.setattr(compiler, "join_rows", lambda graph: join_all(without_strips(graph)))
     monkeypatch.setattr(compiler, "grow_strips", grow)

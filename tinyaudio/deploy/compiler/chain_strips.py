@@ -1,16 +1,27 @@
-"""How many rows at a time the depthwise convolutions of a chain make, with so much scratch."""
+"""Strips of depthwise convolutions: what they cost, and how many rows a chain makes at a time with so much scratch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tinyaudio.deploy.compiler.graph import Graph
+from tinyaudio.deploy.compiler.graph import Graph, Kernel
 from tinyaudio.deploy.compiler.ops.depthwise_conv_2d import DepthwiseConvolution
 from tinyaudio.deploy.compiler.ops.row_chain import PREFIX, Link, RowChain, batch_bytes, row_kernel, scratch_layout
 
 # Instructions of a strip, as counted on a Cortex-M7: to load the weights of a channel, and to keep a value for the next strip.
 _CHANNEL = 40
-_KEPT_VALUE = 1.2
+_KEPT_VALUE = 0.4
+
+
+def strips_cost(kernel: Kernel) -> float:
+    """Return how many instructions of an inference the strips of `kernel` cost; none if it has no strips."""
+    if not kernel.function.endswith("depthwise_3x3"):
+        return 0.0
+    sizes = {name: value for name, value in kernel.shape if isinstance(value, int)}
+    kept_rows = max(0, 3 - sizes["StrideHeight"])
+    row_values = sizes["InputChannels"] * ((sizes["OutputWidth"] - 1) * sizes["StrideWidth"] + 3)
+    strips = -(-sizes["OutputHeight"] // sizes["StripRows"])
+    return strips * (_CHANNEL * sizes["OutputChannels"] + _KEPT_VALUE * kept_rows * row_values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +65,11 @@ def _choices(link: Link, graph: Graph) -> list[_Rows]:
         return [_Rows(scratch_bytes=kernel.scratch_bytes, batch_bytes=row, cost=0)]
     sizes = {name: value for name, value in kernel.shape if isinstance(value, int)}
     height, stride, plane_rows = sizes["OutputHeight"], sizes["StrideHeight"], kernel.scratch_bytes // 3
-    cost = _CHANNEL * sizes["OutputChannels"] + _KEPT_VALUE * max(0, 3 - stride) * plane_rows / 2
     choices = []
     for strips in sorted({-(-height // rows) for rows in range(1, height + 1)}, reverse=True):
         rows = -(-height // strips)
-        choices.append(_Rows(scratch_bytes=plane_rows * ((rows - 1) * stride + 3), batch_bytes=rows * row, cost=strips * cost))
+        cost = strips_cost(kernel) * strips / height
+        choices.append(_Rows(scratch_bytes=plane_rows * ((rows - 1) * stride + 3), batch_bytes=rows * row, cost=cost))
     return choices
 
 

@@ -51,6 +51,7 @@ class OperationSummary:
     weights_bytes: int  # weights, bias and requantization
     scratch_bytes: int
     work: tuple[KernelWork, ...] = ()  # a call each
+    parts: tuple[int, ...] = ()  # positions in the .tflite of the operators that were joined to this one; (): it is one of the file's
     vendor_refusal: str = ""  # why not by a kernel of the vendor's library, if one was wanted
 
 
@@ -76,7 +77,7 @@ class CompiledStep:
     """One generated function, with what it reads and writes: enough to run it alone."""
 
     index: int  # of its operator in the .tflite
-    name: str  # kind and name
+    name: str  # kind and name; of several that were joined, the kind of the last one
     inputs: tuple[PlacedTensor, ...]
     output: PlacedTensor
 
@@ -146,7 +147,8 @@ def compile_model(
     widened = widen_weights(simple, optimize=optimize)
     if not widened.operations:
         raise ModelError("no operator computes anything", hint="the model's output is its input", where=f"model {name!r}")
-    graph, steps, plan = grow_strips(join_rows(widened) if optimize == "ram" else widened)
+    planned = grow_strips(join_rows(widened), smallest=True) if optimize == "ram" else grow_strips(widened)
+    graph, steps, plan = planned.graph, planned.steps, planned.plan
     ops = tuple(_operation_summary(step, graph, vendor_refusal=refusals.get(step.operation.index, "")) for step in steps)
     return CompiledModel(
         name=name,
@@ -187,7 +189,7 @@ def _compiled_step(step: Step, graph: Graph, plan: MemoryPlan) -> CompiledStep:
     activations = [index for index in operation.inputs if index >= 0 and graph.tensor(index).data is None and index not in operation.states]
     return CompiledStep(
         index=operation.index,
-        name=f"{operation.kind} {function_name(operation, graph)}",
+        name=f"{operation.parts[-1].kind} {function_name(operation, graph)}",
         inputs=tuple(placed(index) for index in activations),
         output=placed(operation.outputs[0]),
     )
@@ -220,5 +222,6 @@ def _operation_summary(step: Step, graph: Graph, *, vendor_refusal: str) -> Oper
         weights_bytes=sum(constant.bytes for constant in step.constants),
         scratch_bytes=step.scratch_bytes,
         work=tuple(kernel_work(kernel, values=values) for kernel in step.kernels),
+        parts=tuple(part.index for part in operation.parts) if len(operation.parts) > 1 else (),
         vendor_refusal=vendor_refusal,
     )

@@ -81,7 +81,7 @@ inline void gather_border(const int8_t* row, int32_t left, int32_t depth, int16_
 
 // Write the inputs under the kernel of one output pixel into its places of a block of columns.
 template <typename Shape, int32_t kPixels, typename Input>
-inline void gather_column(Input& input, int32_t output_y, int32_t output_x, int16_t* column) {
+inline void gather_column(Input&& input, int32_t output_y, int32_t output_x, int16_t* column) {
     using Column = ConvColumn<Shape>;
     const int32_t top = output_y * Shape::kStrideHeight - Shape::kPaddingTop;
     const int32_t left = output_x * Shape::kStrideWidth - Shape::kPaddingLeft;
@@ -108,8 +108,9 @@ inline void gather_column(Input& input, int32_t output_y, int32_t output_x, int1
 }
 
 // Outputs first_pixel, first_pixel + 1 ... of the run that starts in row `output_y`: the row, or all rows if they lie densely.
+// `Input`, see rows.h: an image by value, or by reference what counts its rows.
 template <typename Shape, int32_t kPixels, typename Input>
-void conv_2d_block(Input& input, int32_t output_y, int32_t first_pixel, int8_t* output, const int32_t* stream,
+void conv_2d_block(Input input, int32_t output_y, int32_t first_pixel, int8_t* output, const int32_t* stream,
                    int16_t* columns) {
     int32_t y = output_y + first_pixel / Shape::kOutputWidth;
     int32_t x = first_pixel % Shape::kOutputWidth;
@@ -135,7 +136,7 @@ public:
 
     void make(int8_t* target) {
         for_each_block<Shape, Shape::kOutputWidth>([&](int32_t pixel, auto pixels) {
-            conv_2d_block<Shape, decltype(pixels)::kValue>(input_, y_, pixel, target, stream_, columns_);
+            conv_2d_block<Shape, decltype(pixels)::kValue, Input&>(input_, y_, pixel, target, stream_, columns_);
         });
         ++y_;
     }
