@@ -184,7 +184,7 @@ def choose(name: str, fold: str) -> tuple[dict[str, Any], float | None]:
         return recipe.choices[0], None
     losses, accuracies = [], []
     for choice in recipe.choices:
-        embedded = embedded_clips(name, choice["blocks"], choice["frames"], choice["hop"])
+        embedded = embedded_clips(name, choice["frames"], choice["hop"])
         worth = [held_out(embedded, fitted=tuple(other for other in others if other != tested), tested=tested, l2=choice["l2"]) for tested in others]
         losses.append(statistics.fmean(item.loss for item in worth))
         accuracies.append(statistics.fmean(item.accuracy for item in worth))
@@ -194,11 +194,10 @@ def choose(name: str, fold: str) -> tuple[dict[str, Any], float | None]:
 
 
 @cache
-def embedded_clips(name: str, blocks: int, frames: int, hop: int) -> Embedded:
-    """Return what a frozen backbone makes of every clip."""
-    choice = {"blocks": blocks, "frames": frames, "hop": hop, "l2": _USUAL_L2}
-    folder = RUNS / name / "inner" / f"blocks_{blocks}_frames_{frames}"
-    return embed_clips(open_line(write_project(folder, RECIPES[name], choice, test=FOLDS[0], train=FOLDS[1:]), Quiet()))
+def embedded_clips(name: str, frames: int, hop: int) -> Embedded:
+    """Return what the recipe's frozen backbone makes of every clip, in patches of `frames`."""
+    project = write_project(RUNS / name / "inner", RECIPES[name], RECIPES[name].choices[-1], test=FOLDS[0], train=FOLDS[1:])
+    return embed_clips(open_line(project, Quiet()), patch_frames=frames, patch_hop_frames=hop)
 
 
 def run_fold(fold: str, name: str, *, depth: str | None) -> Fold:

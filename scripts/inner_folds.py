@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,9 +38,10 @@ class HeldOut:
     accuracy: float  # of the clips
 
 
-def embed_clips(line: Line) -> Embedded:
-    """Return the embeddings of all clips of a project with a backbone, whatever their split; nothing is fitted."""
+def embed_clips(line: Line, *, patch_frames: int, patch_hop_frames: int) -> Embedded:
+    """Return the embeddings of all clips of a project with a backbone, whatever their split, cut as wanted; nothing is fitted."""
     project, features = line.project, features_stage(line).value
+    features = replace(features, spec=replace(features.spec, patch_frames=patch_frames, patch_hop_frames=patch_hop_frames))
     backbone = read_backbone(project.directory / project.train.transfer.backbone)
     network, _ = embedding_network(features.spec, project.model, project.train.transfer, backbone)
     source = training_patches(features, silence="uniform", splits=("train", "validation", "test"))
