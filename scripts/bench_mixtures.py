@@ -23,8 +23,9 @@ _INTRODUCTION = """\
 Written by `./scripts/bench mixtures`; not by hand. `./scripts/esc10 --mixtures` makes clips with two labels (each clip of folds 1 to 4 with one
 of another class, 6 dB louder to 6 dB softer), one (the clips as they are) and none (synthetic background), trains on folds 1 to 3 and tests on
 fold 4; a recording is in one group only, and fold 5 is not used. The first six blocks of YAMNet, frozen; a sigmoid for each label; INT8. Each
-label's threshold is the lowest that makes 85 % of its decisions on the validation split right, by moving sums over 3 patches; a clip has what was
-detected behind any of its patches: one wrong patch is enough for a wrong label, so that clips of other recordings show less precision.
+label's threshold is the lowest with which 85 % of the validation clips that it is detected in, behind any patch, have it, by moving sums over 3
+patches. Test clips are of other recordings: the validation split has about a hundred clips of ten recordings' groups, some labels in fewer than ten
+of them, so that some of the precision asked for is lost there (docs/decisions/0022-thresholds-on-the-device.md has how much).
 """
 
 

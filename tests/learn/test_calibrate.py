@@ -33,14 +33,14 @@ def validation_outputs(features: FeatureSet, *, seed: int = 1) -> tuple[Quantize
 
 
 def precision(features: FeatureSet, expected: ExpectedOutputs, calibration: Calibration) -> tuple[float, int]:
-    """Return the share of the device's decisions that are right, and how many there are."""
-    truth = patch_features(features, "validation").label_indices
+    """Return the share of the labels that the device detects in a clip which are right, and how many it detects."""
+    dataset = features.dataset
+    truth = dataset.truth_of(dataset.of_split("validation"))
     parts = [expected.outputs[start:stop] for start, stop in zip(expected.patch_offsets[:-1], expected.patch_offsets[1:], strict=True)]
-    detected = np.concatenate([expected_decisions(part, calibration)["decisions"] for part in parts])
-    assert detected.sum(axis=1).max() == 1
-    decided = np.where(detected.any(axis=1), detected.argmax(axis=1), -1)
-    made = decided >= 0
-    return float((decided[made] == truth[made]).mean()), int(made.sum())
+    decisions = [expected_decisions(part, calibration)["decisions"] for part in parts]
+    assert max(part.sum(axis=1).max() for part in decisions) == 1
+    detected = np.array([part.any(axis=0) for part in decisions])
+    return float(truth[detected].mean()), int(detected.sum())
 
 
 @pytest.mark.parametrize(("smoothing", "wanted"), [(1, 0.8), (3, 0.9)])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tests.learn.test_anomaly import drawn
+from tinyaudio.core.anomaly import Suspect
 from tinyaudio.core.artifacts import Float64Array
 from tinyaudio.core.project import AnomalyTable
 from tinyaudio.core.spec import FrontendSpec
@@ -57,6 +60,17 @@ def test_the_threshold_without_the_suspects_is_told() -> None:
     assert abs(found.without_suspects - clean.threshold) <= 1 < found.threshold - clean.threshold
     assert f"without these clips the threshold would be {found.without_suspects} in place of {found.threshold}" in threshold_warnings(found)
     assert clean.without_suspects is None
+
+
+def test_what_sounds_unlike_the_others_is_told_with_what_to_do() -> None:
+    scores, table = drawn(np.random.default_rng(6), clips=100), AnomalyTable()
+    heard = Suspect(filename="7.wav", score=1.0, deviations=12.0, reason="sound")
+    told = threshold_warnings(set_threshold(scores, None, table, smoothing_patches=4, by_sound=[heard]))
+    assert told[0] == "7.wav is called normal, but sounds unlike the others, by 12.0 deviations; listen to it"
+    assert "train again" in told[1]
+    many = [dataclasses.replace(heard, filename=f"{index}.wav") for index in range(13)]
+    told = threshold_warnings(set_threshold(scores, None, table, smoothing_patches=4, by_sound=many))
+    assert told[10].startswith("so are 3 other clips")
 
 
 def test_a_fault_that_was_learned_with_the_others_is_heard() -> None:

@@ -75,7 +75,7 @@ def test_every_score_of_the_device_is_that_of_the_twin(pump: Path) -> None:
     assert facts["auc"]["device"] == facts["auc"]["int8"]
     assert "train" not in facts["fingerprints"]
     assert facts["parameters"] == 2 * 16 * PATCH
-    assert Path(facts["report"]).read_text(encoding="utf-8").count("<audio") == 2
+    assert 2 <= Path(facts["report"]).read_text(encoding="utf-8").count("<audio") <= 4  # a clip may be the most normal and a faulty one
 
 
 def test_what_the_project_says(pump: Path) -> None:

@@ -48,7 +48,7 @@ class SiteRequest(NamedTuple):
 def calibrate_site(output: Output, request: SiteRequest) -> None:
     """Print the threshold by the sound of another site, and have a device keep it, or forget it, where that is asked for."""
     from tinyaudio.core.errors import InputError
-    from tinyaudio.pipeline import StoreRequest, open_line, site_calibration, site_facts, site_threshold_stage, slot_line, store_calibration
+    from tinyaudio.pipeline import StoreRequest, open_line, slot_line, store_calibration
 
     if request.reset == (request.recordings is not None):
         hint = "--recordings DIR sets a threshold, --reset takes it back"
@@ -66,16 +66,42 @@ def calibrate_site(output: Output, request: SiteRequest) -> None:
         device = store_calibration(line, None, store)
         output.result({"device": device}, text=f"{device['board']} goes by the threshold that was compiled in")
         return
-    result = site_threshold_stage(line, request.recordings)
-    facts = site_facts(line, result.value)
-    described = result.describe(threshold=facts)
-    text = f"threshold {facts['int8']} by {facts['seconds'] / 60:.1f} minutes of normal sound ({facts['built_in']['int8']} is compiled in)"
+    described, calibration, text = (_site_threshold if line.project.is_anomaly else _site_alarms)(line, request.recordings)
     if request.write:
-        described["device"] = device = store_calibration(line, site_calibration(line, result.value), store)
+        described["device"] = device = store_calibration(line, calibration, store)
         text += f"; {device['board']} keeps it" + ("" if device["is_kept"] else ", but its emulator has no memory that outlives it")
     else:
         text += "; --write has a device keep it"
     output.result(described, text=text)
+
+
+def _site_threshold(line: Any, recordings: Path) -> tuple[dict[str, Any], Any, str]:
+    """Return what is printed as JSON, what a device would keep, and what is printed as text; so for `_site_alarms`."""
+    from tinyaudio.pipeline import site_calibration, site_facts, site_threshold_stage
+
+    result = site_threshold_stage(line, recordings)
+    facts = site_facts(line, result.value)
+    text = f"threshold {facts['int8']} by {facts['seconds'] / 60:.1f} minutes of normal sound ({facts['built_in']['int8']} is compiled in)"
+    return result.describe(threshold=facts), site_calibration(line, result.value), text
+
+
+def _site_alarms(line: Any, recordings: Path) -> tuple[dict[str, Any], Any, str]:
+    from tinyaudio.core.decisions import NEVER
+    from tinyaudio.pipeline import site_alarm_facts, site_alarms_stage
+
+    result = site_alarms_stage(line, recordings)
+    facts = site_alarm_facts(line, result.value)
+    before = facts["built_in"]
+    raised = [
+        f"{label} {before['thresholds'][label]} -> {'never' if steps == NEVER else steps}"
+        for label, steps in facts["thresholds"].items()
+        if steps != before["thresholds"][label]
+    ]
+    text = (
+        f"{facts['false_alarms']} false alarms in place of {before['false_alarms']} in {facts['seconds'] / 60:.1f} minutes of the site's sound; "
+        f"thresholds raised: {', '.join(raised) or 'none'}"
+    )
+    return result.describe(site=facts), result.value.calibration, text
 
 
 def refuse_device(request: SiteRequest) -> None:

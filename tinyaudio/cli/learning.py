@@ -104,10 +104,10 @@ def calibrate(
     project: ProjectOption = _HERE,
     recordings: Annotated[
         Path | None,
-        typer.Option("--recordings", help="Normal sound of another site, for its own threshold.", file_okay=False),
+        typer.Option("--recordings", help="Sound of another site, for its own thresholds.", file_okay=False),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Have the device keep the threshold by --recordings, and read it back.")] = False,
-    reset: Annotated[bool, typer.Option("--reset", help="Have the device forget it: the threshold that was compiled in holds again.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Have the device keep the thresholds by --recordings, and read them back.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Have the device forget them: what was compiled in holds again.")] = False,
     board: BoardOption = None,
     depth: DepthOption = None,
     port: PortOption = None,
@@ -120,8 +120,9 @@ def calibrate(
 
     firmware.wanted_precision chooses the threshold by the validation split, firmware.false_alarms_per_hour raises it by background.
 
-    With --recordings, an anomaly detector gets the threshold of another site by a folder of its normal sound; the model stays as
-    it is. With --write the device keeps it over resets, and recordings are decided by it.
+    With --recordings, an anomaly detector gets the threshold of another site by a folder of its normal sound, a classifier higher
+    thresholds by a folder in which nothing is to be detected, until there are no more than firmware.false_alarms_per_hour; the model
+    stays as it is. With --write the device keeps them over resets, and recordings are decided by them.
 
     Example: tinyaudio calibrate --project doorbell
 

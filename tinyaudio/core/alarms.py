@@ -10,6 +10,25 @@ import numpy as np
 from tinyaudio.core.metrics import bootstrap_interval, poisson_interval
 
 
+def hours_to_show(per_hour: float) -> float:
+    """Return how many hours without a single alarm show that there are no more than `per_hour`, above 0, with 95 % confidence: 3.7 for one.
+
+    The upper end of Poisson's interval of no alarm (F. Garwood, 1936), as `DecisionFigures.per_hour` has it.
+    """
+    return poisson_interval(0, exposure=1.0)[1] / per_hour
+
+
+def too_short_to_show(per_hour: float, hours: float) -> str | None:
+    """Return a sentence where so many hours of background cannot show that there are no more than `per_hour` alarms; None where they can."""
+    needed, most = hours_to_show(per_hour), poisson_interval(0, exposure=hours)[1]
+    if hours >= needed:
+        return None
+    return (
+        f"{hours:.2g} h of background cannot show {per_hour:g} false alarms an hour: without a single one there may still be "
+        f"{most:.2g} an hour (95 %); {needed:.2g} h can"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelDecisions:
     """What becomes of one label under some thresholds."""

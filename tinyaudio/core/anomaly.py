@@ -64,9 +64,7 @@ def suspicion(suspect: Suspect) -> str:
     if suspect.reason == "alarm":
         return f"would be an alarm by the other clips: a part of it is {suspect.deviations:.1f} deviations above their smoothed scores"
     if suspect.reason == "sound":
-        return (
-            f"it sounds {suspect.deviations:.1f} deviations stranger than the others to a comparison that left it out (the model may have learned it)"
-        )
+        return f"sounds unlike the others, by {suspect.deviations:.1f} deviations"
     return f"its score is {suspect.deviations:.1f} deviations above that of the others"
 
 

@@ -22,6 +22,7 @@ from tinyaudio.pipeline.recordings import import_recordings
 from tinyaudio.pipeline.robustness import robustness_facts
 from tinyaudio.pipeline.self_test import SelfTest, self_test_stage
 from tinyaudio.pipeline.sensitivity import sensitivity_facts
+from tinyaudio.pipeline.site_alarms import site_alarm_facts, site_alarms_stage
 from tinyaudio.pipeline.site_calibration import StoreRequest, site_calibration, site_facts, site_threshold_stage, store_calibration
 from tinyaudio.pipeline.starting import ModelSource, new_project, run_demo
 from tinyaudio.pipeline.tracking import require_tracker, track
@@ -89,6 +90,8 @@ __all__ = [
     "sensitivity_facts",
     "self_test_stage",
     "show_frontend",
+    "site_alarm_facts",
+    "site_alarms_stage",
     "site_calibration",
     "site_facts",
     "site_threshold_stage",

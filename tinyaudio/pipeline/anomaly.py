@@ -93,13 +93,12 @@ def anomaly_page_inputs(line: Line, board: Board, hil: HilReport, *, build: Buil
 
 
 def _examples(line: Line, device: PatchScores) -> tuple[AnomalyExample, ...]:
-    """Return the clips with the lowest and the highest score, each with its strangest patch as the float model sees it."""
+    """Return the clips with the lowest and the highest score of all and of their kind, each with its strangest patch as the float model sees it."""
     features, read = features_stage(line).value, clip_reader(line.project)
     patch_set = patch_features(features, "test")
     reconstruct = _reconstruct(line)
-    order = np.argsort(device.clip_scores, kind="stable")
     examples = []
-    for title, place in (("most normal", order[0]), ("most abnormal", order[-1])):
+    for place, title in _looked_at(device, line.project.anomaly.normal):
         start, stop = device.patch_offsets[place : place + 2]
         strangest = int(start) + int(device.scores[start:stop].argmax())
         patch = dequantized_log_mel(
@@ -110,13 +109,31 @@ def _examples(line: Line, device: PatchScores) -> tuple[AnomalyExample, ...]:
         examples.append(
             AnomalyExample(
                 title=title,
-                clip=int(place),
+                clip=place,
                 pcm=read(patch_set.clips[place]),
                 input=turned[0],
                 reconstruction=turned[1] if len(turned) > 1 else None,
             )
         )
     return tuple(examples)
+
+
+def _looked_at(device: PatchScores, normal: Sequence[str]) -> list[tuple[int, str]]:
+    """Return (index, title) of the clips to look at, in the order of their scores; a clip may have several titles."""
+    scores = device.clip_scores
+    order = np.argsort(scores, kind="stable").tolist()
+    usual = [place for place in order if device.conditions[place] in normal]
+    faulty = [place for place in order if device.conditions[place] not in normal]
+    titles: dict[int, list[str]] = {}
+    for title, places, which in (
+        ("most normal", order, 0),
+        ("strangest of the normal clips", usual, -1),
+        ("least strange of the faulty clips", faulty, 0),
+        ("most abnormal", order, -1),
+    ):
+        if places:
+            titles.setdefault(places[which], []).append(title)
+    return [(place, ", ".join(titles[place])) for place in order if place in titles]
 
 
 def _reconstruct(line: Line) -> Callable[[NDArray[np.float32]], NDArray[np.float32]] | None:

@@ -26,7 +26,7 @@ from tinyaudio.report.page import wav_data_uri
 class AnomalyExample:
     """A clip to look at and listen to."""
 
-    title: str  # "most normal", "most abnormal"
+    title: str  # "most normal" and the like
     clip: int  # index into the device's scores
     pcm: Int16Array
     input: Float64Array  # [frames, bands] of its strangest patch, nepers times log_scale
@@ -132,5 +132,6 @@ def _example(inputs: AnomalyPageInputs, example: AnomalyExample) -> dict[str, An
         "condition": inputs.device.conditions[example.clip],
         "score": float(inputs.device.clip_scores[example.clip]),
         "picture": patch_figure(example.input / scale, None if back is None else back / scale, spec=inputs.spec),
+        "least_width": "16rem" if back is None else "40rem",  # narrower ones are scrolled
         "sound": wav_data_uri(example.pcm, inputs.spec.sample_rate_hz),
     }

@@ -142,6 +142,8 @@ def threshold_warnings(threshold: AnomalyThreshold) -> tuple[str, ...]:
     found = [f"{suspect.filename} is called normal, but {suspicion(suspect)}; listen to it" for suspect in threshold.suspects[:_TOLD_SUSPECTS]]
     if len(threshold.suspects) > _TOLD_SUSPECTS:
         found.append(f"so are {len(threshold.suspects) - _TOLD_SUSPECTS} other clips; --json and the report name them all")
+    if any(suspect.reason == "sound" for suspect in threshold.suspects):
+        found.append("a model learns the faults that it is given: take out of the manifest what is not normal, and train again")
     if threshold.without_suspects is not None and threshold.without_suspects != threshold.threshold:
         found.append(f"without these clips the threshold would be {threshold.without_suspects} in place of {threshold.threshold}")
     if threshold.seconds < threshold.recommended_seconds:

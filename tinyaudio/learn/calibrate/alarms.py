@@ -15,8 +15,10 @@ from tinyaudio.core.decisions import NEVER, decide_clips, thresholds_of
 from tinyaudio.core.errors import ProjectError
 from tinyaudio.learn.calibrate.thresholds import smoothed_means
 
+#: With fewer, none can be spared to count alarms that the thresholds were not chosen by.
+FEWEST_SCENES = 10
+
 _HIGHEST = 127  # of an int8 score
-_FEWEST_SCENES = 10  # with fewer, none can be spared
 _ROUNDS = 5
 
 
@@ -174,7 +176,7 @@ def _thresholds_for(alarms: Int64Array, *, allowed: float) -> Int64Array:
     every = np.arange(alarms.shape[1])
     steps = _steps(allowed)
     for step in steps:
-        heard = _left_out(alarms, step) if len(every) >= _FEWEST_SCENES else _heard(alarms, _of_step(alarms, step), every)
+        heard = _left_out(alarms, step) if len(every) >= FEWEST_SCENES else _heard(alarms, _of_step(alarms, step), every)
         if heard.sum() <= allowed:
             return _of_step(alarms, step)
     return _of_step(alarms, steps[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 BackgroundPurpose = Literal["calibrate", "test"]
 BACKGROUND_PURPOSES: tuple[BackgroundPurpose, ...] = get_args(BackgroundPurpose)
 
-_SECONDS_AN_HOUR = 3_600.0
+SECONDS_AN_HOUR = 3_600.0
 _CHECKED_PATCHES = 16
 
 
@@ -70,13 +70,30 @@ def background_outputs(
     InputError
         If the folder has too few recordings, or one of them is shorter than a patch.
     """
+    scenes = _scenes(tables, table, purpose=purpose, directory=directory)
+    return recorded_outputs(quantized, tables, scenes, hours=table.hours, run=run, on_progress=on_progress)
+
+
+def recorded_outputs(
+    quantized: QuantizedModel,
+    tables: FrontendTables,
+    recordings: Iterable[tuple[str, Int16Array]],
+    *,
+    hours: float,
+    run: Callable[[Int8Array], Int8Array] | None = None,
+    on_progress: Progress | None = None,
+) -> ExpectedOutputs:
+    """Take recordings, (name, int16 [samples]) of at least a patch, through the integer front end and the model; `hours` are theirs in all.
+
+    The other parameters, what is returned and what is raised are as of `background_outputs`.
+    """
     if quantized.frontend_fingerprint != tables.fingerprint:
         raise StageError("the model was made for another front end", hint="train again with `tinyaudio train`", where="background")
     quantization = quantization_of(quantized, log_fraction_bits=tables.log_fraction_bits, log_scale=tables.spec.log_scale)
     names: list[str] = []
     parts: list[Int8Array] = []
-    done, total = 0.0, table.hours * _SECONDS_AN_HOUR
-    for name, pcm in _scenes(tables, table, purpose=purpose, directory=directory):
+    done, total = 0.0, hours * SECONDS_AN_HOUR
+    for name, pcm in recordings:
         inputs = quantize_features(patches(compute_feature_rows(tables, pcm), tables.spec), quantization)
         run = run or _quickest(quantized, inputs[:_CHECKED_PATCHES])
         names.append(name)
@@ -94,7 +111,7 @@ def background_outputs(
 def _scenes(tables: FrontendTables, table: BackgroundTable, *, purpose: BackgroundPurpose, directory: Path) -> Iterator[tuple[str, Int16Array]]:
     """Yield name and samples until the hours are full; the last one is cut."""
     rate_hz = tables.spec.sample_rate_hz
-    left = round(table.hours * _SECONDS_AN_HOUR * rate_hz)
+    left = round(table.hours * SECONDS_AN_HOUR * rate_hz)
     turn = BACKGROUND_PURPOSES.index(purpose)
     for path in _recordings(table, directory)[turn :: len(BACKGROUND_PURPOSES)]:
         pcm = read_pcm(path, sample_rate_hz=rate_hz)[:left]

@@ -66,7 +66,9 @@ def calibrate_for_precision(quantized: QuantizedModel, expected: ExpectedOutputs
     """Choose the thresholds that make ``firmware.wanted_precision`` of the decisions on the validation split right.
 
     Decisions are made as the device makes them, by moving sums: of the greatest one, or of each label by itself where a clip may
-    have several. The lowest threshold that gives the wanted precision is taken, one for all labels and one for each.
+    have several. A decision is a label that is detected behind any patch of a clip, and counts once: by patches the long, sure sounds
+    would be most of what is right, and one wrong patch a clip nothing. The lowest threshold that gives the wanted precision is taken, one
+    for all labels and one for each.
 
     Parameters
     ----------
@@ -90,17 +92,18 @@ def calibrate_for_precision(quantized: QuantizedModel, expected: ExpectedOutputs
     if expected.model_sha256 != quantized.sha256 or expected.filenames != tuple(clip.filename for clip in clips):
         raise StageError("the outputs are of another model or other clips", hint="run `tinyaudio calibrate` again", where="calibrate")
     means = smoothed_means(expected, smoothing_patches=table.smoothing_patches)
-    truth = np.repeat(features.dataset.truth_of(clips), np.diff(expected.patch_offsets), axis=0)
+    truth = features.dataset.truth_of(clips)
     # Where a clip may have several labels, each is decided by itself, else only the best one.
     counted = np.ones(means.shape, np.bool_) if features.dataset.is_multi_label else np.eye(means.shape[1], dtype=np.bool_)[means.argmax(axis=1)]
-    threshold = lowest_threshold(means[counted], truth[counted], wanted=table.wanted_precision)
+    highest = np.maximum.reduceat(np.where(counted, means, -np.inf), expected.patch_offsets[:-1], axis=0)  # [clips, labels]
+    threshold = lowest_threshold(highest, truth, wanted=table.wanted_precision)
     if threshold > 127:
         raise ProjectError(
             f"no threshold makes {table.wanted_precision:.0%} of the decisions on the validation split right",
             hint="ask for less, or train a better model",
             where="firmware.wanted_precision",
         )
-    by_class = (lowest_threshold(means[chosen, index], truth[chosen, index], wanted=table.wanted_precision) for index, chosen in enumerate(counted.T))
+    by_class = (lowest_threshold(scores, is_right, wanted=table.wanted_precision) for scores, is_right in zip(highest.T, truth.T, strict=True))
     return Calibration(smoothing_patches=table.smoothing_patches, detection_threshold=threshold, class_thresholds=tuple(by_class))
 
 
