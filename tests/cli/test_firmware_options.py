@@ -37,3 +37,20 @@ def test_help_names_the_options(command: str) -> None:
     assert "--kernels" in text
     assert ("--self-test" in text) == (command in ("render", "build", "flash", "hil"))
     assert ("--ab" in text) == (command == "hil")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--board", "stm32h7", "--mode", "quick"), "there is no mode 'quick'"),
+        (("--board", "mps2_an500", "--mode", "fast"), "mps2_an500 at depth virtual has no choice of modes"),
+        (("--board", "stm32h7", "--mode", "fast", "--depth", "fake"), "stm32h7 at depth fake has no choice of modes"),
+        (("--board", "stm32h7", "--mode", "fast", "--ab"), "--mode is for a run that compares clips with the twin"),
+    ],
+)
+def test_a_mode_is_of_the_emulated_stm32h743(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    (tmp_path / "tinyaudio.toml").write_text('[project]\nname = "doorbell"\nboard = "stm32h7"\n', encoding="utf-8")
+    result = CliRunner().invoke(app, ["hil", *arguments, "--project", str(tmp_path), "--json"])
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert (error["type"], error["message"], error["where"]) == ("InputError", message, "--mode")

@@ -12,8 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.golden_fixture import golden_vectors
+from tinyaudio.cli.app import app
 from tinyaudio.core.artifacts import Calibration, FirmwareProject
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import BuildError, ToolError
@@ -122,7 +124,8 @@ def test_a_host_that_refuses_is_told() -> None:
 
 def fetch(core_dir: Path, directory: Path, **versions: str) -> None:
     """Put there what a first build leaves: platform, framework and components, as far as they are named."""
-    for path, manifest in (("platforms/espressif32", {"version": "6.13.0"}), ("packages/framework-espidf@3.50503.0", {})):
+    packages = ("packages/framework-espidf@3.50503.0", "packages/toolchain-xtensa-esp-elf")
+    for path, manifest in (("platforms/espressif32", {"version": "6.13.0"}), *((package, dict[str, str]()) for package in packages)):
         (core_dir / path).mkdir(parents=True, exist_ok=True)
         (core_dir / path / ("platform.json" if "platforms" in path else "package.json")).write_text(json.dumps(manifest))
     add_components(directory / "managed_components", "espressif__", **versions)
@@ -146,6 +149,17 @@ def test_what_was_fetched_before_is_not_missing(project: FirmwareProject, tmp_pa
     assert missing_packages(core_dir, directory, BOARD) == ()
     (core_dir / "platforms/espressif32/platform.json").write_text('{"version": "6.12.0"}')
     assert missing_packages(core_dir, directory, BOARD) == ("PlatformIO's platform espressif32 6.13.0",)
+
+
+def test_a_fetch_that_broke_off_is_told(project: FirmwareProject, tmp_path: Path) -> None:
+    """PlatformIO has the framework but not the compilers behind it; or a folder that it had not finished."""
+    core_dir, directory = tmp_path / "core", tmp_path / "project"
+    write_project(project, directory)
+    fetch(core_dir, directory, **PINNED)
+    shutil.rmtree(core_dir / "packages/toolchain-xtensa-esp-elf")
+    assert missing_packages(core_dir, directory, BOARD) == ("Espressif's compilers (a fetch of ESP-IDF broke off)",)
+    (core_dir / "packages/framework-espidf@3.50503.0/package.json").unlink()
+    assert missing_packages(core_dir, directory, BOARD) == ("ESP-IDF with Espressif's compilers",)
 
 
 def test_a_component_of_another_version_is_missing(project: FirmwareProject, tmp_path: Path) -> None:
@@ -320,3 +334,20 @@ def test_a_build_is_described_with_its_merged_image(project: FirmwareProject, tm
     (tmp_path / "bootloader.bin").unlink()
     with pytest.raises(BuildError, match="part of the image is missing"):
         describe_esp_image(tmp_path, BOARD, project=project, toolchain="gcc", model_kernels="", seconds=1.0)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_fresh_project_is_not_trained_for_a_build_that_cannot_be(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, offline: bool
+) -> None:
+    """One error, and nothing was begun: there are not even recordings."""
+    (tmp_path / "tinyaudio.toml").write_text('[project]\nname = "doorbell"\nboard = "esp32s3"\n', encoding="utf-8")
+    monkeypatch.setattr("tinyaudio.deploy.build.esp_idf.registry_refusal", tried if offline else lambda **_: "no network")
+    arguments = ["build", "--board", "esp32s3", "--project", str(tmp_path), *(["--offline"] if offline else []), "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert error["type"] == "ToolError"
+    assert ("--offline forbids it" if offline else "no network") in error["message"]
+    assert "tinyaudio render --board esp32s3" in error["hint"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "tinyaudio.toml"]

@@ -83,7 +83,7 @@ class _BareDevice(Device):
 
     def say(self, *messages: LiveBegin | LiveEnd | Pcm) -> None:
         for message in messages:
-            assert self._session.link.send(message)
+            self._session.send(message, self._session.deadline(60.0), None)  # behind an answer to a poll, if one is still to come
 
 
 def test_samples_in_the_middle_of_a_recording_are_refused_and_an_end_of_another_is_ignored(rig: Rig, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.deploy.compiler.model_builder import ModelBuilder
 from tests.deploy.compiler.streaming_cases import StreamingModel
 from tests.golden_fixture import LABELS, MODEL_FILE, SIGNALS, golden_vectors
-from tests.pipeline.test_model import Silent
+from tests.pipeline.small_project import Silent
 from tinyaudio.cli.app import app
 from tinyaudio.core.errors import InputError, ModelError, ProjectError, TinyaudioError
 from tinyaudio.core.presets import load_preset

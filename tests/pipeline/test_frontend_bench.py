@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from tests.pipeline.small_project import Silent
 from tinyaudio.cli.app import app
 from tinyaudio.core.artifacts import FirmwareProject
 from tinyaudio.core.errors import BoardError, InputError, SpecError, TinyaudioError
@@ -21,7 +21,6 @@ from tinyaudio.core.spec import STAGES, FrontendSpec
 from tinyaudio.deploy.render import FrontendRenderInputs, render_frontend_project
 from tinyaudio.dsp.frontend import bench_signals
 from tinyaudio.pipeline import FrontendBench, FrontendBenchRequest, bench_frontend, choose_spec, frontend_bench
-from tinyaudio.pipeline.line import Advance
 
 KEYS = {
     "board",
@@ -35,15 +34,6 @@ KEYS = {
     "ram_bytes",
     "host_realtime_factor",
 }
-
-
-class Silent:
-    def note(self, text: str) -> None: ...
-    def detail(self, text: str) -> None: ...
-    def warning(self, text: str) -> None: ...
-
-    def task(self, description: str) -> AbstractContextManager[Advance]:
-        return nullcontext(lambda done, total: None)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.deploy.compiler.model_builder import ModelBuilder
 from tests.deploy.compiler.streaming_cases import window
 from tests.golden_fixture import MODEL_FILE
 from tests.host_cpp.toolchain import compile_host, run_host
+from tests.pipeline.small_project import Silent
 from tinyaudio.cli.app import app
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import InputError, ModelError, NotYetSupportedError, SpecError
@@ -26,7 +26,6 @@ from tinyaudio.core.new_board import write_new_board
 from tinyaudio.deploy.compiler import compile_model
 from tinyaudio.learn.oracle import ReferenceModel
 from tinyaudio.pipeline import ModelOutcome, ModelRequest, compile_to_folder, inspect_model, model_inputs, verify_model
-from tinyaudio.pipeline.line import Advance
 from tinyaudio.pipeline.model import arena_timeline
 from tinyaudio.pipeline.model_file import estimate_budget, read_model
 
@@ -44,15 +43,6 @@ KEYS = {
     "weights_bytes",
     "ops",
 }
-
-
-class Silent:
-    def note(self, text: str) -> None: ...
-    def detail(self, text: str) -> None: ...
-    def warning(self, text: str) -> None: ...
-
-    def task(self, description: str) -> AbstractContextManager[Advance]:
-        return nullcontext(lambda done, total: None)
 
 
 def request(**changes: Any) -> ModelRequest:

@@ -13,7 +13,8 @@ from tests.deploy.compiler.model_builder import ModelBuilder
 from tests.deploy.compiler.streaming_cases import window
 from tests.deploy.tflm_program import tree
 from tests.golden_fixture import MODEL_FILE
-from tests.pipeline.test_model import KEYS, Silent, request
+from tests.pipeline.small_project import Silent
+from tests.pipeline.test_model import KEYS, request
 from tinyaudio.cli.app import app
 from tinyaudio.core.board import load_board
 from tinyaudio.core.errors import InputError, ModelError, NotYetSupportedError, ToolError

@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 
 from tests.deploy.tflm_program import tree
 from tests.golden_fixture import MODEL_FILE
-from tests.pipeline.small_project import Silent as Collecting
-from tests.pipeline.small_project import line_of
-from tests.pipeline.test_model import Silent, request
+from tests.pipeline.small_project import Silent, line_of
+from tests.pipeline.test_model import request
 from tinyaudio.cli.app import app
 from tinyaudio.core.errors import InputError, ToolError
 from tinyaudio.pipeline import (
@@ -101,7 +100,7 @@ def test_whoever_builds_with_esp_nn_is_told_what_nobody_could_compare(project: P
     monkeypatch.setattr("tinyaudio.pipeline.firmware.build_project", _built)
     line = line_of(project)
     build_stage(line, "esp32s3", request=parse_request(runtime="aot", kernels="vendor"))
-    assert isinstance(line.progress, Collecting)
+    assert isinstance(line.progress, Silent)
     (warning,) = [note for note in line.progress.notes if note.startswith("warning")]
     assert "ESP-NN's vector kernels" in warning
     assert "hil --self-test" in warning

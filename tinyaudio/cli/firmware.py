@@ -103,6 +103,10 @@ def hil(
     kernels: KernelsOption = None,
     optimize: OptimizeOption = None,
     self_test: Annotated[bool, typer.Option("--self-test", help="Run every operator on golden vectors; name the first that is wrong.")] = False,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help="Of the emulated STM32H743: counting (default), or fast, which needs no C compiler and counts nothing."),
+    ] = None,
     ab: Annotated[bool, typer.Option("--ab", help="Fast kernels against plain ones, clip by clip. A real board is flashed with both.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -135,6 +139,8 @@ def hil(
             raise InputError(
                 f"--ab builds both sets of kernels and streams clips, {other} asks for something else", hint="leave one out", where=other
             )
+        if mode is not None and (ab or self_test):
+            raise InputError("--mode is for a run that compares clips with the twin", hint="leave --mode out", where="--mode")
         line = open_line(project, output)
         if slot is not None:
             board, depth, port = slot_line(line, slot, board_id=board, depth=depth, port=port)
@@ -144,7 +150,7 @@ def hil(
         elif ab:
             say_proof(output, ab_stage(line, board_id, depth=depth, port=port, slot=slot, request=request))
         else:
-            say_proof(output, hil_stage(line, board_id, depth=depth, port=port, request=request))
+            say_proof(output, hil_stage(line, board_id, depth=depth, port=port, mode=mode, request=request))
 
 
 def run(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyaudio.bench.emulation import Link, start_virtual
+from tinyaudio.bench.emulation import MODES, Link, Mode, start_virtual
 from tinyaudio.bench.fake_device import FakeDevice, TwinComputer, expected_outputs_model
 from tinyaudio.bench.hil import HilExpectation
 from tinyaudio.bench.transport import LoopbackTransport, SerialTransport, Transport
@@ -23,6 +23,10 @@ _SETTINGS_FILE = "settings.bin"  # in the folder of a board
 DEPTHS: tuple[Depth, ...] = ("fake", "virtual", "serial")
 
 
+#: An emulated device is as fast as this computer lets it be; one that died is noticed by its process.
+_EMULATOR_SILENCE_SECONDS = 60.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceLine:
     """An open line to a device."""
@@ -30,6 +34,7 @@ class DeviceLine:
     transport: Transport
     clock: Callable[[], float]  # seconds; a line on which nothing ever waits brings its own
     description: str
+    silence_seconds: float = 15.0  # after which a device there is given up
 
 
 def choose_depth(board: Board, *, depth: str | None, port: str | None) -> Depth:
@@ -49,6 +54,24 @@ def choose_depth(board: Board, *, depth: str | None, port: str | None) -> Depth:
         raise InputError(f"depth {chosen} has no port", hint="leave --port out, or use --depth serial", where="--port")
     if chosen == "virtual" and board.emulator is None:
         raise InputError(f"{board.id} has no emulator", hint="use --depth fake, or --depth serial with a real board", where="--depth")
+    return chosen
+
+
+def choose_mode(board: Board, *, mode: str | None, depth: Depth) -> Mode:
+    """Return how the emulator of `board` is to count; None stands for exactly.
+
+    Raises
+    ------
+    InputError
+        If there is no such mode, or nothing that has a choice of it.
+    """
+    chosen = next((item for item in MODES if item == mode), MODES[0])
+    if mode not in (None, *MODES):
+        raise InputError(f"there is no mode {mode!r}", hint=f"modes: {', '.join(MODES)}", where="--mode")
+    if mode is not None and (depth != "virtual" or board.emulator is None or board.emulator.kind != "unicorn"):
+        raise InputError(
+            f"{board.id} at depth {depth} has no choice of modes", hint="leave --mode out; the emulated STM32H743 counts or is fast", where="--mode"
+        )
     return chosen
 
 
@@ -80,11 +103,18 @@ def require_emulator(board: Board) -> None:
 
 @contextmanager
 def open_virtual_line(
-    board: Board, elf: Path, *, work_dir: Path, link: Link = "fifo", microphone: Path | None = None, settings: Path | None = None
+    board: Board,
+    elf: Path,
+    *,
+    work_dir: Path,
+    link: Link = "fifo",
+    microphone: Path | None = None,
+    settings: Path | None = None,
+    mode: Mode = "counting",
 ) -> Iterator[DeviceLine]:
     """Start the image on the board's emulator; its microphone hears the WAV `microphone`, the file `settings` keeps its settings."""
-    with start_virtual(board, elf, link=link, work_dir=work_dir, microphone=microphone, settings=settings) as virtual:
-        yield DeviceLine(transport=virtual.transport, clock=time.monotonic, description=virtual.describe())
+    with start_virtual(board, elf, link=link, work_dir=work_dir, microphone=microphone, settings=settings, mode=mode) as virtual:
+        yield DeviceLine(transport=virtual.transport, clock=time.monotonic, description=virtual.describe(), silence_seconds=_EMULATOR_SILENCE_SECONDS)
 
 
 def settings_file(board: Board, directory: Path) -> Path | None:

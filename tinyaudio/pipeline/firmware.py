@@ -10,7 +10,7 @@ from typing import Any, cast
 from tinyaudio.core.artifacts import BuildArtifact, DeviceIdentity, FirmwareProject, GoldenTensors, KernelChoice, Runtime
 from tinyaudio.core.board import Board, require_sample_rate
 from tinyaudio.core.errors import InputError
-from tinyaudio.deploy.build import build_project
+from tinyaudio.deploy.build import build_project, require_build_tools
 from tinyaudio.deploy.compiler import VENDORS, Optimize
 from tinyaudio.deploy.placement import psram_warnings
 from tinyaudio.deploy.render import RenderInputs, RuntimeChoice, render_project, vendor_library, write_project
@@ -95,6 +95,18 @@ def golden_vectors(line: Line, board: Board) -> GoldenTensors:
     return golden_tensors(quantized.tflite, candidates, most_bytes=board.budget.flash_bytes // 2)
 
 
+def _own_frontend(line: Line, board: Board) -> FrontendTables:
+    """Return the front end as `board` computes it; raise unless the project's model is trained with just that, which is known before it is."""
+    tables, own = board_frontend(line, board), project_frontend(line.project)
+    if tables.fingerprint != own.fingerprint:
+        raise InputError(
+            f"{board.id} computes features with the FFT kernel {board.fft_kernel}, but the model was trained with {own.kernel}",
+            hint=f'set project.board = "{board.id}", or the same project.fft_kernel for every board, and run the command again',
+            where="--board",
+        )
+    return tables
+
+
 def render_stage(
     line: Line,
     board_id: str,
@@ -116,14 +128,8 @@ def render_stage(
         there are no vendor's kernels for the board.
     """
     board = project_board(line.project, board_id)
-    tables = board_frontend(line, board)
+    tables = _own_frontend(line, board)
     quantized, calibration = quantize_stage(line).value, calibrate_stage(line).value
-    if tables.fingerprint != project_frontend(line.project).fingerprint:
-        raise InputError(
-            f"{board_id} computes features with the FFT kernel {board.fft_kernel}, but the model was trained with {quantized.kernel}",
-            hint=f'set project.board = "{board_id}", or the same project.fft_kernel for every board, and run the command again',
-            where="--board",
-        )
     runtime = request.runtime or board.default_runtime
     if runtime == "tflm" and request.optimize != "size":
         raise InputError(
@@ -157,6 +163,8 @@ def build_stage(line: Line, board_id: str, *, offline: bool = False, request: Fi
     once more with it.
     """
     board = project_board(line.project, board_id)
+    _own_frontend(line, board)
+    require_build_tools(board, directory=board_directory(line, board_id) / request.folder, offline=offline)  # before a training of minutes
 
     def build(arena_bytes: int | None, used_bytes: int | None) -> tuple[FirmwareProject, BuildArtifact]:
         rendered, directory = render_stage(line, board_id, request=request, arena_bytes=arena_bytes, arena_used_bytes=used_bytes)

@@ -158,7 +158,7 @@ def _run_on_board(
         open_virtual_line(board, Path(build.elf), work_dir=work_dir) as line,
     ):
         run = run_frontend(
-            Device(line.transport, name=board.id, clock=line.clock),
+            Device(line.transport, name=board.id, clock=line.clock, silence_seconds=line.silence_seconds),
             list(signals.items()),
             firmware_fingerprint=project.fingerprint,
             tables=tables,

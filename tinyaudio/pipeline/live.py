@@ -143,7 +143,9 @@ def _prove(
             open_virtual_line(board, Path(build.elf), work_dir=directory, microphone=heard, settings=settings_file(board, directory))
         )
         report = run_live(
-            lambda on_log: Device(device_line.transport, name=board.id, clock=device_line.clock, on_log=on_log),
+            lambda on_log: Device(
+                device_line.transport, name=board.id, clock=device_line.clock, silence_seconds=device_line.silence_seconds, on_log=on_log
+            ),
             pcm,
             expected=expected,
             total_samples=total_samples,
@@ -165,7 +167,13 @@ def _listen(line: Line, board: Board, build: BuildArtifact, request: LiveRequest
             on_detection(_sentence(message, quantized.labels, spec))
 
     with open_serial_line(board, request.port) as device_line:
-        device = Device(device_line.transport, name=board.id, clock=device_line.clock, on_log=lambda entry: log.append(entry.text))
+        device = Device(
+            device_line.transport,
+            name=board.id,
+            clock=device_line.clock,
+            silence_seconds=device_line.silence_seconds,
+            on_log=lambda entry: log.append(entry.text),
+        )
         with device:
             check_identity(
                 device.connect(),

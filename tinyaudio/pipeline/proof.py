@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyaudio.bench.device import ClipRun, Device
+from tinyaudio.bench.emulation import Mode
 from tinyaudio.bench.hil import HilClip, HilExpectation, run_hil
 from tinyaudio.core.artifacts import BuildArtifact, Evaluation, FirmwareProject, HilReport
 from tinyaudio.core.board import Board, Depth
@@ -22,7 +24,7 @@ from tinyaudio.learn.dataset import clip_features, clip_reader
 from tinyaudio.pipeline.anomaly import anomaly_evaluate_stage, anomaly_page_inputs
 from tinyaudio.pipeline.data import dataset_stage, features_stage, project_board
 from tinyaudio.pipeline.decided import clip_decisions
-from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, open_fake_line, open_serial_line, open_virtual_line, require_port
+from tinyaudio.pipeline.device_line import DeviceLine, choose_depth, choose_mode, open_fake_line, open_serial_line, open_virtual_line, require_port
 from tinyaudio.pipeline.firmware import USUAL_FIRMWARE, FirmwareRequest, board_directory, board_frontend, build_stage, keep_arena, render_stage
 from tinyaudio.pipeline.foreign import parameters_of
 from tinyaudio.pipeline.judging import calibrate_stage, evaluate_stage, expected_stage
@@ -81,13 +83,21 @@ def run_line(line: Line, board_id: str, *, depth: str | None = None, port: str |
     return proof
 
 
-def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str | None = None, request: FirmwareRequest = USUAL_FIRMWARE) -> Proof:
+def hil_stage(
+    line: Line,
+    board_id: str,
+    *,
+    depth: str | None = None,
+    port: str | None = None,
+    mode: str | None = None,
+    request: FirmwareRequest = USUAL_FIRMWARE,
+) -> Proof:
     """Compare the device with the twin over the test split and write ``report.html`` and ``report.json``.
 
     Raises
     ------
     InputError
-        If the depth does not exist or does not go with the board or the port.
+        If depth or mode does not exist or does not go with the board or the port.
     IdentityError
         If the device runs another firmware.
     DeviceError
@@ -96,17 +106,21 @@ def hil_stage(line: Line, board_id: str, *, depth: str | None = None, port: str 
     board = project_board(line.project, board_id)
     chosen = choose_depth(board, depth=depth, port=port)
     require_port(port)
-    return write_proof(line, stream_clips(line, board, depth=chosen, port=port, request=request))
+    counting = choose_mode(board, mode=mode, depth=chosen)
+    return write_proof(line, stream_clips(line, board, depth=chosen, port=port, mode=counting, request=request))
 
 
-def stream_clips(line: Line, board: Board, *, depth: Depth, port: str | None, request: FirmwareRequest) -> Streamed:
-    """Build the firmware, stream the test split to it and compare; errors are those of `hil_stage`."""
+def stream_clips(line: Line, board: Board, *, depth: Depth, port: str | None, request: FirmwareRequest, mode: Mode = "counting") -> Streamed:
+    """Build the firmware, stream the test split to it and compare; errors are those of `hil_stage`.
+
+    Where the emulator does not count, the report says nothing of cost.
+    """
     build = None if depth == "fake" else build_stage(line, board.id, request=request)
     expected = _expectation(line, board, render_stage(line, board.id, request=request)[0])
     clips, runs = _hil_clips(line), list[ClipRun]()
     with (
         line.progress.task(f"streaming {len(clips)} clips through {board.id}") as advance,
-        _open_line(line, board, expected, request=request, build=build, port=port) as device_line,
+        _open_line(line, board, expected, request=request, build=build, port=port, mode=mode) as device_line,
     ):
 
         def take(run: ClipRun) -> None:
@@ -114,13 +128,17 @@ def stream_clips(line: Line, board: Board, *, depth: Depth, port: str | None, re
             advance(len(runs), len(clips))
 
         report = run_hil(
-            lambda on_log: Device(device_line.transport, name=board.id, clock=device_line.clock, on_log=on_log),
+            lambda on_log: Device(
+                device_line.transport, name=board.id, clock=device_line.clock, silence_seconds=device_line.silence_seconds, on_log=on_log
+            ),
             clips,
             expected=expected,
             depth=depth,
             link=device_line.description,
             on_clip=take,
         )
+    if mode == "fast":
+        report = dataclasses.replace(report, cost=None)
     if build is not None:
         keep_arena(line, build, report.identity, request=request)
     return Streamed(board=board, request=request, build=build, expected=expected, clips=clips, report=report, runs=tuple(runs))
@@ -168,13 +186,13 @@ def _expectation(line: Line, board: Board, project: FirmwareProject) -> HilExpec
 
 
 def _open_line(
-    line: Line, board: Board, expected: HilExpectation, *, request: FirmwareRequest, build: BuildArtifact | None, port: str | None
+    line: Line, board: Board, expected: HilExpectation, *, request: FirmwareRequest, build: BuildArtifact | None, port: str | None, mode: Mode
 ) -> AbstractContextManager[DeviceLine]:
     if build is None:
         return open_fake_line(board, expected, calibrate_stage(line).value, runtime=request.runtime or board.default_runtime)
     if port is not None:
         return open_serial_line(board, port)
-    return open_virtual_line(board, Path(build.elf), work_dir=board_directory(line, board.id))
+    return open_virtual_line(board, Path(build.elf), work_dir=board_directory(line, board.id), mode=mode)
 
 
 def _hil_clips(line: Line) -> tuple[HilClip, ...]:

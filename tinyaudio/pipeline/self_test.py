@@ -63,7 +63,7 @@ def self_test_stage(
     with (
         line.progress.task(f"running the operators on {board.id}, each on {len(golden.inputs)} golden inputs"),
         opened as device_line,
-        Device(device_line.transport, name=board.id, clock=device_line.clock, on_log=take_log) as device,
+        Device(device_line.transport, name=board.id, clock=device_line.clock, silence_seconds=device_line.silence_seconds, on_log=take_log) as device,
     ):
         identity = check_identity(
             device.connect(),

@@ -138,7 +138,10 @@ def store_calibration(line: Line, calibration: Calibration | None, request: Stor
     build, label_count = build_stage(line, board.id), len(quantize_stage(line).value.labels)
     built_in = calibrate_stage(line).value
     wanted = built_in if calibration is None else calibration
-    with _open(line, board, build, request) as device_line, Device(device_line.transport, name=board.id, clock=device_line.clock) as device:
+    with (
+        _open(line, board, build, request) as device_line,
+        Device(device_line.transport, name=board.id, clock=device_line.clock, silence_seconds=device_line.silence_seconds) as device,
+    ):
         hello = _connect(line, device, board, build)
         if Capability.SETTINGS not in hello.capabilities:
             raise DeviceError("keeps no settings", hint="a board with a region for settings", where=board.id)

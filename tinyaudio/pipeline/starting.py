@@ -66,7 +66,8 @@ def new_project(directory: Path, *, task: str, manifest: Path | None = None, mod
     """
     wanted = _task(task)
     if directory.exists() and any(directory.iterdir()):
-        raise InputError("the folder is not empty", hint="choose another name; tinyaudio never overwrites", where=str(directory))
+        hint = "choose another name; tinyaudio never overwrites. Are your recordings there? `tinyaudio data import` lists them in a project beside it"
+        raise InputError("the folder is not empty", hint=hint, where=str(directory))
     if manifest is not None and not manifest.is_file():
         raise InputError("there is no such manifest", hint="name a CSV file", where=str(manifest))
     existed = directory.exists()

@@ -2,7 +2,7 @@
 
 Public face
 -----------
-`start_virtual` starts one, `VirtualBoard` is it. `Link` and `Mode` are the ways to talk to it and to count.
+`start_virtual` starts one, `VirtualBoard` is it. `Link` and `Mode` (one of `MODES`) are the ways to talk to it and to count.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 from tinyaudio.bench.emulation.process import start_process
 from tinyaudio.bench.emulation.qemu import start_qemu
 from tinyaudio.bench.emulation.stm32h743_process import MachineOptions, start_stm32h743
-from tinyaudio.bench.emulation.virtual_board import Link, Mode, VirtualBoard
+from tinyaudio.bench.emulation.virtual_board import MODES, Link, Mode, VirtualBoard
 from tinyaudio.core.board import Board
 from tinyaudio.core.errors import BoardError, BuildError
 
-__all__ = ["Link", "Mode", "VirtualBoard", "start_virtual"]
+__all__ = ["MODES", "Link", "Mode", "VirtualBoard", "start_virtual"]
 
 
 def start_virtual(

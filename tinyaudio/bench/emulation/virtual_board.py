@@ -12,6 +12,7 @@ from tinyaudio.core.tools import ToolProcess
 
 Link = Literal["fifo", "uart"]
 Mode = Literal["counting", "fast"]
+MODES: tuple[Mode, ...] = ("counting", "fast")
 
 END_SECONDS = 10.0  # for a process that has closed its end to be gone, on a computer that is busy with other things
 

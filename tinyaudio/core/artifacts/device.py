@@ -96,7 +96,7 @@ class HilReport:
     first_mismatches: tuple[Mismatch, ...]  # at most one for each clip and stage
     evaluation: Evaluation
     detected: BoolArray  # [clips, labels]: which labels the device detected behind at least one patch
-    cost: Cost | None  # None at depth "fake", where nothing is counted
+    cost: Cost | None  # None where nothing is counted: at depth "fake", and in an emulator's fast mode
     dropped_frames: int  # link frames that were damaged or lost and sent again
     resumed: int  # device resets survived
     overruns: int  # samples the device had no room for

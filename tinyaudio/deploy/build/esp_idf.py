@@ -36,6 +36,7 @@ _ERASED = b"\xff"
 _SRAM_SECTIONS = (".iram0.", ".dram0.", ".noinit")  # prefixes; code in IRAM comes out of the same memory
 _PSRAM_SECTIONS = (".ext_ram.",)
 _MARKER_PACKAGE = "framework-espidf"
+_COMPILER_PACKAGE = "toolchain-xtensa-esp"  # begins so; fetched behind the framework, so a fetch that broke off may lack it
 
 
 def build_esp_idf_project(
@@ -54,7 +55,7 @@ def build_esp_idf_project(
     started = time.monotonic()
     core_dir = prepare_platformio()
     use_local_components(directory, project)
-    _require_packages(core_dir, directory, board, offline=offline)
+    require_esp_packages(core_dir, directory, board, offline=offline)
     environment = platformio_environment(core_dir=core_dir, offline=offline, extra={})
     environment = {key: value for key, value in environment.items() if not key.startswith(("IDF_", "ESP_IDF"))}
     lines: list[str] = []
@@ -160,8 +161,25 @@ def esp_image_sizes(sections: dict[str, int], application_bytes: int, board: Boa
     return ImageSizes(flash_bytes=application_bytes, ram_bytes=used[board.memory.data] + psram_bytes, regions=regions)
 
 
-def _require_packages(core_dir: Path, directory: Path, board: Board, *, offline: bool) -> None:
-    """Raise unless everything is here, or can be fetched."""
+def require_esp_packages(core_dir: Path, directory: Path, board: Board, *, offline: bool) -> None:
+    """Check within 10 s that all a build takes is here, or can be fetched.
+
+    Parameters
+    ----------
+    core_dir
+        PlatformIO's.
+    directory
+        The firmware project; before there is one, its components are not looked for.
+    board
+        The board.
+    offline
+        Nothing may be fetched.
+
+    Raises
+    ------
+    ToolError
+        If not: it says what is missing, where it comes from, and what works without.
+    """
     missing = missing_packages(core_dir, directory, board)
     if not missing:
         return
@@ -193,8 +211,11 @@ def missing_packages(core_dir: Path, directory: Path, board: Board) -> tuple[str
     name, _, version = board.platformio.platform.partition("@")
     if not any(_version(folder / "platform.json") == version for folder in (core_dir / "platforms").glob(f"{name}*")):
         missing.append(f"PlatformIO's platform {name} {version}")
-    if not any((core_dir / "packages").glob(f"{_MARKER_PACKAGE}*/package.json")):
+    packages = core_dir / "packages"
+    if not any(packages.glob(f"{_MARKER_PACKAGE}*/package.json")):
         missing.append("ESP-IDF with Espressif's compilers")
+    elif not any(packages.glob(f"{_COMPILER_PACKAGE}*/package.json")):
+        missing.append("Espressif's compilers (a fetch of ESP-IDF broke off)")
     return (*missing, *missing_components(directory))
 
 
@@ -206,7 +227,7 @@ def _version(manifest: Path) -> str:
 
 
 def _toolchain(core_dir: Path) -> str:
-    versions = [_version(path) for path in sorted((core_dir / "packages").glob("toolchain-xtensa-esp*/package.json"))]
+    versions = [_version(path) for path in sorted((core_dir / "packages").glob(f"{_COMPILER_PACKAGE}*/package.json"))]
     return f"xtensa-esp-elf-gcc {versions[-1]}" if versions else "xtensa-esp-elf-gcc"
 
 

@@ -13,7 +13,7 @@ from tinyaudio.core.errors import BuildError, ToolError
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.tools import find_tool, run_tool
 from tinyaudio.deploy.build.cmsis_dsp import ensure_cmsis_dsp
-from tinyaudio.deploy.build.esp_idf import build_esp_idf_project
+from tinyaudio.deploy.build.esp_idf import build_esp_idf_project, require_esp_packages
 from tinyaudio.deploy.build.facts import HOT_SECTION, build_json, describe_image
 from tinyaudio.deploy.build.failure import FETCHED_TOOLCHAIN, failure, may_be_overflow
 from tinyaudio.deploy.build.platformio import platformio_environment, prepare_platformio
@@ -22,6 +22,18 @@ from tinyaudio.deploy.build.vendor_kernels import vendor_source
 
 _TIMEOUT_SECONDS = 900.0
 _COMPILERS = {"cortex-m7": "arm-none-eabi-gcc", "host": "g++"}
+
+
+def require_build_tools(board: Board, *, directory: Path, offline: bool) -> None:
+    """Check, before anything is computed for it, that a build for `board` in `directory` is possible here as far as can be told at once.
+
+    Raises
+    ------
+    ToolError
+        If ESP-IDF is needed, and is neither here nor within reach.
+    """
+    if board.family == "esp32s3":
+        require_esp_packages(prepare_platformio(), directory, board, offline=offline)
 
 
 def build_project(
