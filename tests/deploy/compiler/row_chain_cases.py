@@ -116,7 +116,8 @@ def with_everything_joined(monkeypatch: pytest.MonkeyPatch, *, spare_bytes: int)
         assert smallest
         graph = replace(graph, operations=tuple(_grown(one, graph, spare_bytes) for one in graph.operations))
         steps = schedule(graph)
-        return Planned(graph=graph, steps=steps, plan=plan_memory(buffers_of(graph, steps)))
+        scratch = tuple(step.scratch_bytes for step in steps)
+        return Planned(graph=graph, steps=steps, plan=plan_memory(buffers_of(graph, steps)), least_scratch_bytes=scratch)
 
     monkeypatch.setattr(compiler, "join_rows", lambda graph: join_all(without_strips(graph)))
     monkeypatch.setattr(compiler, "grow_strips", grow)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from tinyaudio.core.errors import ModelError
 from tinyaudio.deploy.compiler.emit import emit, function_name, initial_values_bytes
 from tinyaudio.deploy.compiler.graph import Graph, Tensor
-from tinyaudio.deploy.compiler.memory import MemoryPlan
+from tinyaudio.deploy.compiler.memory import MemoryPlan, covered_bytes
 from tinyaudio.deploy.compiler.passes import simplify
-from tinyaudio.deploy.compiler.passes.grow_strips import grow_strips
+from tinyaudio.deploy.compiler.passes.grow_strips import Planned, grow_strips
 from tinyaudio.deploy.compiler.passes.join_rows import join_rows
 from tinyaudio.deploy.compiler.passes.strip_ends import strip_ends
 from tinyaudio.deploy.compiler.passes.widen_weights import Optimize, widen_weights
 from tinyaudio.deploy.compiler.reader import read_graph
-from tinyaudio.deploy.compiler.schedule import Step, buffer_name, logits_index, scratch_name
+from tinyaudio.deploy.compiler.schedule import Step, buffer_name, logits_index
 from tinyaudio.deploy.compiler.vendor import VendorLibrary, VendorName, with_vendor_kernels
 from tinyaudio.deploy.compiler.vendor_cmsis_nn import CMSIS_NN
 from tinyaudio.deploy.compiler.vendor_esp_nn import ESP_NN
@@ -98,7 +98,7 @@ class CompiledModel:
     logits: TensorSummary  # in front of a final softmax; without one, the output
     plan: MemoryPlan
     steps: tuple[CompiledStep, ...]  # in order of execution
-    fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that uses most of the arena, largest first
+    fullest: tuple[ArenaUse, ...]  # the buffers in use at the step that needs most of the arena, largest first; scratch: the least of it
     optimize: Optimize = "size"
     vendor: VendorName | None = None  # whose kernels compute what they can
 
@@ -163,19 +163,23 @@ def compile_model(
         logits=_tensor_summary(graph.tensor(logits_index(graph))),
         plan=plan,
         steps=tuple(_compiled_step(step, graph, plan) for step in steps),
-        fullest=_fullest(graph, steps, plan),
+        fullest=_fullest(planned),
         optimize=optimize,
         vendor=vendor,
     )
 
 
-def _fullest(graph: Graph, steps: tuple[Step, ...], plan: MemoryPlan) -> tuple[ArenaUse, ...]:
-    names = {scratch_name(position): f"scratch of {function_name(step.operation, graph)}" for position, step in enumerate(steps)}
-    names |= {buffer_name(graph, tensor.index): f"tensor {graph.tensor(graph.storage(tensor.index)).name!r}" for tensor in graph.tensors}
-    buffers = [placement.buffer for placement in plan.placements]
-    in_use = [[buffer for buffer in buffers if buffer.first <= step <= buffer.last] for step in range(len(steps))]
-    most = max(in_use, key=lambda alive: sum(buffer.bytes for buffer in alive))
-    return tuple(ArenaUse(name=names[buffer.name], bytes=buffer.bytes) for buffer in sorted(most, key=lambda buffer: -buffer.bytes))
+def _fullest(planned: Planned) -> tuple[ArenaUse, ...]:
+    graph, steps, plan = planned.graph, planned.steps, planned.plan
+    names = {buffer_name(graph, tensor.index): f"tensor {graph.tensor(graph.storage(tensor.index)).name!r}" for tensor in graph.tensors}
+    tensors = [placement for placement in plan.placements if placement.buffer.name in names]
+    in_use = [[placement for placement in tensors if placement.buffer.first <= step <= placement.buffer.last] for step in range(len(steps))]
+    needed = [covered_bytes(alive) + scratch for alive, scratch in zip(in_use, planned.least_scratch_bytes, strict=True)]
+    most = max(range(len(steps)), key=lambda step: needed[step])
+    uses = [ArenaUse(name=names[placement.buffer.name], bytes=placement.buffer.bytes) for placement in in_use[most]]
+    if planned.least_scratch_bytes[most]:
+        uses.append(ArenaUse(name=f"scratch of {function_name(steps[most].operation, graph)}", bytes=planned.least_scratch_bytes[most]))
+    return tuple(sorted(uses, key=lambda use: -use.bytes))
 
 
 def _compiled_step(step: Step, graph: Graph, plan: MemoryPlan) -> CompiledStep:

@@ -120,6 +120,15 @@ def may_coexist(one: Placement, other: Placement) -> bool:
     return one.buffer.name in other.buffer.overwrites and other.offset + other.buffer.lead_bytes <= one.offset
 
 
+def covered_bytes(placements: Sequence[Placement]) -> int:
+    """Return how many bytes belong to any of them."""
+    covered, end = 0, 0
+    for placement in sorted(placements, key=lambda one: one.offset):
+        covered += max(0, placement.end - max(end, placement.offset))
+        end = max(end, placement.end)
+    return covered
+
+
 def _arena_bytes(placements: Sequence[Placement]) -> int:
     return aligned(max((placement.end for placement in placements), default=0))
 

@@ -24,6 +24,7 @@ class Planned:
     graph: Graph
     steps: tuple[Step, ...]
     plan: MemoryPlan
+    least_scratch_bytes: tuple[int, ...]  # of each step: with a strip of one row
 
     @property
     def strips_cost(self) -> float:
@@ -66,22 +67,23 @@ def _generous_plan(least: Planned) -> MemoryPlan:
 def _grown(least: Planned, positions: Sequence[int], limit_bytes: int) -> Planned:
     """Return the graph with larger strips, whose arena is at most `limit_bytes`, no less than the one of `least`."""
     graph = least.graph
-    grown = _planned(_with_strips(graph, {place: _spare_bytes(least.plan, place, limit_bytes) for place in positions}))
+    grown = _planned(_with_strips(graph, {place: _spare_bytes(least.plan, place, limit_bytes) for place in positions}), least)
     if grown.plan.arena_bytes <= limit_bytes:
         return grown
     # Memory is spare in pieces only: then chains take it first, and everything else the largest piece that is left.
     for place in positions:
         if isinstance(graph.operations[place], RowChain):
-            tried = _planned(_with_strips(least.graph, {place: _spare_bytes(least.plan, place, limit_bytes)}))
+            tried = _planned(_with_strips(least.graph, {place: _spare_bytes(least.plan, place, limit_bytes)}), least)
             least = tried if tried.plan.arena_bytes <= limit_bytes else least
     graph = _with_strips(least.graph, {place: _largest_gap_bytes(least.plan, place, limit_bytes) for place in positions})
     steps = schedule(graph)
-    return Planned(graph=graph, steps=steps, plan=refit(least.plan, buffers_of(graph, steps)))
+    return replace(least, graph=graph, steps=steps, plan=refit(least.plan, buffers_of(graph, steps)))
 
 
-def _planned(graph: Graph) -> Planned:
+def _planned(graph: Graph, least: Planned | None = None) -> Planned:
     steps = schedule(graph)
-    return Planned(graph=graph, steps=steps, plan=plan_memory(buffers_of(graph, steps)))
+    scratch = tuple(step.scratch_bytes for step in steps) if least is None else least.least_scratch_bytes
+    return Planned(graph=graph, steps=steps, plan=plan_memory(buffers_of(graph, steps)), least_scratch_bytes=scratch)
 
 
 def _spare_bytes(plan: MemoryPlan, step: int, arena_bytes: int) -> int:
