@@ -19,7 +19,7 @@ from tinyaudio.bench.hil import LiveExpectation, LiveReport, Predict, run_live
 from tinyaudio.bench.transport import Transport
 from tinyaudio.core.errors import DeviceError
 from tinyaudio.learn.oracle import Oracle
-from tinyaudio.wire.messages import Capability, Log, Message, PatchResult, StageTrace, TraceMode
+from tinyaudio.wire.messages import Capability, Log, Message, PatchResult, SettingsKeys, StageTrace, TraceMode
 
 Int16Array = NDArray[np.int16]
 
@@ -253,13 +253,14 @@ def test_settings_that_the_firmware_does_not_know_are_refused(rig: Rig, tmp_path
 @pytest.mark.needs("settings")
 def test_more_keys_than_there_is_room_for_are_refused(rig: Rig, tmp_path: Path) -> None:
     with rig.open_line(settings=tmp_path / "settings.bin") as line, open_device(rig, line) as device:
-        for key in range(256, 288):
+        behind = 256 + SettingsKeys.MAX_KEYS
+        for key in range(256, behind):
             device.write_setting(key, b"x")
-        with pytest.raises(DeviceError, match="did not store setting 288: there is no room for another key"):
-            device.write_setting(288, b"x")
+        with pytest.raises(DeviceError, match=f"did not store setting {behind}: there is no room for another key"):
+            device.write_setting(behind, b"x")
         device.write_setting(256, b"")
-        device.write_setting(288, b"x")
-        assert device.list_settings() == tuple(range(257, 289))
+        device.write_setting(behind, b"x")
+        assert device.list_settings() == tuple(range(257, behind + 1))
 
 
 @pytest.mark.needs("microphone", "settings")

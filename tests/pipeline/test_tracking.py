@@ -64,6 +64,17 @@ def test_settings_figures_epochs_and_files_are_told_once(line: Any, tmp_path: Pa
     assert len(client.search_runs([told["experiment"]])) == 1
 
 
+def test_more_figures_and_epochs_than_a_server_takes_at_once(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow", reason='tracking needs MLflow: pip install "tinyaudio[track]"')
+    losses = tuple(1.0 / epoch for epoch in range(1, 701))
+    epochs = {"train_loss": losses, "validation_loss": losses, "validation_accuracy": losses}
+    monkeypatch.setattr(tracking, "train_stage", lambda _line: SimpleNamespace(value=SimpleNamespace(**epochs)))
+    told = track(line, {"recall": {f"label {index}": float(index) for index in range(1_100)}})
+    client = mlflow.MlflowClient(tracking_uri=told["uri"])
+    assert client.get_run(told["run"]).data.metrics["recall.label 1099"] == 1_099.0
+    assert [point.value for point in client.get_metric_history(told["run"], "validation_loss")] == list(losses)
+
+
 def test_a_server_that_refuses_is_named(line: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason='tracking needs MLflow: pip install "tinyaudio[track]"')
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuchscheme://here")

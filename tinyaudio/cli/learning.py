@@ -148,11 +148,17 @@ def calibrate(
             "detection_threshold": value.detection_threshold,
             "class_thresholds": list(value.class_thresholds),
         }
-        thresholds = f"threshold {value.detection_threshold}"
+        quantized = quantize_stage(line).value
+
+        def in_words(steps: int) -> str:
+            return "never" if steps == NEVER else f"{quantized.output_scale * (steps - quantized.output_zero_point):.3f} (int8 {steps})"
+
+        thresholds = in_words(value.detection_threshold)
         if value.class_thresholds:
-            pairs = zip(quantize_stage(line).value.labels, value.class_thresholds, strict=True)
-            thresholds = "thresholds " + ", ".join(f"{label} {'never' if steps == NEVER else steps}" for label, steps in pairs)
-        output.result(result.describe(**metrics), text=f"sum over {value.smoothing_patches} patches, {thresholds} (int8)")
+            pairs = zip(quantized.labels, value.class_thresholds, strict=True)
+            thresholds = "its own: " + ", ".join(f"{label} {in_words(steps)}" for label, steps in pairs)
+        text = f"a label is detected when its mean score of {value.smoothing_patches} patches reaches {thresholds}"
+        output.result(result.describe(**metrics), text=text)
 
 
 def evaluate(

@@ -26,7 +26,8 @@ TRACKERS = ("mlflow",)
 _FINGERPRINT_TAG = "tinyaudio.fingerprint"
 _SECTIONS = ("data", "model", "train", "quantize", "firmware", "background")
 _LONGEST_PARAMETER = 500  # characters; what every MLflow server takes
-_PARAMETERS_AT_ONCE = 100
+_PARAMETERS_AT_ONCE = 100  # more are refused, as of metrics
+_METRICS_AT_ONCE = 1_000
 _EPOCH_FIGURES = ("train_loss", "validation_loss", "validation_accuracy")
 
 
@@ -116,11 +117,11 @@ def _log(client: Any, run: str, line: Line, metrics: Mapping[str, Any], *, page:
     for start in range(0, len(settings), _PARAMETERS_AT_ONCE):
         client.log_batch(run, params=settings[start : start + _PARAMETERS_AT_ONCE])
     figures = [Metric(_allowed(path), float(value), 0, 0) for path, value in _flat(metrics) if isinstance(value, int | float)]
-    client.log_batch(run, metrics=figures)
     if line.project.model_path is None:
         trained = train_stage(line).value
-        epochs = [Metric(name, value, 0, epoch) for name in _EPOCH_FIGURES for epoch, value in enumerate(getattr(trained, name), start=1)]
-        client.log_batch(run, metrics=epochs)
+        figures += [Metric(name, value, 0, epoch) for name in _EPOCH_FIGURES for epoch, value in enumerate(getattr(trained, name), start=1)]
+    for start in range(0, len(figures), _METRICS_AT_ONCE):
+        client.log_batch(run, metrics=figures[start : start + _METRICS_AT_ONCE])
     for path in (page, *sorted(line.store.directory.glob("*.json"))):
         if path is not None:
             client.log_artifact(run, str(path))
