@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -14,6 +15,7 @@ from tinyaudio.report import report_facts, write_report
 from tinyaudio.report.page import render_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SHORT_PATHS = {**os.environ, "TMPDIR": "/tmp"}  # Chromium puts a socket there, whose path may have no more than 107 bytes
 
 
 class _Page(html.parser.HTMLParser):
@@ -177,7 +179,7 @@ def test_a_real_browser_draws_it(tmp_path: Path) -> None:
         "--disable-sync",
     ]
     command = [str(CHROMIUM), *flags, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,2600", f"--screenshot={picture}", page.as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, env=SHORT_PATHS, check=False)
     assert picture.exists(), result.stderr
     pixels = _pixels(picture)
     assert pixels.shape[:2] == (2600, 1200)
