@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import select
+import shlex
 import subprocess
 import sys
 import time
@@ -92,7 +93,7 @@ def test_a_killed_parent_leaves_nothing_behind(tmp_path: Path, call: str, progra
     """All that was started holds one end of a FIFO: the other one ends when nothing of it lives."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    command = ["sh", "-c", f"exec 3> {fifo}; echo up; {program}"]
+    command = ["sh", "-c", f"exec 3> {shlex.quote(str(fifo))}; echo up; {program}"]
     lines = f"import sys\nfrom tinyaudio.core.tools import run_tool, start_tool\ncommand = {command!r}\nrunning = {call}"
     with (
         subprocess.Popen([sys.executable, "-c", lines], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent,
@@ -101,7 +102,7 @@ def test_a_killed_parent_leaves_nothing_behind(tmp_path: Path, call: str, progra
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"
         parent.kill()
-        readable, _, _ = select.select([alive], [], [], 30.0)
+        readable, _, _ = select.select([alive], [], [], 120.0)
         assert readable, "it lives on"
         assert alive.read() == b""
 
