@@ -140,7 +140,7 @@ def hang_up(process: ToolProcess) -> None:
     """Go away, and wait until the firmware has ended."""
     assert process.stdin is not None
     process.stdin.close()
-    assert process.wait(30.0) == 0
+    assert process.wait(120.0) == 0
 
 
 def test_a_board_that_faults_at_every_start_only_talks(program: Path, tmp_path: Path) -> None:
