@@ -7,7 +7,7 @@
 namespace tinyaudio_generated {
 
 constexpr tinyaudio::esp32s3::ArenaSettings kArena = {
-    12352,  // bytes
+    11456,  // bytes
     false,  // is_in_psram
 };
 
