@@ -38,6 +38,9 @@ def test_a_build_warns_of_an_arena_in_psram(arena_bytes: int, warnings: int, tmp
     def no_toolchain(*_: object, **__: object) -> None:
         raise ToolError("ESP-IDF is not here", hint="", where="")
 
+    monkeypatch.setattr(firmware, "_own_frontend", lambda *_: None)
+    monkeypatch.setattr(firmware, "require_build_tools", lambda *_, **__: None)
+    monkeypatch.setattr(firmware, "board_directory", lambda *_: tmp_path)
     monkeypatch.setattr(firmware, "render_stage", lambda *_, **__: (rendered(arena_bytes), tmp_path))
     monkeypatch.setattr(firmware, "build_project", no_toolchain)
     monkeypatch.setattr(firmware, "project_board", lambda *_: BOX)
