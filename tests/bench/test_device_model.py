@@ -20,24 +20,29 @@ from tinyaudio.core.errors import DeviceError, IdentityError, ProtocolError
 from tinyaudio.core.tools import start_tool
 from tinyaudio.wire.messages import Capability, Message, ModelData, ModelInput, ModelPart, ModelResult, ModelRun, ModelRunOption, ModelTicks
 
+PORT = REPOSITORY / "firmware" / "ports" / "native"
 BYTES = 1_234
 STEPS = 70
 INPUTS = np.random.default_rng(6).integers(0, 256, (12, BYTES)).astype(np.uint8)
 SUMS = np.cumsum(INPUTS, axis=0, dtype=np.uint8)
 
 
-@pytest.fixture(scope="session")
-def model_device(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build_device(folder: Path, *port_sources: Path) -> Path:
     wire, application = FIRMWARE_LIB / "tinyaudio_wire", FIRMWARE_LIB / "tinyaudio_app"
-    port = REPOSITORY / "firmware" / "ports" / "native"
     sources = [
         REPOSITORY / "tests" / "host_cpp" / "model_device_main.cc",
         *(application / "src" / name for name in ("model_application.cc", "session.cc", "microphone_ring.cc")),
         *sorted((wire / "src").glob("*.cc")),
-        *sorted(port.glob("*.cc")),
+        *port_sources,
+        *(source for source in sorted(PORT.glob("*.cc")) if source.name != "port.cc"),
     ]
-    folders = [wire / "include", wire / "src", application / "include", application / "src", port]
-    return compile_host(tmp_path_factory.mktemp("model") / "model_device", sources, include_dirs=folders)
+    folders = [wire / "include", wire / "src", application / "include", application / "src", PORT]
+    return compile_host(folder / "model_device", sources, include_dirs=folders)
+
+
+@pytest.fixture(scope="session")
+def model_device(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_device(tmp_path_factory.mktemp("model"), PORT / "port.cc")
 
 
 @pytest.fixture
@@ -86,6 +91,21 @@ def test_after_a_reset_all_is_made_anew(model_device: Path, tmp_path: Path, monk
         inferences = device.run_model(requests())
     assert marker.exists()
     assert [np.frombuffer(item.output, np.uint8).tolist() for item in inferences] == SUMS.tolist()
+
+
+def test_a_model_whose_runs_ended_in_faults_is_not_started_and_a_greeting_ends_their_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, greeted = build_device(tmp_path, REPOSITORY / "tests" / "host_cpp" / "faulting_port.cc"), tmp_path / "greeted"
+    for name in ("ONLY_TALKS", "MUST_NOT_START"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("GREETED", str(greeted))
+    with (
+        start_tool([program], pipes=True) as process,
+        Device(ProcessTransport(process)) as device,
+        pytest.raises(DeviceError, match="faults at every start") as caught,
+    ):
+        device.run_model(requests())
+    assert "addr2line" in caught.value.hint
+    assert greeted.exists()
 
 
 class Raw(InferenceRequest):

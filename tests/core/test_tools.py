@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import errno
 import os
 import select
 import shlex
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tinyaudio.core.errors import ToolError
-from tinyaudio.core.tools import cache_dir, cmsis_dsp_dir, describe_tools, find_tool, how_to_get, knowledge, run_tool, start_tool
+from tinyaudio.core.tools import ToolProcess, cache_dir, cmsis_dsp_dir, describe_tools, find_tool, how_to_get, knowledge, run_tool, start_tool
 
 
 def python(code: str) -> list[str]:
@@ -147,6 +152,35 @@ def test_a_stubborn_program_is_forced_and_others_are_left_alone() -> None:
         assert process.terminate(grace_seconds=0.1) == -9
         assert process.terminate() == -9  # again does no harm
         assert bystander.poll() is None
+
+
+@pytest.mark.parametrize("start", [start_tool, run_tool])
+def test_a_program_that_cannot_be_guarded_is_not_left_behind(start: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[subprocess.Popen[bytes]] = []
+
+    def open_one(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        if opened:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        opened.append(popen(command, **options))
+        return opened[0]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", open_one)
+    with pytest.raises(ToolError, match=r"python.*cannot be watched over: Resource temporarily unavailable"):
+        start(python("import time; time.sleep(600)"))
+    assert opened[0].returncode == -9
+
+
+def test_the_end_may_be_noticed_by_several_threads() -> None:
+    for _ in range(10):
+        with start_tool(["true"]) as process, ThreadPoolExecutor(4) as threads:
+            everyone = threading.Barrier(4)
+
+            def notice(process: ToolProcess = process, everyone: threading.Barrier = everyone) -> int | None:
+                everyone.wait(120)
+                return process.wait(120)
+
+            assert [noticed.result() for noticed in [threads.submit(notice) for _ in range(4)]] == [0] * 4
 
 
 def _is_running(pid: int) -> bool:

@@ -1,5 +1,6 @@
 // Firmware of a model alone, on the host: the true application, and in place of a model a running sum of its inputs. With
-// a path as RESET_ONCE in the environment it resets itself once, at its third inference, and makes the file.
+// a path as RESET_ONCE in the environment it resets itself once, at its third inference, and makes the file. With MUST_NOT_START
+// it ends when its model is started.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,13 @@ void run_step(uint32_t step) {
     }
 }
 
+const char* start() {
+    if (getenv("MUST_NOT_START") != nullptr) {
+        abort();
+    }
+    return nullptr;
+}
+
 const tinyaudio::ModelConfig kConfig = {
     "host test", "aot", {1, 2, 3}, {4, 5, 6},
     {
@@ -50,7 +58,7 @@ const tinyaudio::ModelConfig kConfig = {
         3,
         kSteps,
         999,
-        nullptr,
+        start,
         nullptr,
         nullptr,
         nullptr,

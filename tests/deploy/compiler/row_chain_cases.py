@@ -60,6 +60,15 @@ class _Chain:
         self.model.operator(kind, [self.image, weights, bias], [output], table, **options)
         self.image, self.shape = output, (height, width, channels)
 
+    def pad(self, above: int, below: int) -> None:
+        """Append rows of zeros."""
+        number, (height, width, depth) = len(self.model.tensors), self.shape
+        amounts = self.model.tensor(f"amounts_{number}", (4, 2), dtype="int32", data=np.array([[0, 0], [above, below], [0, 0], [0, 0]]))
+        self.shape = (height + above + below, width, depth)
+        padded = self.model.tensor(f"padded_{number}", (1, *self.shape), scale=_SCALE, zero_point=self.zero_point)
+        self.model.operator("PAD", [self.image, amounts], [padded], "PadOptions")
+        self.image = padded
+
     def build(self) -> bytes:
         return self.model.build(inputs=[self.source], outputs=[self.image])
 
@@ -94,6 +103,15 @@ def separable(size: tuple[int, int, int], channels: tuple[int, ...]) -> bytes:
     for number, count in enumerate(channels[1:]):
         chain.convolution((3, 3), 0, stride=(1 + number % 2, 1 + number % 2), multiplier=1)
         chain.convolution((1, 1), count)
+    return chain.build()
+
+
+def far_padding() -> bytes:
+    """Return two convolutions with more rows of padding between them than the second one reaches: its first rows take no input at all."""
+    chain = _Chain(np.random.default_rng(0), (5, 6, 8))
+    chain.convolution((5, 3), 4)
+    chain.pad(7, 0)
+    chain.convolution((3, 3), 16)
     return chain.build()
 
 
@@ -132,5 +150,6 @@ def _grown(operation: Operation, graph: Graph, spare_bytes: int) -> Operation:
 #: name -> the function that builds the model.
 ROW_CHAINS: dict[str, Callable[[], bytes]] = {
     **{f"chain_{seed}": partial(random_chain, seed) for seed in range(20)},
+    "far_padding": far_padding,
     "separable": partial(separable, (24, 16, 1), (4, 8, 8, 12)),
 }

@@ -88,8 +88,8 @@ def test_an_output_never_reaches_what_is_still_to_be_read(seed: int) -> None:
     rng = np.random.default_rng(seed)
     heights, windows = [int(rng.integers(1, 30))], []
     for _ in range(int(rng.integers(1, 4))):
-        size, stride, before = int(rng.integers(1, 5)), int(rng.integers(1, 4)), 0
-        before = int(rng.integers(0, size))
+        size, stride = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+        before = int(rng.integers(0, size + 4))  # of a PAD, too: more than a window reaches
         extent = Extent(size=size, stride=stride, dilation=int(rng.integers(1, 3)), before=before, after=size)
         windows.append(Window(height=extent, width=extent))
         heights.append(max(1, extent.outputs_of(heights[-1])))
@@ -100,7 +100,8 @@ def test_an_output_never_reaches_what_is_still_to_be_read(seed: int) -> None:
     for y in range(heights[-1]):
         last = y
         for window, height in zip(reversed(windows), reversed(heights[:-1]), strict=True):
-            last = min(height - 1, last * window.height.stride + window.height.reach - 1 - window.height.before)
+            below = last * window.height.stride + window.height.reach - 1 - window.height.before
+            last = min(height - 1, below) if last >= 0 else -1
         read = max(read, last + 1)
         if y + 1 < heights[-1] and read < heights[0]:
             needed = max(needed, (y + 1) * rows[1] - read * rows[0])

@@ -11,7 +11,7 @@ from tinyaudio.core.errors import DeviceError, IdentityError, ProtocolError
 from tinyaudio.wire.host_link import HostLink, LinkState
 from tinyaudio.wire.messages import CalibrationState, DeviceFault, FaultCode, Hello, Log, LogLevel, Message
 
-_FAULTS = "faults at every start"  # as firmware/lib/tinyaudio_app/src/application.cc has it
+_FAULTS = "faults at every start"  # as firmware/lib/tinyaudio_app/src/session.cc has it
 _READ_BYTES = 65_536
 _ARENA_HINT = "the model needs more memory than its image has for it: a smaller model, or a board with more memory; tinyaudio boards list"
 _FAULTS_HINT = "the function at that pc in firmware.elf is what to mend (addr2line -f -e firmware.elf PC); a reset lets it try again"

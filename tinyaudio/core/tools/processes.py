@@ -73,7 +73,7 @@ def run_tool(
     name = Path(command[0]).name
     started = time.monotonic()
     process = _open(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, own_session=True)
-    guard = _Guard(process.pid, whole_session=True)
+    guard = _guarded(process, name=name, whole_session=True)
     lock = threading.Lock()
     lines: dict[str, list[str]] = {"stdout": [], "stderr": []}
 
@@ -129,7 +129,7 @@ class ToolProcess:
         self.stdin: IO[bytes] | None = process.stdin
         self.stdout: IO[bytes] | None = process.stdout
         self._process = process
-        self._guard = _Guard(process.pid, whole_session=False)
+        self._guard = _guarded(process, name=name, whole_session=False)
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._reader = _reader(self._keep, process.stderr)
 
@@ -261,6 +261,7 @@ class _Guard:
     """
 
     def __init__(self, pid: int, *, whole_session: bool) -> None:
+        self._lock = threading.Lock()
         reader, self._writer = os.pipe()
         try:
             self._shell = subprocess.Popen(
@@ -270,15 +271,33 @@ class _Guard:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        except OSError:
+            os.close(self._writer)
+            raise
         finally:
             os.close(reader)
 
     def dismiss(self) -> None:
-        """The program has ended, or is about to be; twice is allowed."""
-        if self._shell.returncode is None:
-            self._shell.kill()
-            self._shell.wait()
-            os.close(self._writer)
+        """The program has ended, or is about to be; twice is allowed, from several threads too."""
+        with self._lock:
+            if self._shell.returncode is None:
+                self._shell.kill()
+                self._shell.wait()
+                os.close(self._writer)
+
+
+def _guarded(process: subprocess.Popen[bytes], *, name: str, whole_session: bool) -> _Guard:
+    """Return the guard of `process`; where there can be none, end it."""
+    try:
+        return _Guard(process.pid, whole_session=whole_session)
+    except OSError as error:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        reason = error.strerror or str(error)
+        raise ToolError(f"cannot be watched over: {reason}", hint="close other programs, or raise the limits (`ulimit -a`)", where=name) from error
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:

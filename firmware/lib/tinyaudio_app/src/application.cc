@@ -7,6 +7,7 @@
 #include "live.h"
 #include "results.h"
 #include "self_test_conversation.h"
+#include "session.h"
 #include "settings_conversation.h"
 #include "tinyaudio/crc32.h"
 #include "tinyaudio/port.h"
@@ -226,8 +227,10 @@ void application_init(Application& application, const ApplicationConfig& config,
     application.clip = {};
     application.source = serial_pcm_source(application.serial);
     serial_pcm_clear(application.serial);
-    application.fault = port_only_talks() ? "faults at every start: this firmware only tells of them until it is reset"
-                                          : start_parts(application);
+    application.fault = only_talks_fault();
+    if (application.fault == nullptr) {
+        application.fault = start_parts(application);
+    }
     if (!wire::link_init(application.link, buffers.link, output)) {
         port_exit(1);  // nobody could be told
     }

@@ -51,7 +51,8 @@ void open_session(ModelApplication& application, const MessageView& view) {
     hello.counter_unit = config.counter_unit;
     hello.arena_bytes = config.model.arena_bytes;
     const BareModel& model = config.model;
-    hello.arena_used_bytes = model.arena_used_bytes != nullptr ? model.arena_used_bytes() : model.arena_bytes;
+    const bool is_use_known = model.arena_used_bytes != nullptr && !port_only_talks();
+    hello.arena_used_bytes = is_use_known ? model.arena_used_bytes() : model.arena_bytes;
     if (model.kernels != nullptr) {
         put_text(model.kernels(), wire::Hello::kMaxModelKernels, hello.model_kernels, &hello.model_kernels_count);
     }
@@ -61,6 +62,7 @@ void open_session(ModelApplication& application, const MessageView& view) {
     if (application.fault != nullptr) {
         refuse(application, FaultCode::kSelfCheck, application.fault);
     }
+    port_host_is_here();
 }
 
 void take_input(ModelApplication& application, const MessageView& view) {
@@ -235,7 +237,10 @@ void model_application_init(ModelApplication& application, const ModelConfig& co
     application.config = &config;
     application.buffers = buffers;
     application.timing_ticks = measure_timing();
-    application.fault = config.model.start != nullptr ? config.model.start() : nullptr;
+    application.fault = only_talks_fault();
+    if (application.fault == nullptr && config.model.start != nullptr) {
+        application.fault = config.model.start();
+    }
     forget_run(application, ModelPhase::kIdle);
     if (!wire::link_init(application.link, buffers.link, output)) {
         port_exit(1);  // nobody could be told

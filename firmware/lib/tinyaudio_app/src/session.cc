@@ -27,6 +27,10 @@ void tell_notes(wire::Link& link) {
     tell_log(link, wire::LogLevel::kWarning, port_boot_note());
 }
 
+const char* only_talks_fault() {
+    return port_only_talks() ? "faults at every start: this firmware only tells of them until it is reset" : nullptr;
+}
+
 void tell_fault(wire::Link& link, wire::FaultCode code, const char* text) {
     wire::DeviceFault fault = {};
     fault.code = code;

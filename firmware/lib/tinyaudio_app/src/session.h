@@ -17,6 +17,9 @@ void tell_log(wire::Link& link, wire::LogLevel level, const char* text);
 // Tells a fault that ended the run before, for the host of this run is the one to be told, and what the port found at boot.
 void tell_notes(wire::Link& link);
 
+// What keeps firmware from starting anything whose runs ended in faults again and again; null: nothing does.
+const char* only_talks_fault();
+
 // Says why the device does not go on. The caller made sure that a DeviceFault can be sent.
 void tell_fault(wire::Link& link, wire::FaultCode code, const char* text);
 

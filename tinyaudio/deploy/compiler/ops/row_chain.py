@@ -96,7 +96,8 @@ def lead_bytes(windows: Sequence[Window], image: Tensor, output: Tensor) -> int:
     for rows in range(1, output.shape[1]):
         read = rows
         for window in reversed(windows):
-            read = max(0, (read - 1) * window.height.stride + window.height.reach - window.height.before)
+            reach = (read - 1) * window.height.stride + window.height.reach - window.height.before
+            read = max(0, reach) if read else 0  # rows that are all padding ask for none, and so does what comes before them
         if read < image.shape[1]:
             most = max(most, rows * _row_bytes(output) - read * _row_bytes(image))
     return most
