@@ -261,6 +261,7 @@ class _Guard:
     """
 
     def __init__(self, pid: int, *, whole_session: bool) -> None:
+        self._lock = threading.Lock()
         reader, self._writer = os.pipe()
         try:
             self._shell = subprocess.Popen(
@@ -274,11 +275,12 @@ class _Guard:
             os.close(reader)
 
     def dismiss(self) -> None:
-        """The program has ended, or is about to be; twice is allowed."""
-        if self._shell.returncode is None:
-            self._shell.kill()
-            self._shell.wait()
-            os.close(self._writer)
+        """The program has ended, or is about to be; twice is allowed, also at once: its pipe's number may be another file's by then."""
+        with self._lock:
+            if self._shell.returncode is None:
+                self._shell.kill()
+                self._shell.wait()
+                os.close(self._writer)
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:
