@@ -6,12 +6,15 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.cli.test_commands import the_json, tinyaudio
 from tests.pipeline.small_project import line_of
+from tinyaudio.bench.hil import run_hil
+from tinyaudio.core.artifacts import HilReport
 from tinyaudio.core.errors import InputError, StageError
 from tinyaudio.core.residual import residual_mean_squares, residual_scores
 from tinyaudio.dsp.audio import MachineSet, synthesize_machine_set
@@ -105,6 +108,19 @@ def test_a_device_that_scores_otherwise_is_found(pump: Path) -> None:
     proof = hil_stage(line, "native", depth="virtual")
     assert not proof.passed
     assert proof.facts["mismatches"]["model"] == proof.facts["patches"]
+
+
+def test_a_fault_of_the_device_is_in_the_verdict(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def after_a_fault(*arguments: Any, **options: Any) -> HilReport:
+        return dataclasses.replace(run_hil(*arguments, **options), log=("error: fault at <pc>",))
+
+    monkeypatch.setattr("tinyaudio.pipeline.proof.run_hil", after_a_fault)
+    proof = hil_stage(line_of(project), "native", depth="fake")
+    assert not proof.passed
+    text = proof.page.read_text()
+    verdict = text[text.index('class="card verdict failed"') : text.index("</section>")]
+    assert "The device faulted: fault at &lt;pc&gt;" in verdict
+    assert "What was trained is what runs" not in text
 
 
 def test_int8_keeps_what_float_knows(pump: Path) -> None:
