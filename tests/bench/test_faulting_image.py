@@ -43,7 +43,7 @@ def test_it_says_hello_and_where_it_faulted(image: Path, tmp_path: Path) -> None
     log: list[Log] = []
     with (
         start_virtual(BOARD, image, work_dir=tmp_path) as board,
-        Device(board.transport, on_log=log.append) as device,
+        Device(board.transport, on_log=log.append, silence_seconds=60.0) as device,
         pytest.raises(DeviceError, match=r"faults at every start.*; its log: fault at pc=0x08") as caught,
     ):
         device.connect()

@@ -63,6 +63,22 @@ def test_the_split_is_asked_for_where_the_manifest_has_that_column(project: Path
     assert (project / "manifest.csv").read_text(encoding="utf-8").splitlines()[-1] == "sounds/Säge/5.wav,Säge,Säge/5.wav,test"
 
 
+def test_a_header_in_quotes_is_a_header(project: Path) -> None:
+    (project / "manifest.csv").write_text('"filename","label","group","split"\n"mine.wav","Hund","g","train"\n')
+    missing = tinyaudio("data", "import", project / "sounds", "--project", project)
+    assert (missing.exit_code, "--split train" in missing.stderr) == (1, True)
+    assert tinyaudio("data", "import", project / "sounds", "--project", project, "--split", "test").exit_code == 0
+    empty = tinyaudio("data", "import", project / "sounds", "--project", project, "--split", " ")
+    assert (empty.exit_code, "--split is empty" in empty.stderr) == (1, True)
+
+
+def test_a_header_without_rows_stays(project: Path) -> None:
+    (project / "manifest.csv").write_text("group,note,label,filename\n")
+    assert tinyaudio("data", "import", project / "sounds", "--project", project).exit_code == 0
+    lines = (project / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    assert (lines[0], lines[1]) == ("group,note,label,filename", "Hund/0.wav,,Hund,sounds/Hund/0.wav")
+
+
 def test_a_manifest_elsewhere_is_not_written_to(project: Path, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("filename,label,group\n")
     (project / "tinyaudio.toml").write_text('[project]\nname = "x"\n[data]\nmanifest = "../list.csv"\n')

@@ -94,6 +94,9 @@ def test_all_mistakes_are_reported_at_once_each_with_its_path() -> None:
         (MINIMAL + "[firmware]\nclass_thresholds = {siren = 1.2}\n", "firmware.class_thresholds.siren: input should be less than or equal to 1"),
         (MINIMAL + "[firmware]\nclass_thresholds = {siren = 0}\n", "firmware.class_thresholds.siren: input should be greater than 0"),
         (MINIMAL + "[firmware]\nclass_thresholds = [0.5, 0.5]\n", "firmware.class_thresholds: input should be a valid dictionary"),
+        (MINIMAL + "[tune]\ndropout = [[0.1], 0.2]\n", "tune.dropout.0: input should be a valid number"),
+        (MINIMAL + "[tune]\nmixup = [nan, nan]\n", "tune.mixup.0: input should be a finite number"),
+        (MINIMAL + "[anomaly]\nminimum_seconds = inf\n", "anomaly.minimum_seconds: input should be a finite number"),
         (MINIMAL + "[quantize]\nrepresentative_clips = true\n", "quantize.representative_clips: input should be a valid integer"),
     ],
 )

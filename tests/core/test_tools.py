@@ -286,3 +286,23 @@ def test_the_cache_follows_the_platform(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_folder_of_ones_own_replaces_the_fetched_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYAUDIO_CMSIS_DSP_ROOT", str(tmp_path))
     assert cmsis_dsp_dir() == tmp_path
+
+
+def test_two_threads_may_see_the_end_of_a_program_at_once() -> None:
+    """Whoever is second must not close the guard's pipe again: its number may be another file's."""
+    mistakes: list[BaseException] = []
+
+    def look(process: ToolProcess) -> None:
+        try:
+            process.wait(120)
+        except OSError as error:
+            mistakes.append(error)
+
+    for _ in range(5):
+        with start_tool(python("pass")) as process:
+            threads = [threading.Thread(target=look, args=(process,)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    assert mistakes == []

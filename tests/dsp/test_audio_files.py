@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,12 @@ def test_floating_point_beyond_full_scale_and_nan_are_counted(tmp_path: Path) ->
     audio = read_audio(tmp_path / "a.wav", sample_rate_hz=RATE)
     assert (audio.beyond_full_scale_samples, audio.nan_samples) == (2, 2)
     assert audio.pcm.tolist() == [0, 32_767, -32_768, 0, 0, 16_384]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(AudioError, match="it is a pipe"):
+        read_audio(tmp_path / "pipe.wav", sample_rate_hz=16_000)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -32,7 +32,10 @@ def test_ring_patches_and_scores(tmp_path: Path) -> None:
 @pytest.fixture
 def device(rig: Rig) -> Iterator[Device]:
     assert rig.elf is not None
-    with start_virtual(rig.board, rig.elf, work_dir=rig.work_dir) as board, Device(board.transport, poll_seconds=0.1) as connected:
+    with (
+        start_virtual(rig.board, rig.elf, work_dir=rig.work_dir) as board,
+        Device(board.transport, poll_seconds=0.1, silence_seconds=60.0) as connected,
+    ):
         connected.connect()
         yield connected
 
@@ -54,7 +57,7 @@ def test_a_front_end_without_a_model_is_exact_and_clean(tmp_path: Path) -> None:
     signals = list(bench_signals(spec, frames=spec.patch_frames + spec.patch_hop_frames).items())
     with start_virtual(board, program, work_dir=tmp_path) as virtual:
         run = run_frontend(
-            Device(virtual.transport, poll_seconds=0.1),
+            Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0),
             signals,
             firmware_fingerprint=project.fingerprint,
             tables=tables,
@@ -63,7 +66,7 @@ def test_a_front_end_without_a_model_is_exact_and_clean(tmp_path: Path) -> None:
         )
     assert run.mismatches == 0
     assert {stage.stage: stage.elements for stage in run.stages}["features"] == len(signals) * 2 * spec.patch_frames * spec.mel_bands
-    with start_virtual(board, program, work_dir=tmp_path) as virtual, Device(virtual.transport, poll_seconds=0.1) as device:
+    with start_virtual(board, program, work_dir=tmp_path) as virtual, Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0) as device:
         result = device.stream_clip(0, signals[0][1]).result
     assert (result.patches, result.label_index, result.score_sums) == (2, -1, ())
 

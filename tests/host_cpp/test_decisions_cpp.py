@@ -184,7 +184,9 @@ def test_521_labels_go_over_the_wire_in_pieces(many: tuple[FirmwareProject, Path
     truth = np.zeros(LABEL_COUNT, np.bool_)
     clip = HilClip(filename="clip", label_index=-1, pcm=PCM, truth=truth)
     with start_virtual(load_board("native"), elf, work_dir=tmp_path) as virtual:
-        report = run_hil(lambda _: Device(virtual.transport, poll_seconds=0.1), [clip], expected=expected, depth="fake", link="pipes")
+        report = run_hil(
+            lambda _: Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0), [clip], expected=expected, depth="fake", link="pipes"
+        )
     assert report.mismatches == 0
     elements = {stage.stage: stage.elements for stage in report.stages}
     assert elements["decisions"] == elements["detections"] == report.patches * LABEL_COUNT
@@ -192,7 +194,9 @@ def test_521_labels_go_over_the_wire_in_pieces(many: tuple[FirmwareProject, Path
     assert expected_hits(expected, spoiled) != expected_hits(expected, EVERY)
     with start_virtual(load_board("native"), elf, work_dir=tmp_path) as virtual:
         other = dataclasses.replace(expected, calibration=spoiled)
-        report = run_hil(lambda _: Device(virtual.transport, poll_seconds=0.1), [clip], expected=other, depth="fake", link="pipes")
+        report = run_hil(
+            lambda _: Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0), [clip], expected=other, depth="fake", link="pipes"
+        )
     found = {mismatch.stage: mismatch.element_index for mismatch in report.first_mismatches}
     assert found == dict.fromkeys(("decisions", "detections", "clip_detections"), LABEL_COUNT - 1)
     assert report.decision_mismatches > 0
@@ -217,7 +221,7 @@ def test_a_recording_tells_521_labels_one_by_one(many: tuple[FirmwareProject, Pa
     samples.write_bytes(PCM.tobytes())
     with start_tool([elf, "--microphone", samples, "--lose", "9000:700"], pipes=True) as process:
         line: Transport = ProcessTransport(process)
-        report = run_live(lambda _: Device(line, name="native", poll_seconds=0.1), PCM, expected=live)
+        report = run_live(lambda _: Device(line, name="native", poll_seconds=0.1, silence_seconds=60.0), PCM, expected=live)
     assert report.is_exact, report.mismatches
     assert len({detection.label_index for detection in report.detections}) > 100
     assert not all(detection.is_detected for detection in report.detections)
@@ -234,7 +238,10 @@ def test_the_fake_device_tells_the_same(many: tuple[FirmwareProject, Path], tmp_
     computer = TwinComputer(expected.tables, expected.quantization, answer, label_count=LABEL_COUNT, calibration=EVERY)
     loopback = LoopbackTransport(FakeDevice(fake_hello(expected.board, expected, runtime="aot"), computer))
     fake = Device(loopback, clock=loopback.now_seconds)
-    with start_virtual(load_board("native"), elf, work_dir=tmp_path) as virtual, Device(virtual.transport, poll_seconds=0.1) as device:
+    with (
+        start_virtual(load_board("native"), elf, work_dir=tmp_path) as virtual,
+        Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0) as device,
+    ):
         hello, told = device.connect(), device.stream_clip(0, PCM)
     twin_hello, twin = fake.connect(), fake.stream_clip(0, PCM)
     assert hello.calibration_fingerprint == twin_hello.calibration_fingerprint
@@ -256,11 +263,11 @@ def test_521_thresholds_are_kept_and_decide(many: tuple[FirmwareProject, Path], 
     detected = decide(expected.outputs.outputs, STORED).detected.any(axis=0)
     for calibration in (STORED, EVERY, STORED):  # the second one goes to the other place
         with start_virtual(expected.board, many[1], work_dir=tmp_path, settings=kept) as virtual:
-            device = Device(virtual.transport, poll_seconds=0.1)
+            device = Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0)
             write_calibration(device, calibration, **OF_FIRMWARE)
             at_once = device.stream_clip(0, PCM, decide_by=CalibrationSource.STORED).detections
     with start_virtual(expected.board, many[1], work_dir=tmp_path, settings=kept) as virtual:
-        device = Device(virtual.transport, poll_seconds=0.1)
+        device = Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0)
         hello = device.connect()
         assert hello.calibration_state is CalibrationState.STORED
         assert hello.recording_calibration_fingerprint.hex() == calibration_fingerprint(STORED, **OF_FIRMWARE)
@@ -280,13 +287,13 @@ def test_a_damaged_threshold_of_521_takes_all_of_them_back(many: tuple[FirmwareP
     kept = tmp_path / "settings.bin"
     board, value = load_board("native"), encode_calibration(STORED, **OF_FIRMWARE)[2 + part]
     with start_virtual(board, many[1], work_dir=tmp_path, settings=kept) as virtual:
-        write_calibration(Device(virtual.transport, poll_seconds=0.1), STORED, **OF_FIRMWARE)
+        write_calibration(Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0), STORED, **OF_FIRMWARE)
     content = bytearray(kept.read_bytes())
     header = struct.pack("<HH", 2 + part, len(value))
     content[content.rindex(value, content.rindex(header)) + 1] ^= 0x10
     kept.write_bytes(content)
     with start_virtual(board, many[1], work_dir=tmp_path, settings=kept) as virtual:
-        device = Device(virtual.transport, poll_seconds=0.1)
+        device = Device(virtual.transport, poll_seconds=0.1, silence_seconds=60.0)
         hello = device.connect()
         assert hello.calibration_state is CalibrationState.CORRUPT
         assert hello.recording_calibration_fingerprint == hello.calibration_fingerprint

@@ -22,6 +22,14 @@ def test_only_the_quantizers_settings_are_kept_back(capfd: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("quiet_level")
+def test_settings_behind_a_bar_that_was_drawn_meanwhile_are_kept_back(capfd: pytest.CaptureFixture[str]) -> None:
+    bar = b"\r\x1b[2Kquantizing 8/8"
+    with without_chatter():
+        os.write(2, bar + SETTINGS + bar)
+    assert capfd.readouterr().err == 2 * bar.decode()
+
+
+@pytest.mark.usefixtures("quiet_level")
 def test_what_is_said_in_front_of_an_exception_is_not_lost(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="no"), without_chatter():
         os.write(2, SETTINGS + b"error: this is why\n")

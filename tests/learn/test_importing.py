@@ -10,6 +10,7 @@ import pytest
 
 from tinyaudio.core.errors import InputError
 from tinyaudio.learn.dataset import append_rows, find_recordings
+from tinyaudio.learn.dataset.importing import Recording
 
 COLUMNS = {"filename": "filename", "label": "label", "group": "group", "split": "split"}
 
@@ -78,6 +79,40 @@ def test_what_is_passed_over_is_told(folder: Path) -> None:
     assert "neither WAV nor FLAC" in reasons["a.mp3"]
     assert "a link to a file that is not there" in reasons["link.wav"]
     assert "rename it" in reasons["line\nbreak.wav"]
+
+
+def test_a_link_that_leads_back_is_no_label(folder: Path) -> None:
+    (folder / "all").symlink_to(folder)
+    (folder / "above").symlink_to(folder.parent)
+    found, skipped = find_recordings(folder)
+    assert {item.label for item in found} == {"Hund", "Säge"}
+    assert [(item.path.name, "a link to a folder that it lies in" in item.reason) for item in skipped] == [("above", True), ("all", True)]
+
+
+def test_spaces_of_any_kind_may_be_within_a_name(tmp_path: Path) -> None:
+    names = ("at 3.15\u202fPM.wav", "no\u00a0break.wav", "wide\u3000.wav")
+    (tmp_path / "dog").mkdir()
+    for name in names:
+        (tmp_path / "dog" / name).touch()
+    found, skipped = find_recordings(tmp_path)
+    assert ({item.path.name for item in found}, skipped) == (set(names), ())
+
+
+@pytest.mark.parametrize("label", ["", "  ", "a\nb", "\udcff"])
+def test_what_cannot_be_a_label_is_refused(folder: Path, label: str) -> None:
+    with pytest.raises(InputError, match="cannot be a label"):
+        find_recordings(folder / "Hund", label=label)
+
+
+def test_a_label_has_no_spaces_at_its_ends(folder: Path) -> None:
+    found, _ = find_recordings(folder / "Hund", label=" dog ")
+    assert {(item.label, item.group.partition("/")[0]) for item in found} == {("dog", "dog")}
+
+
+def test_a_path_that_no_manifest_holds_is_refused(tmp_path: Path) -> None:
+    item = Recording(path=tmp_path / "b\udcffd" / "dog" / "a.wav", label="dog", group="a")
+    with pytest.raises(InputError, match="cannot hold this path"):
+        append_rows("", [item], columns=COLUMNS, folder=tmp_path / "project", split=None)
 
 
 @pytest.mark.parametrize(("name", "message"), [("nowhere", "no such folder"), ("empty", "no recordings were found")])

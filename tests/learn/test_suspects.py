@@ -68,6 +68,9 @@ def test_what_sounds_unlike_the_others_is_told_with_what_to_do() -> None:
     told = threshold_warnings(set_threshold(scores, None, table, smoothing_patches=4, by_sound=[heard]))
     assert told[0] == "7.wav is called normal, but sounds unlike the others, by 12.0 deviations; listen to it"
     assert "train again" in told[1]
+    at_site = threshold_warnings(set_threshold(scores, None, table, smoothing_patches=4, by_sound=[heard]), is_trained_on=False)
+    assert "take out of the folder what is not normal" in at_site[1]
+    assert not any("train again" in sentence for sentence in at_site)
     many = [dataclasses.replace(heard, filename=f"{index}.wav") for index in range(13)]
     told = threshold_warnings(set_threshold(scores, None, table, smoothing_patches=4, by_sound=many))
     assert told[10].startswith("so are 3 other clips")
@@ -87,3 +90,12 @@ def test_a_fault_that_was_learned_with_the_others_is_heard() -> None:
     assert outliers(held_out_distances(clips, groups), chance=0.001) == []
     planted = [*clips[:33], *(vectors(fault, 40) for fault in faults)]
     assert sorted(outliers(held_out_distances(planted, groups), chance=0.001)) == [33, 34, 35]
+
+
+@pytest.mark.parametrize("level", [0.0, 1.5])
+def test_clips_that_are_all_the_same_are_no_riddle(level: float) -> None:
+    """Copies of one steady tone: nothing varies, and a covariance of nothing cannot be inverted."""
+    clips, groups = [np.full((3, 8), level) for _ in range(25)], [str(index) for index in range(25)]
+    assert outliers(held_out_distances(clips, groups), chance=0.001) == []
+    clips[7] = clips[7] + 1.0
+    assert outliers(held_out_distances(clips, groups), chance=0.001) == [7]

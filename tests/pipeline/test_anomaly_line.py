@@ -6,12 +6,16 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.cli.test_commands import the_json, tinyaudio
 from tests.pipeline.small_project import line_of
+from tests.report.values import kernel_comparison
+from tinyaudio.bench.hil import run_hil
+from tinyaudio.core.artifacts import HilReport
 from tinyaudio.core.errors import InputError, StageError
 from tinyaudio.core.residual import residual_mean_squares, residual_scores
 from tinyaudio.dsp.audio import MachineSet, synthesize_machine_set
@@ -30,9 +34,11 @@ from tinyaudio.pipeline import (
     run_line,
     sensitivity_facts,
 )
-from tinyaudio.pipeline.data import features_stage
+from tinyaudio.pipeline.data import features_stage, project_board
+from tinyaudio.pipeline.firmware import USUAL_FIRMWARE
 from tinyaudio.pipeline.judging import expected_stage, threshold_stage
 from tinyaudio.pipeline.learning import train_stage
+from tinyaudio.pipeline.proof import stream_clips, write_proof
 
 pytest.importorskip("tensorflow", reason='training needs TensorFlow: pip install "tinyaudio[train]"')
 
@@ -105,6 +111,29 @@ def test_a_device_that_scores_otherwise_is_found(pump: Path) -> None:
     proof = hil_stage(line, "native", depth="virtual")
     assert not proof.passed
     assert proof.facts["mismatches"]["model"] == proof.facts["patches"]
+
+
+def test_a_fault_of_the_device_and_kernels_that_differ_are_in_the_verdict(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def after_a_fault(*arguments: Any, **options: Any) -> HilReport:
+        return dataclasses.replace(run_hil(*arguments, **options), log=("error: fault at <pc>",))
+
+    monkeypatch.setattr("tinyaudio.pipeline.proof.run_hil", after_a_fault)
+    line = line_of(project)
+    proof = hil_stage(line, "native", depth="fake")
+    assert not proof.passed
+    text = proof.page.read_text()
+    verdict = text[text.index('class="card verdict failed"') : text.index("</section>")]
+    assert "The device faulted: fault at &lt;pc&gt;" in verdict
+    assert "What was trained is what runs" not in text
+
+    monkeypatch.undo()
+    streamed = stream_clips(line, project_board(line.project, "native"), depth="fake", port=None, request=USUAL_FIRMWARE)
+    proof = write_proof(line, streamed, kernel_comparison=kernel_comparison(differs=True))
+    assert not proof.passed
+    text = proof.page.read_text()
+    verdict = text[text.index('class="card verdict failed"') : text.index("</section>")]
+    assert "The fast kernels and the plain ones differ." in verdict
+    assert json.loads((proof.page.parent / "report.json").read_text())["ab"]["first"]["filename"] == "<knock>.wav"
 
 
 def test_int8_keeps_what_float_knows(pump: Path) -> None:

@@ -73,3 +73,11 @@ def test_right_operators_and_their_share_of_the_cost(tmp_path: Path) -> None:
         "mismatches": [0, 0],
         "instructions": 3_000,
     }
+
+
+def test_a_fault_while_operators_are_tested_spoils_the_verdict() -> None:
+    report = dataclasses.replace(self_test_report(failed=False), log=("error: fault at <pc>",))
+    text = render_self_test_page(report, BOARD, "doorbell")
+    verdict = text[text.index('class="card verdict failed"') : text.index("</section>")]
+    assert "The device faulted: fault at &lt;pc&gt;" in verdict
+    assert "Every operator computes its golden vectors" not in text

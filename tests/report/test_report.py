@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.values import report_inputs
+from tests.report.values import evaluation, report_inputs
 from tinyaudio.report import report_facts, write_report
+from tinyaudio.report.figures import confusion_figure, scores_figure
 from tinyaudio.report.page import render_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -92,6 +93,12 @@ def test_a_fault_of_the_device_is_a_failure() -> None:
     verdict = text[text.index('class="card verdict failed"') : text.index("</section>")]
     assert "The device faulted: fault at &lt;pc&gt;" in verdict
     assert "What was trained is what runs" not in text
+
+
+def test_dollars_in_a_label_are_no_formula() -> None:
+    item = replace(evaluation("int8", [[4, 0, 0], [1, 3, 0], [0, 0, 4]]), labels=("till $x^$", "knocking", "siren"))
+    assert confusion_figure(item, "int8").startswith("data:image/svg+xml")
+    assert scores_figure(item.labels, item.scores[0], true_labels=("siren",)).startswith("data:image/svg+xml")
 
 
 def test_a_failure_is_shown_where_it_is() -> None:

@@ -23,6 +23,7 @@ from tinyaudio.core.store import RunStore
 from tinyaudio.deploy.build import tflite_micro_version
 from tinyaudio.deploy.tflm import tight_arena_bytes
 from tinyaudio.deploy.tflm.model import ALIGNMENT_BYTES
+from tinyaudio.pipeline.device_line import EMULATOR_SILENCE_SECONDS
 from tinyaudio.pipeline.line import Line
 
 _MODEL_DATA_FILE = "src/generated/model_weights.cc"  # the model as the interpreter reads it
@@ -171,7 +172,10 @@ def _starts(board: Board, artifact: BuildArtifact) -> bool:
 def _start(board: Board, artifact: BuildArtifact) -> int:
     """Start the image; return how much of its arena is in use."""
     elf = Path(artifact.elf)
-    with start_virtual(board, elf, work_dir=elf.parent) as virtual, Device(virtual.transport, name=board.id) as device:
+    with (
+        start_virtual(board, elf, work_dir=elf.parent) as virtual,
+        Device(virtual.transport, name=board.id, silence_seconds=EMULATOR_SILENCE_SECONDS) as device,
+    ):
         try:
             hello = device.connect()
             device.list_settings()  # an answer of any kind: what keeps the firmware from working comes before it

@@ -24,7 +24,7 @@ DEPTHS: tuple[Depth, ...] = ("fake", "virtual", "serial")
 
 
 #: An emulated device is as fast as this computer lets it be; one that died is noticed by its process.
-_EMULATOR_SILENCE_SECONDS = 60.0
+EMULATOR_SILENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def open_virtual_line(
 ) -> Iterator[DeviceLine]:
     """Start the image on the board's emulator; its microphone hears the WAV `microphone`, the file `settings` keeps its settings."""
     with start_virtual(board, elf, link=link, work_dir=work_dir, microphone=microphone, settings=settings, mode=mode) as virtual:
-        yield DeviceLine(transport=virtual.transport, clock=time.monotonic, description=virtual.describe(), silence_seconds=_EMULATOR_SILENCE_SECONDS)
+        yield DeviceLine(transport=virtual.transport, clock=time.monotonic, description=virtual.describe(), silence_seconds=EMULATOR_SILENCE_SECONDS)
 
 
 def settings_file(board: Board, directory: Path) -> Path | None:

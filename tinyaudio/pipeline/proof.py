@@ -37,7 +37,6 @@ from tinyaudio.report import (
     KernelDistance,
     ReportInputs,
     anomaly_facts,
-    comparison_facts,
     report_facts,
     write_anomaly_page,
     write_report,
@@ -159,10 +158,9 @@ def write_proof(line: Line, streamed: Streamed, *, kernel_comparison: KernelComp
 
 def _anomaly_proof(line: Line, streamed: Streamed, kernel_comparison: KernelComparison | None) -> Proof:
     inputs = anomaly_page_inputs(line, streamed.board, streamed.report, build=streamed.build, runs=streamed.runs)
+    inputs = dataclasses.replace(inputs, kernel_comparison=kernel_comparison)
     page = write_anomaly_page(inputs, board_directory(line, streamed.board.id) / streamed.request.report_folder)
     facts = {**anomaly_facts(inputs), "report": str(page)}
-    if kernel_comparison is not None:
-        facts["ab"] = comparison_facts(kernel_comparison)
     is_equal = kernel_comparison is None or kernel_comparison.mismatches == kernel_comparison.reference.mismatches == 0
     passed = (
         streamed.report.mismatches == 0

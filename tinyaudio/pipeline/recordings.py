@@ -10,7 +10,7 @@ from tinyaudio.core.errors import InputError, ManifestError
 from tinyaudio.core.files import write_text_atomically
 from tinyaudio.core.new_project import is_example_manifest
 from tinyaudio.core.project import Project
-from tinyaudio.learn.dataset import append_rows, find_recordings, read_manifest
+from tinyaudio.learn.dataset import append_rows, find_recordings, manifest_header, read_manifest
 from tinyaudio.pipeline.line import Line
 
 
@@ -64,14 +64,15 @@ def _manifest(project: Project) -> tuple[str, set[Path]]:
             raise
         rows = ()
     files = {(path.parent / row.filename).resolve() for row in rows}
-    if is_example_manifest(row.filename for row in rows) and not any(file.exists() for file in files):
+    if rows and is_example_manifest(row.filename for row in rows) and not any(file.exists() for file in files):
         return "", set()
     return path.read_text(encoding="utf-8"), files
 
 
 def _check_split(text: str, column: str, split: str | None, project: Project) -> None:
-    has_column = column in [name.strip() for name in text.removeprefix("\ufeff").partition("\n")[0].split(",")]
-    where = str(project.manifest_path)
+    has_column, where = column in manifest_header(text), str(project.manifest_path)
+    if split is not None and not split.strip():
+        raise InputError("--split is empty", hint="say what goes there, as --split train, or leave it out", where="--split")
     if text and has_column and split is None:
         raise InputError(f"the manifest has a column {column!r}", hint="say what goes there: --split train, say", where=where)
     if text and not has_column and split is not None:

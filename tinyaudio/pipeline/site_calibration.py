@@ -88,7 +88,7 @@ def site_threshold_stage(line: Line, recordings: Path) -> StageResult[AnomalyThr
         description="setting the threshold by the sound of the site",
         make=make,
     )
-    for sentence in threshold_warnings(result.value):
+    for sentence in threshold_warnings(result.value, is_trained_on=False):
         line.progress.warning(sentence)
     built_in = calibrate_stage(line).value.detection_threshold
     if result.value.mean * STEPS_AN_OCTAVE >= built_in:

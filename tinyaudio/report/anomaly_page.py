@@ -14,11 +14,12 @@ from tinyaudio.core.anomaly import AnomalyThreshold, DetectionFigures, PatchScor
 from tinyaudio.core.artifacts import BuildArtifact, Float64Array, HilReport, Int16Array
 from tinyaudio.core.board import Board
 from tinyaudio.core.files import write_text_atomically
+from tinyaudio.core.kernel_checks import KernelComparison
 from tinyaudio.core.residual import STEPS_AN_OCTAVE
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.core.templating import render_template
 from tinyaudio.report.anomaly_pictures import patch_figure, score_histogram_figure, score_over_time_figure
-from tinyaudio.report.facts import hil_facts
+from tinyaudio.report.facts import comparison_facts, hil_facts
 from tinyaudio.report.page import wav_data_uri
 
 
@@ -51,12 +52,14 @@ class AnomalyPageInputs:
     parameters: int
     examples: tuple[AnomalyExample, ...]
     fingerprints: Mapping[str, str]  # value -> SHA-256, in the order of the line
+    kernel_comparison: KernelComparison | None = None  # of this image with one of other kernels
 
 
 def anomaly_facts(inputs: AnomalyPageInputs) -> dict[str, Any]:
     """Return the facts of the page, keys as documented in docs/guide/anomaly.md."""
     return {
         **hil_facts(inputs.hil, inputs.build),
+        **({} if inputs.kernel_comparison is None else {"ab": comparison_facts(inputs.kernel_comparison)}),
         "task": "anomaly",
         "auc": {predictor: found["all"]["auc"] for predictor, found in inputs.metrics.items()},
         "figures": dict(inputs.metrics),
@@ -95,7 +98,7 @@ def write_anomaly_page(inputs: AnomalyPageInputs, directory: Path) -> Path:
 
 def render_anomaly_page(inputs: AnomalyPageInputs) -> str:
     """Return the HTML text; it names no other file and no network address."""
-    smoothed = _smoothed(inputs)
+    smoothed, comparison = _smoothed(inputs), inputs.kernel_comparison
     level = inputs.threshold.threshold / STEPS_AN_OCTAVE
     context = {
         "title": f"{inputs.project_name} on {inputs.board.name}",
@@ -103,6 +106,7 @@ def render_anomaly_page(inputs: AnomalyPageInputs) -> str:
         "hil": inputs.hil,
         "facts": anomaly_facts(inputs),
         "compared": sum(stage.elements for stage in inputs.hil.stages),
+        "kernels_differ": not (comparison is None or comparison.mismatches == comparison.reference.mismatches == 0),
         "steps": STEPS_AN_OCTAVE,
         "suspicion": suspicion,
         "over_time": score_over_time_figure(inputs.device, smoothed, level=level, normal=inputs.normal),

@@ -9,7 +9,7 @@ import numpy as np
 from tinyaudio.core.anomaly import PatchScores
 from tinyaudio.core.artifacts import Float64Array
 from tinyaudio.core.spec import FrontendSpec
-from tinyaudio.report.figures import new_figure, open_frame, png_uri, svg_data_uri
+from tinyaudio.report.figures import new_figure, open_frame, plain, png_uri, svg_data_uri
 
 _NORMAL = "#2563a8"
 _FAULTY = "#c0392b"
@@ -26,7 +26,9 @@ def score_over_time_figure(scores: PatchScores, smoothed: Float64Array, *, level
     axes.axhline(level, color="#222", linestyle="--", linewidth=1.0)
     axes.text(0, level, " threshold", va="bottom", fontsize=8)
     starts = [index for index, name in enumerate(scores.conditions) if index == 0 or name != scores.conditions[index - 1]]
-    axes.set_xticks([int(scores.patch_offsets[index]) for index in starts], [scores.conditions[index] for index in starts], rotation=30, ha="left")
+    axes.set_xticks(
+        [int(scores.patch_offsets[index]) for index in starts], [plain(scores.conditions[index]) for index in starts], rotation=30, ha="left"
+    )
     axes.xaxis.tick_top()
     axes.set_ylabel("smoothed score / octaves")
     axes.spines["right"].set_visible(False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tinyaudio.core.errors import InputError
 from tinyaudio.core.files import write_bytes_atomically
-from tinyaudio.report.figures import new_figure, png_bytes, svg_bytes, svg_data_uri
+from tinyaudio.report.figures import new_figure, plain, png_bytes, svg_bytes, svg_data_uri
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,9 +86,9 @@ def arena_figure(timeline: ArenaTimeline) -> Figure:
     axes.axhline(timeline.arena_bytes, color="#333333", linewidth=1.0, linestyle="--")
     axes.set_xlim(-1.6, steps + 0.6)
     axes.set_ylim(0, timeline.arena_bytes * 1.04)
-    axes.set_xticks(range(steps), timeline.steps, rotation=90, fontsize=6.5)
+    axes.set_xticks(range(steps), [plain(step) for step in timeline.steps], rotation=90, fontsize=6.5)
     axes.set_ylabel("bytes of the arena")
-    axes.set_title(f"{timeline.title}: arena of {timeline.arena_bytes:,} bytes (orange: scratch, red: state)", fontsize=10)
+    axes.set_title(f"{plain(timeline.title)}: arena of {timeline.arena_bytes:,} bytes (orange: scratch, red: state)", fontsize=10)
     return figure
 
 
@@ -96,4 +96,4 @@ def _label(buffer: ArenaBuffer, *, columns: int) -> str:
     if buffer.is_scratch:  # its colour says so
         return f"{buffer.bytes:,}"
     name = buffer.name if len(buffer.name) <= columns else buffer.name[: max(columns - 1, 3)] + "…"
-    return f"{name}\n{buffer.bytes:,}"
+    return f"{plain(name)}\n{buffer.bytes:,}"

@@ -11,7 +11,7 @@ import numpy as np
 from tinyaudio.core.evaluation import EvaluationFigures
 from tinyaudio.core.spec import FrontendSpec
 from tinyaudio.report.evaluation_values import Condition, WorstClip
-from tinyaudio.report.figures import new_figure, open_frame, png_uri, svg_data_uri
+from tinyaudio.report.figures import new_figure, open_frame, plain, png_uri, svg_data_uri
 
 _COLOURS = ("#2563a8", "#d98324", "#2e8b57", "#8e5ea2", "#c0392b", "#17a2b8", "#b8a13a", "#5b6b7b", "#e377c2", "#7f4f24")
 
@@ -23,7 +23,8 @@ def curves_figure(figures: EvaluationFigures, kind: Literal["roc", "precision_re
     for index, item in enumerate(figures.classes):
         curve = item.roc if kind == "roc" else item.precision_recall
         if not math.isnan(curve.area):
-            axes.plot(curve.x, curve.y, color=_COLOURS[index % len(_COLOURS)], linewidth=1.4, label=f"{item.metrics.label} {curve.area:.3f}")
+            name = f"{curve.area:.3f} {plain(item.metrics.label)}"  # a legend leaves out what begins with an underscore, as labels may
+            axes.plot(curve.x, curve.y, color=_COLOURS[index % len(_COLOURS)], linewidth=1.4, label=name)
     if kind == "roc":
         axes.plot((0, 1), (0, 1), color="#b8c4d0", linewidth=1, linestyle="--")
     axes.set_xlabel("false positive rate" if kind == "roc" else "recall")

@@ -28,7 +28,7 @@ def confusion_figure(evaluation: Evaluation, title: str) -> str:
     """
     if evaluation.truth is not None:
         return _label_counts_figure(evaluation, title)
-    labels = evaluation.labels
+    labels = [plain(label) for label in evaluation.labels]
     side = 1.6 + 0.48 * len(labels)
     figure = new_figure(side + 0.4, side)
     axes = figure.subplots()
@@ -54,7 +54,7 @@ def _label_counts_figure(evaluation: Evaluation, title: str) -> str:
     for name, values, colour in (("found", counts[:, 1, 1], _RIGHT), ("missed", counts[:, 1, 0], "#b8c4d0"), ("mistaken", counts[:, 0, 1], _WRONG)):
         axes.barh(positions, values, left=left, color=colour, label=name)
         left = left + values
-    axes.set_yticks(positions, labels)
+    axes.set_yticks(positions, [plain(label) for label in labels])
     axes.invert_yaxis()
     axes.set_xlabel("clips")
     axes.set_title(title, fontsize=11)
@@ -86,7 +86,7 @@ def scores_figure(labels: Sequence[str], scores: Float64Array, *, true_labels: C
     colours = [_RIGHT if label in true_labels else _WRONG if index == winner else "#b8c4d0" for index, label in enumerate(labels)]
     positions = np.arange(len(labels))
     axes.barh(positions, scores, color=colours)
-    axes.set_yticks(positions, labels)
+    axes.set_yticks(positions, [plain(label) for label in labels])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("score")
@@ -152,6 +152,11 @@ def _patch(colour: str) -> Any:
     from matplotlib.patches import Patch
 
     return Patch(color=colour)
+
+
+def plain(text: str) -> str:
+    """Return `text`, which a user wrote, so that a figure shows it as it is: what stands between two dollars would be read as a formula."""
+    return text.replace("$", r"\$")
 
 
 def new_figure(width_inches: float, height_inches: float) -> Figure:

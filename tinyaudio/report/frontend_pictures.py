@@ -23,7 +23,7 @@ from tinyaudio.dsp.frontend.kernels import KERNELS
 from tinyaudio.dsp.frontend.reference import ReferenceStages, reference_stages
 from tinyaudio.dsp.frontend.tables import WEIGHT_FRACTION_BITS
 from tinyaudio.dsp.frontend.window import periodic_hann
-from tinyaudio.report.figures import new_figure, png_bytes
+from tinyaudio.report.figures import new_figure, plain, png_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,7 +111,7 @@ def stages_figure(tables: FrontendTables, pcm: NDArray[np.int16], *, clip_name: 
         _draw(figure, axes[2], difference, seconds, title="difference", unit=difference_unit, limits=limits, colours=colours)
     for axes in grid[-1]:
         axes.set_xlabel("time / s")
-    figure.suptitle(f"{clip_name}, kernel {tables.kernel}; int8 at a nominal {nominal.scale:.4f} nepers a step")
+    figure.suptitle(f"{plain(clip_name)}, kernel {tables.kernel}; int8 at a nominal {nominal.scale:.4f} nepers a step")
     return figure
 
 

@@ -70,6 +70,7 @@ def render_self_test_page(report: SelfTestReport, board: Board, project_name: st
         "title": f"Self-test of {project_name} on {board.name}",
         "board": board,
         "report": report,
+        "faults": faults_in(report.log),
         "difference": "" if report.first is None else describe_difference(report.first),
         "compared": sum(operator.elements for operator in report.operators) * len(report.inputs),
         "cost": sum(operator.cost for operator in report.operators),

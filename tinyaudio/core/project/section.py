@@ -10,9 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """A table of the file: frozen, strict about types, refuses keys it does not know."""
+    """A table of the file: frozen, strict about types, refuses keys it does not know, and TOML's nan and inf."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def as_tuples(value: Any) -> Any:

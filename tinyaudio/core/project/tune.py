@@ -11,7 +11,7 @@ from tinyaudio.core.project.model import Architecture
 from tinyaudio.core.project.section import Section, as_tuples, listed_twice
 
 _Whole = Annotated[tuple[int, int], BeforeValidator(as_tuples)]
-_Range = Annotated[tuple[float, float], BeforeValidator(lambda value: tuple(map(float, value)) if isinstance(value, list) else value)]
+_Range = Annotated[tuple[float, float], BeforeValidator(as_tuples)]
 
 #: Key -> what its two ends may be; blocks, width and dropout as in [model], the others as in [train].
 _LIMITS = {"width_multiplier": (0.05, 1.0), "blocks": (1, 13), "dropout": (0.0, 0.9), "learning_rate": (1e-6, 1.0), "mixup": (0.0, 10.0)}
@@ -39,6 +39,6 @@ def tune_problems(table: TuneTable) -> Iterator[str]:
         low, high = getattr(table, name)
         if low > high:
             yield f"{name}: [{low}, {high}] begins above its end"
-        elif low < lowest or high > highest:
+        elif not lowest <= low <= high <= highest:  # nan neither
             yield f"{name}: [{low}, {high}] leaves {lowest} to {highest}"
     yield from listed_twice("architectures", table.architectures)

@@ -278,7 +278,7 @@ class _Guard:
             os.close(reader)
 
     def dismiss(self) -> None:
-        """The program has ended, or is about to be; twice is allowed, from several threads too."""
+        """The program has ended, or is about to be; twice is allowed, also at once: its pipe's number may be another file's by then."""
         with self._lock:
             if self._shell.returncode is None:
                 self._shell.kill()

@@ -129,6 +129,8 @@ def _missing_bytes(library_log: str) -> int:
 def _require_content(path: Path) -> None:
     """Raise `AudioError` if `path` is no file, may not be read, or is empty: the library has one sentence for them all."""
     try:
+        if path.is_fifo():
+            raise AudioError("it is a pipe, which may never end", hint="save the sound in a file first", where=str(path))
         with path.open("rb") as file:
             is_empty = not file.read(1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:

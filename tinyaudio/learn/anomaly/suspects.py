@@ -33,6 +33,7 @@ _LEAST_CLIPS = 3
 LEAST_CLIPS_BY_SOUND = 20  # fewer do not tell how normal sound varies in all bands
 _FOLDS = 5
 _LEAST_VARIATION = 1e-3  # nepers, of a band
+_LEAST_SCALED_VARIANCE = 1e-6  # keeps the covariance of clips that are all the same from being singular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,7 @@ def held_out_distances(vectors: Sequence[Float64Array], groups: Sequence[str]) -
 def _shrunk_covariance(centred: Float64Array) -> Float64Array:
     count, components = centred.shape
     sample = centred.T @ centred / count
-    level = float(np.trace(sample)) / components
+    level = max(float(np.trace(sample)) / components, _LEAST_SCALED_VARIANCE)
     target = level * np.eye(components)
     spread = float(((sample - target) ** 2).sum())
     error = float(((centred**2).sum(axis=1) ** 2).sum()) / count**2 - float((sample**2).sum()) / count

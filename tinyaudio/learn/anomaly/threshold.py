@@ -137,13 +137,17 @@ def _without(calibration: NormalScores, suspects: Sequence[Suspect], table: Anom
     return None if wanted is None else max(-128, math.ceil(wanted - 1e-9))
 
 
-def threshold_warnings(threshold: AnomalyThreshold) -> tuple[str, ...]:
-    """Return what may be wrong with the sound that the threshold was set by, one sentence each."""
+def threshold_warnings(threshold: AnomalyThreshold, *, is_trained_on: bool = True) -> tuple[str, ...]:
+    """Return what may be wrong with the sound that the threshold was set by, one sentence each.
+
+    `is_trained_on`: it belongs to the data set; else it is a site's, which no model has learned.
+    """
     found = [f"{suspect.filename} is called normal, but {suspicion(suspect)}; listen to it" for suspect in threshold.suspects[:_TOLD_SUSPECTS]]
     if len(threshold.suspects) > _TOLD_SUSPECTS:
         found.append(f"so are {len(threshold.suspects) - _TOLD_SUSPECTS} other clips; --json and the report name them all")
     if any(suspect.reason == "sound" for suspect in threshold.suspects):
-        found.append("a model learns the faults that it is given: take out of the manifest what is not normal, and train again")
+        advice = "a model learns the faults that it is given: take out of the manifest what is not normal, and train again"
+        found.append(advice if is_trained_on else "take out of the folder what is not normal, and calibrate again")
     if threshold.without_suspects is not None and threshold.without_suspects != threshold.threshold:
         found.append(f"without these clips the threshold would be {threshold.without_suspects} in place of {threshold.threshold}")
     if threshold.seconds < threshold.recommended_seconds:

@@ -18,7 +18,7 @@ from tinyaudio.learn.dataset.features import (
     quantization_of,
     quantized_patches,
 )
-from tinyaudio.learn.dataset.importing import append_rows, find_recordings
+from tinyaudio.learn.dataset.importing import append_rows, find_recordings, manifest_header
 from tinyaudio.learn.dataset.manifest import Problem, Row, read_manifest
 from tinyaudio.learn.dataset.site import read_site, site_reader
 from tinyaudio.learn.dataset.splits import assign_splits
@@ -42,6 +42,7 @@ __all__ = [
     "join_features",
     "load_dataset",
     "machines_by_file",
+    "manifest_header",
     "patch_features",
     "quantization_of",
     "quantized_patches",

@@ -51,10 +51,13 @@ def find_recordings(folder: Path, *, label: str | None = None, group_by: str | N
     Raises
     ------
     InputError
-        If there is no such folder, no recording in it, or the expression is wrong or does not match a file's name.
+        If there is no such folder, no recording in it, or `label` or the expression is wrong or does not match a file's name.
     """
     if not folder.is_dir():
         raise InputError("there is no such folder", hint="name the folder that your recordings lie in", where=str(folder))
+    if label is not None and not (label.strip() and _can_be_listed(label)):
+        raise InputError(f"{label!r} cannot be a label", hint="leave --label out to take the names of the folders", where="--label")
+    label = label.strip() if label is not None else None
     pattern = _pattern(group_by)
     found: list[Recording] = []
     skipped: list[Skipped] = []
@@ -83,17 +86,30 @@ def append_rows(text: str, recordings: Iterable[Recording], *, columns: Mapping[
         Where the manifest lies. What lies below is named relative to it, so that both can be moved together.
     split
         Goes into the column of that role.
+
+    Raises
+    ------
+    InputError
+        If a folder that `recordings` lie in has a name that no manifest can hold.
     """
-    header = next(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")), [])
-    header = [name.strip() for name in header] or [columns[role] for role in ("filename", "label", "group", *(["split"] if split else []))]
+    header = manifest_header(text) or [columns[role] for role in ("filename", "label", "group", *(["split"] if split else []))]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if not text:
         writer.writerow(header)
     for item in recordings:
-        values = {columns["filename"]: manifest_name(item.path, folder), columns["label"]: item.label, columns["group"]: item.group}
+        name = manifest_name(item.path, folder)
+        if not _can_be_listed(name):
+            hint = "rename the folder that is not named in UTF-8, or has a line break in its name"
+            raise InputError("a manifest cannot hold this path", hint=hint, where=ascii(name))
+        values = {columns["filename"]: name, columns["label"]: item.label, columns["group"]: item.group}
         writer.writerow([{**values, columns["split"]: split or ""}.get(name, "") for name in header])
     return text + ("\n" if text and not text.endswith("\n") else "") + out.getvalue()
+
+
+def manifest_header(text: str) -> list[str]:
+    """Return the names of the columns of the manifest `text`; none of one that is empty."""
+    return [name.strip() for name in next(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")), [])]
 
 
 def manifest_name(path: Path, folder: Path) -> str:
@@ -114,7 +130,9 @@ def _files(folder: Path, label: str | None, skipped: list[Skipped]) -> Iterator[
         yield from ((path, folder, label) for path in _walk(folder, skipped))
         return
     for entry in _entries(folder, skipped):
-        if entry.is_dir():
+        if entry.is_symlink() and folder.is_relative_to(entry.resolve()):
+            skipped.append(Skipped(path=entry, reason="is a link to a folder that it lies in; all there would be listed again under its name"))
+        elif entry.is_dir():
             name = unicodedata.normalize("NFC", entry.name).strip()  # some file systems take letters and accents apart
             yield from ((path, entry, name) for path in _walk(entry, skipped))
         elif entry.suffix.lower() in _READ:
@@ -145,11 +163,16 @@ def _refusal(path: Path, folder: Path) -> str:
     if path.suffix.lower() not in _READ:
         return ""
     name = path.relative_to(folder.resolve()).as_posix()
-    if not name.isprintable() or any(part != part.strip() for part in name.split("/")):
+    if not _can_be_listed(name) or any(part != part.strip() for part in name.split("/")):
         return "has a name that a manifest cannot hold (not UTF-8, a line break, or spaces at its ends); rename it"
     if not path.is_file():
         return "is a link to a file that is not there" if path.is_symlink() else "is no file"
     return ""
+
+
+def _can_be_listed(name: str) -> bool:
+    """Return whether a manifest can hold `name`: spaces of every kind it can, but no control characters, and no bytes that are not UTF-8."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name)
 
 
 def _group(path: Path, base: Path, label: str, pattern: re.Pattern[str] | None) -> str:

@@ -10,14 +10,14 @@ import tempfile
 from collections.abc import Iterator
 
 _STDERR = 2  # a C++ library writes to the descriptor, past sys.stderr
-_CHATTER = re.compile(rb"fully_quantize: \d+, inference_type: ")  # the quantizer's settings, whatever the log level
+_CHATTER = re.compile(rb"fully_quantize: \d+, inference_type: [^\n]*\n?")  # the quantizer's settings, whatever the log level
 
 
 @contextlib.contextmanager
 def without_chatter() -> Iterator[None]:
     """Keep the quantizer's account of its settings off the standard error; whatever else is written there appears at the end.
 
-    Only for a few seconds, and not around anything that draws on the terminal: meanwhile the descriptor is a file. With
+    Only for a few seconds: meanwhile the descriptor is a file, and a bar that is drawn by itself stands still. With
     ``TF_CPP_MIN_LOG_LEVEL`` below 2 the user wants to see everything as it comes, so nothing is held back.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") in ("0", "1"):
@@ -34,7 +34,7 @@ def without_chatter() -> Iterator[None]:
             os.dup2(terminal, _STDERR)
             os.close(terminal)
             held_back.seek(0)
-            _write_all(b"".join(line for line in held_back if not _CHATTER.match(line)))
+            _write_all(_CHATTER.sub(b"", held_back.read()))  # a bar is drawn without a line's end, so it may stand in front
 
 
 def _write_all(data: bytes) -> None:

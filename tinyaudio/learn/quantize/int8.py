@@ -78,7 +78,7 @@ def convert_to_int8(model: Any, patches: npt.NDArray[np.float32], *, on_progress
             yield [patch[np.newaxis]]
             if on_progress is not None:
                 on_progress(done, len(patches))
-        behind_progress.enter_context(without_chatter())  # only the quantizer is to come, which draws nothing
+        behind_progress.enter_context(without_chatter())  # only the quantizer is to come: no more progress is told
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
