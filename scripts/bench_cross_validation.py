@@ -239,7 +239,7 @@ def chapter(name: str, folds: list[Fold]) -> list[str]:
     means = [sum(item.facts["accuracy"][predictor] for item in folds) / len(folds) for predictor in PREDICTORS]
     rows.append(f"| mean | | | {' | '.join(f'**{value:.4f}**' for value in means)} | | | | |")
     measured = f"Emulated board mps2_an500; {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    return [f"## {name}", "", f"{RECIPES[name].words}.", "", *rows, "", *_intervals(folds), f"{measured}, {time.strftime('%Y-%m-%d')}.", ""]
+    return [f"## {name}", "", f"{RECIPES[name].words}.", "", *rows, "", *_intervals(folds), "", f"{measured}, {time.strftime('%Y-%m-%d')}.", ""]
 
 
 def _intervals(folds: list[Fold]) -> list[str]:
