@@ -166,6 +166,15 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 
+def logarithmic_x(axes: Any) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers at it instead of powers of ten."""
+    from matplotlib.ticker import LogFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(LogFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2.0, 0.5)))
+
+
 def open_frame(axes: Any) -> None:
     """Leave the upper and the right edge of a plot open."""
     for side in ("top", "right"):

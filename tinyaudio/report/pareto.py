@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyaudio.core.files import write_bytes_atomically
-from tinyaudio.report.figures import new_figure, open_frame, svg_bytes
+from tinyaudio.report.figures import logarithmic_x, new_figure, open_frame, svg_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def write_pareto_picture(points: Sequence[ParetoPoint], directory: Path, *, judg
         linewidths=1.6,
         label="best",
     )
-    axes.set_xscale("log")
+    logarithmic_x(axes)
     axes.set_xlabel("million instructions an inference, predicted")
     axes.set_ylabel(f"{judged_by} on the validation split, percent")
     axes.legend(fontsize=8, frameon=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyaudio.core.files import write_bytes_atomically
-from tinyaudio.report.figures import new_figure, open_frame, svg_bytes
+from tinyaudio.report.figures import logarithmic_x, new_figure, open_frame, svg_bytes
 
 _CHOICES = {"classes": ("spread over the classes, drawn", "#2563a8"), "coverage": ("spread over the sounds", "#d98324")}
 
@@ -35,7 +35,7 @@ def write_representatives_picture(rows: Sequence[RepresentativeRow], directory: 
     left.set_ylabel("validation split, percent")
     right.set_ylabel("difference from float scores (RMS)")
     for axes in (left, right):
-        axes.set_xscale("log")
+        logarithmic_x(axes)
         axes.set_xlabel("representative clips")
         open_frame(axes)
     left.legend(fontsize=8, frameon=False)
