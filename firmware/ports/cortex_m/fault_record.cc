@@ -18,13 +18,14 @@ uint32_t check_of(const volatile FaultRecord& record) {
     return check;
 }
 
-void append(char*& end, const char* text) {
+// Neither is worth a copy for each of its callers: this happens once, at the end.
+[[gnu::noinline]] void append(char*& end, const char* text) {
     while (*text != '\0') {
         *end++ = *text++;
     }
 }
 
-void append_hexadecimal(char*& end, const char* name, uint32_t value) {
+[[gnu::noinline]] void append_hexadecimal(char*& end, const char* name, uint32_t value) {
     append(end, name);
     for (int shift = 28; shift >= 0; shift -= 4) {
         *end++ = "0123456789abcdef"[(value >> shift) & 0xF];
